@@ -1,0 +1,3 @@
+module kontor.internal/proto
+
+go 1.26.0
