@@ -1,0 +1,3 @@
+module kontor.internal/tools/lint
+
+go 1.26.0
