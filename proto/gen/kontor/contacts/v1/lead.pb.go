@@ -732,7 +732,7 @@ type LeadStatus struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Version for optimistic locking. Set by the server; checked on update when given.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Name, unique in the organisation.
+	// Name, never empty, unique in the organisation.
 	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
 	// What it means. Fixed once made.
 	Kind LeadStatusKind `protobuf:"varint,4,opt,name=kind,proto3,enum=kontor.contacts.v1.LeadStatusKind" json:"kind,omitempty"`
