@@ -1,0 +1,315 @@
+package embedded
+
+import (
+	"bufio"
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/url"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+)
+
+const (
+	postgresAdmin = "postgres"
+	startTimeout  = time.Minute
+	stopTimeout   = 15 * time.Second
+	pollInterval  = 10 * time.Millisecond
+)
+
+// PostgresOptions say how to run PostgreSQL.
+type PostgresOptions struct {
+	// Dir keeps the data folder, the password and the port. It is made if missing.
+	Dir string
+	// CacheDir keeps a fetched server if the machine has none; Dir if empty.
+	CacheDir string
+	// BinDir is the folder of initdb and postgres; searched for if empty.
+	BinDir string
+	// Settings are added to, and win over, the built-in ones for a small machine.
+	Settings map[string]string
+	// Throwaway gives up durability for speed, for tests.
+	Throwaway bool
+	Log       *slog.Logger
+}
+
+// Postgres is a running server. It restarts by itself when it ends unasked.
+type Postgres struct {
+	opts     PostgresOptions
+	bin      string
+	dataDir  string
+	password string
+	port     int
+	owner    *owner          // nil: run as ourselves
+	base     context.Context // the log's values, without the start's deadline
+
+	mu    sync.Mutex
+	child *child // nil while stopped
+}
+
+// StartPostgres starts a server on the folder, making its data folder the first
+// time, and returns when it answers. ctx bounds the start, not the server.
+func StartPostgres(ctx context.Context, opts PostgresOptions) (*Postgres, error) {
+	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
+	ctx, cancel := context.WithTimeout(ctx, startTimeout+5*time.Minute) // may have to fetch
+	defer cancel()
+
+	p := &Postgres{opts: opts, base: context.WithoutCancel(ctx)}
+	if err := p.prepare(ctx); err != nil {
+		return nil, fmt.Errorf("embedded postgresql: %w", err)
+	}
+	if err := p.Start(ctx); err != nil {
+		return nil, err
+	}
+	return p, nil
+}
+
+// URL names the administrator's database. Its password is made up and is kept
+// in the folder.
+func (p *Postgres) URL() string {
+	u := url.URL{
+		Scheme: "postgres", Host: loopback(p.port), Path: "/postgres",
+		User: url.UserPassword(postgresAdmin, p.password), RawQuery: "sslmode=disable",
+	}
+	return u.String()
+}
+
+// PID is the server's process ID, 0 while it is stopped.
+func (p *Postgres) PID() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.child == nil {
+		return 0
+	}
+	return p.child.pid()
+}
+
+// Start starts a stopped server again, at the same address.
+func (p *Postgres) Start(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.child != nil {
+		return nil
+	}
+	c, err := p.launch(ctx)
+	if err != nil {
+		return fmt.Errorf("embedded postgresql: %w", err)
+	}
+	p.child = c
+	go p.watch(c)
+	return nil
+}
+
+// Stop stops the server; open transactions are rolled back.
+func (p *Postgres) Stop() error {
+	p.mu.Lock()
+	c := p.child
+	p.child = nil
+	p.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	return c.stop(syscall.SIGINT)
+}
+
+// Close see [Postgres.Stop].
+func (p *Postgres) Close() error { return p.Stop() }
+
+// watch starts the server again when it ends although nobody asked for it, say
+// because the kernel ran out of memory and picked it.
+func (p *Postgres) watch(c *child) {
+	<-c.done
+	p.mu.Lock()
+	unasked := p.child == c
+	if unasked {
+		p.child = nil
+	}
+	p.mu.Unlock()
+	if !unasked {
+		return
+	}
+	p.opts.Log.ErrorContext(p.base, "postgresql ended unasked; starting it again", "error", c.err)
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
+		ctx, cancel := context.WithTimeout(p.base, startTimeout)
+		err := p.Start(ctx)
+		cancel()
+		if err == nil {
+			return
+		}
+		p.opts.Log.ErrorContext(p.base, "postgresql does not start", "error", err, "retry_in", pause)
+		<-time.After(pause)
+	}
+}
+
+// prepare finds the server, the folder's owner and the password, and runs
+// initdb the first time.
+func (p *Postgres) prepare(ctx context.Context) error {
+	if err := os.MkdirAll(p.opts.Dir, 0o755); err != nil { //nolint:gosec // the server's user has to pass through
+		return err
+	}
+	dir, err := filepath.Abs(p.opts.Dir)
+	if err != nil {
+		return err
+	}
+	if p.owner, err = unprivilegedOwner(); err != nil {
+		return err
+	}
+	if dir, err = reachable(dir, p.owner); err != nil {
+		return err
+	}
+	p.opts.Dir = dir
+	p.dataDir = filepath.Join(dir, "data")
+
+	version, err := dataVersion(p.dataDir)
+	if err != nil {
+		return err
+	}
+	if p.bin, err = p.findServer(ctx, version); err != nil {
+		return err
+	}
+	if p.password, err = keptPassword(filepath.Join(dir, "password"), version == ""); err != nil {
+		return err
+	}
+	if version == "" {
+		return p.initdb(ctx)
+	}
+	return checkOwner(p.dataDir, p.owner)
+}
+
+// launch runs the server and waits until it answers.
+func (p *Postgres) launch(ctx context.Context) (*child, error) {
+	if err := clearStale(ctx, p.dataDir, p.opts.Log); err != nil {
+		return nil, err
+	}
+	port, err := reservePort(ctx, filepath.Join(p.opts.Dir, "port"))
+	if err != nil {
+		return nil, err
+	}
+	p.port = port
+
+	settings := p.settings()
+	args := []string{"-D", p.dataDir}
+	for k, v := range settings {
+		args = append(args, "-c", k+"="+v)
+	}
+	cmd := exec.Command(filepath.Join(p.bin, "postgres"), args...) //nolint:gosec,noctx // our own arguments; outlives ctx
+	p.runAs(cmd)
+	c, err := startChild(cmd, p.logLines)
+	if err != nil {
+		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
+	}
+	if err := p.awaitReady(ctx, c); err != nil {
+		return nil, errors.Join(err, c.stop(syscall.SIGQUIT))
+	}
+	return c, nil
+}
+
+func (p *Postgres) settings() map[string]string {
+	s := map[string]string{
+		"listen_addresses":        "127.0.0.1",
+		"port":                    fmt.Sprint(p.port),
+		"unix_socket_directories": "", // a path over 107 bytes would not start
+		"max_connections":         "200",
+		"shared_buffers":          "128MB",
+		"work_mem":                "8MB",
+		"maintenance_work_mem":    "64MB",
+		"effective_cache_size":    "1GB",
+		"random_page_cost":        "1.1",
+		"jit":                     "off", // costs more than it gains on our short statements
+		"huge_pages":              "off",
+		"wal_level":               "minimal",
+		"max_wal_senders":         "0",
+		"wal_compression":         "on",
+		"max_wal_size":            "2GB",
+		"checkpoint_timeout":      "15min",
+		"autovacuum_naptime":      "15s", // the outbox is a queue
+		"timezone":                "UTC",
+		"log_timezone":            "UTC",
+		"lc_messages":             "C",
+		"log_destination":         "stderr",
+		"logging_collector":       "off",
+		"log_line_prefix":         "",
+		// Not ERROR: expected ones (a unique name is taken) are answered to the
+		// caller, and their texts carry personal data.
+		"log_min_messages":        "log",
+		"log_min_error_statement": "panic",
+		"log_checkpoints":         "off",
+	}
+	if p.opts.Throwaway {
+		for _, k := range []string{"fsync", "full_page_writes", "synchronous_commit"} {
+			s[k] = "off"
+		}
+		s["shared_buffers"] = "64MB"
+		s["max_connections"] = "400"
+		s["autovacuum_naptime"] = "1min"
+	}
+	for k, v := range p.opts.Settings {
+		s[k] = v
+	}
+	return s
+}
+
+// awaitReady waits for the server to say so in its lock file, which costs no
+// failed logins, and then proves it with one connection.
+func (p *Postgres) awaitReady(ctx context.Context, c *child) error {
+	ctx, cancel := context.WithTimeout(ctx, startTimeout)
+	defer cancel()
+	tick := time.NewTicker(pollInterval)
+	defer tick.Stop()
+	for !lockFileSays(p.dataDir, "ready") {
+		select {
+		case <-c.done:
+			return fmt.Errorf("the server ended while starting: %w\n%s", c.err, strings.Join(c.tail(), "\n"))
+		case <-ctx.Done():
+			return fmt.Errorf("the server is not ready: %w\n%s", ctx.Err(), strings.Join(c.tail(), "\n"))
+		case <-tick.C:
+		}
+	}
+	conn, err := pgx.Connect(ctx, p.URL())
+	if err != nil {
+		return fmt.Errorf("the server refuses its administrator: %w", err)
+	}
+	return conn.Close(ctx)
+}
+
+// logLines passes the server's log on and returns the last lines, for the error
+// if the server ends.
+func (p *Postgres) logLines(r io.Reader) []string {
+	var last []string
+	sc := bufio.NewScanner(r)
+	for sc.Scan() {
+		line := sc.Text()
+		last = append(last, line)
+		if len(last) > 20 {
+			last = last[1:]
+		}
+		level := slog.LevelDebug
+		if strings.HasPrefix(line, "FATAL:") || strings.HasPrefix(line, "PANIC:") {
+			level = slog.LevelWarn
+		}
+		p.opts.Log.Log(p.base, level, "postgresql", "line", line)
+	}
+	return last
+}
+
+func keptPassword(file string, mayMake bool) (string, error) {
+	b, err := os.ReadFile(filepath.Clean(file))
+	if err == nil {
+		return strings.TrimSpace(string(b)), nil
+	}
+	if !mayMake || !errors.Is(err, os.ErrNotExist) {
+		return "", fmt.Errorf("read the administrator's password: %w", err)
+	}
+	password := rand.Text()
+	return password, writeFileAtomic(file, []byte(password+"\n"), 0o600)
+}
