@@ -1645,7 +1645,7 @@ const file_kontor_catalog_v1_product_service_proto_rawDesc = "" +
 	"\x0eSearchProducts\x12(.kontor.catalog.v1.SearchProductsRequest\x1a).kontor.catalog.v1.SearchProductsResponse\"*\xca\xf3\x18\v\n" +
 	"\aproduct\x10\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/products:search\x12\xa3\x01\n" +
 	"\x12ListProductHistory\x12,.kontor.catalog.v1.ListProductHistoryRequest\x1a-.kontor.catalog.v1.ListProductHistoryResponse\"0\xca\xf3\x18\v\n" +
-	"\aproduct\x10\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/products/{id}/history\x12\x94\x01\n" +
+	"\aproduct\x10\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/products/{id}:history\x12\x94\x01\n" +
 	"\x0eImportProducts\x12(.kontor.catalog.v1.ImportProductsRequest\x1a).kontor.catalog.v1.ImportProductsResponse\"-\xca\xf3\x18\v\n" +
 	"\aproduct\x10\x06\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/products:importB7Z5kontor.internal/proto/gen/kontor/catalog/v1;catalogv1b\x06proto3"
 

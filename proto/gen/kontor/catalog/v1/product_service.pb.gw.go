@@ -753,7 +753,7 @@ func RegisterProductsServiceHandlerServer(ctx context.Context, mux *runtime.Serv
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.catalog.v1.ProductsService/ListProductHistory", runtime.WithHTTPPathPattern("/v1/products/{id}/history"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.catalog.v1.ProductsService/ListProductHistory", runtime.WithHTTPPathPattern("/v1/products/{id}:history"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1001,7 +1001,7 @@ func RegisterProductsServiceHandlerClient(ctx context.Context, mux *runtime.Serv
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.catalog.v1.ProductsService/ListProductHistory", runtime.WithHTTPPathPattern("/v1/products/{id}/history"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.catalog.v1.ProductsService/ListProductHistory", runtime.WithHTTPPathPattern("/v1/products/{id}:history"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1045,7 +1045,7 @@ var (
 	pattern_ProductsService_BatchGetProducts_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "batchGet"))
 	pattern_ProductsService_LookupProducts_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "lookup"))
 	pattern_ProductsService_SearchProducts_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "search"))
-	pattern_ProductsService_ListProductHistory_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2, 2, 3}, []string{"v1", "products", "id", "history"}, ""))
+	pattern_ProductsService_ListProductHistory_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "products", "id"}, "history"))
 	pattern_ProductsService_ImportProducts_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "products"}, "import"))
 )
 

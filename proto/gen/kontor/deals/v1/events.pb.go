@@ -234,7 +234,8 @@ func (x *StageChange) GetFromPipelineId() string {
 	return ""
 }
 
-// DealMoved tells that an open deal went to another open stage.
+// DealMoved tells that a deal went to another stage of the same kind: an open one was moved, or the stage that a deal
+// was in was removed from its pipeline.
 type DealMoved struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The deal after the move.

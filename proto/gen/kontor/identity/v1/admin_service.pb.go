@@ -2153,31 +2153,31 @@ const file_kontor_identity_v1_admin_service_proto_rawDesc = "" +
 	"\x0eUpdateSettings\x12).kontor.identity.v1.UpdateSettingsRequest\x1a*.kontor.identity.v1.UpdateSettingsResponse\".\xca\xf3\x18\f\n" +
 	"\bsettings\x10\x03\x82\xd3\xe4\x93\x02\x18:\bsettings2\f/v1/settings\x12\x87\x01\n" +
 	"\bTestSmtp\x12#.kontor.identity.v1.TestSmtpRequest\x1a$.kontor.identity.v1.TestSmtpResponse\"0\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x03\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/settings:testSmtp2\xbf\b\n" +
-	"\x16ServiceAccountsService\x12\xb8\x01\n" +
-	"\x14CreateServiceAccount\x12/.kontor.identity.v1.CreateServiceAccountRequest\x1a0.kontor.identity.v1.CreateServiceAccountResponse\"=\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x02\x82\xd3\xe4\x93\x02':\x0fservice_account\"\x14/v1/service-accounts\x12\xa3\x01\n" +
-	"\x11GetServiceAccount\x12,.kontor.identity.v1.GetServiceAccountRequest\x1a-.kontor.identity.v1.GetServiceAccountResponse\"1\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/service-accounts/{id}\x12\xa4\x01\n" +
-	"\x13ListServiceAccounts\x12..kontor.identity.v1.ListServiceAccountsRequest\x1a/.kontor.identity.v1.ListServiceAccountsResponse\",\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x16\x12\x14/v1/service-accounts\x12\xad\x01\n" +
-	"\x14CountServiceAccounts\x12/.kontor.identity.v1.CountServiceAccountsRequest\x1a0.kontor.identity.v1.CountServiceAccountsResponse\"2\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/service-accounts:count\x12\xbd\x01\n" +
-	"\x14UpdateServiceAccount\x12/.kontor.identity.v1.UpdateServiceAccountRequest\x1a0.kontor.identity.v1.UpdateServiceAccountResponse\"B\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x03\x82\xd3\xe4\x93\x02,:\x0fservice_account2\x19/v1/service-accounts/{id}\x12\xac\x01\n" +
-	"\x14DeleteServiceAccount\x12/.kontor.identity.v1.DeleteServiceAccountRequest\x1a0.kontor.identity.v1.DeleteServiceAccountResponse\"1\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x04\x82\xd3\xe4\x93\x02\x1b*\x19/v1/service-accounts/{id}2\xc0\x06\n" +
-	"\x0eApiKeysService\x12\x90\x01\n" +
-	"\fCreateApiKey\x12'.kontor.identity.v1.CreateApiKeyRequest\x1a(.kontor.identity.v1.CreateApiKeyResponse\"-\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x02\x82\xd3\xe4\x93\x02\x17:\aapi_key\"\f/v1/api-keys\x12\x83\x01\n" +
-	"\tGetApiKey\x12$.kontor.identity.v1.GetApiKeyRequest\x1a%.kontor.identity.v1.GetApiKeyResponse\")\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/api-keys/{id}\x12\x84\x01\n" +
-	"\vListApiKeys\x12&.kontor.identity.v1.ListApiKeysRequest\x1a'.kontor.identity.v1.ListApiKeysResponse\"$\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x0e\x12\f/v1/api-keys\x12\x8d\x01\n" +
-	"\fCountApiKeys\x12'.kontor.identity.v1.CountApiKeysRequest\x1a(.kontor.identity.v1.CountApiKeysResponse\"*\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/api-keys:count\x12\x8c\x01\n" +
-	"\fRevokeApiKey\x12'.kontor.identity.v1.RevokeApiKeyRequest\x1a(.kontor.identity.v1.RevokeApiKeyResponse\")\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x04\x82\xd3\xe4\x93\x02\x13*\x11/v1/api-keys/{id}\x12o\n" +
+	"\bsettings\x10\x03\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/settings:testSmtp2\xb9\b\n" +
+	"\x16ServiceAccountsService\x12\xb7\x01\n" +
+	"\x14CreateServiceAccount\x12/.kontor.identity.v1.CreateServiceAccountRequest\x1a0.kontor.identity.v1.CreateServiceAccountResponse\"<\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x02\x82\xd3\xe4\x93\x02&:\x0fservice_account\"\x13/v1/serviceAccounts\x12\xa2\x01\n" +
+	"\x11GetServiceAccount\x12,.kontor.identity.v1.GetServiceAccountRequest\x1a-.kontor.identity.v1.GetServiceAccountResponse\"0\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x1a\x12\x18/v1/serviceAccounts/{id}\x12\xa3\x01\n" +
+	"\x13ListServiceAccounts\x12..kontor.identity.v1.ListServiceAccountsRequest\x1a/.kontor.identity.v1.ListServiceAccountsResponse\"+\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/serviceAccounts\x12\xac\x01\n" +
+	"\x14CountServiceAccounts\x12/.kontor.identity.v1.CountServiceAccountsRequest\x1a0.kontor.identity.v1.CountServiceAccountsResponse\"1\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/serviceAccounts:count\x12\xbc\x01\n" +
+	"\x14UpdateServiceAccount\x12/.kontor.identity.v1.UpdateServiceAccountRequest\x1a0.kontor.identity.v1.UpdateServiceAccountResponse\"A\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x03\x82\xd3\xe4\x93\x02+:\x0fservice_account2\x18/v1/serviceAccounts/{id}\x12\xab\x01\n" +
+	"\x14DeleteServiceAccount\x12/.kontor.identity.v1.DeleteServiceAccountRequest\x1a0.kontor.identity.v1.DeleteServiceAccountResponse\"0\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x04\x82\xd3\xe4\x93\x02\x1a*\x18/v1/serviceAccounts/{id}2\xbb\x06\n" +
+	"\x0eApiKeysService\x12\x8f\x01\n" +
+	"\fCreateApiKey\x12'.kontor.identity.v1.CreateApiKeyRequest\x1a(.kontor.identity.v1.CreateApiKeyResponse\",\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x02\x82\xd3\xe4\x93\x02\x16:\aapi_key\"\v/v1/apiKeys\x12\x82\x01\n" +
+	"\tGetApiKey\x12$.kontor.identity.v1.GetApiKeyRequest\x1a%.kontor.identity.v1.GetApiKeyResponse\"(\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x12\x12\x10/v1/apiKeys/{id}\x12\x83\x01\n" +
+	"\vListApiKeys\x12&.kontor.identity.v1.ListApiKeysRequest\x1a'.kontor.identity.v1.ListApiKeysResponse\"#\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\r\x12\v/v1/apiKeys\x12\x8c\x01\n" +
+	"\fCountApiKeys\x12'.kontor.identity.v1.CountApiKeysRequest\x1a(.kontor.identity.v1.CountApiKeysResponse\")\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/apiKeys:count\x12\x8b\x01\n" +
+	"\fRevokeApiKey\x12'.kontor.identity.v1.RevokeApiKeyRequest\x1a(.kontor.identity.v1.RevokeApiKeyResponse\"(\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x04\x82\xd3\xe4\x93\x02\x12*\x10/v1/apiKeys/{id}\x12o\n" +
 	"\x0eExchangeApiKey\x12).kontor.identity.v1.ExchangeApiKeyRequest\x1a*.kontor.identity.v1.ExchangeApiKeyResponse\"\x06\xca\xf3\x18\x02\x18\x032\x8d\x02\n" +
 	"\x14OrganizationsService\x12{\n" +
 	"\x12CreateOrganization\x12-.kontor.identity.v1.CreateOrganizationRequest\x1a..kontor.identity.v1.CreateOrganizationResponse\"\x06\xca\xf3\x18\x02\x18\x03\x12x\n" +

@@ -687,7 +687,7 @@ func RegisterServiceAccountsServiceHandlerServer(ctx context.Context, mux *runti
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/CreateServiceAccount", runtime.WithHTTPPathPattern("/v1/service-accounts"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/CreateServiceAccount", runtime.WithHTTPPathPattern("/v1/serviceAccounts"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -707,7 +707,7 @@ func RegisterServiceAccountsServiceHandlerServer(ctx context.Context, mux *runti
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/GetServiceAccount", runtime.WithHTTPPathPattern("/v1/service-accounts/{id}"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/GetServiceAccount", runtime.WithHTTPPathPattern("/v1/serviceAccounts/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -727,7 +727,7 @@ func RegisterServiceAccountsServiceHandlerServer(ctx context.Context, mux *runti
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/ListServiceAccounts", runtime.WithHTTPPathPattern("/v1/service-accounts"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/ListServiceAccounts", runtime.WithHTTPPathPattern("/v1/serviceAccounts"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -747,7 +747,7 @@ func RegisterServiceAccountsServiceHandlerServer(ctx context.Context, mux *runti
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/CountServiceAccounts", runtime.WithHTTPPathPattern("/v1/service-accounts:count"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/CountServiceAccounts", runtime.WithHTTPPathPattern("/v1/serviceAccounts:count"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -767,7 +767,7 @@ func RegisterServiceAccountsServiceHandlerServer(ctx context.Context, mux *runti
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/UpdateServiceAccount", runtime.WithHTTPPathPattern("/v1/service-accounts/{id}"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/UpdateServiceAccount", runtime.WithHTTPPathPattern("/v1/serviceAccounts/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -787,7 +787,7 @@ func RegisterServiceAccountsServiceHandlerServer(ctx context.Context, mux *runti
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/DeleteServiceAccount", runtime.WithHTTPPathPattern("/v1/service-accounts/{id}"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/DeleteServiceAccount", runtime.WithHTTPPathPattern("/v1/serviceAccounts/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -817,7 +817,7 @@ func RegisterApiKeysServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/CreateApiKey", runtime.WithHTTPPathPattern("/v1/api-keys"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/CreateApiKey", runtime.WithHTTPPathPattern("/v1/apiKeys"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -837,7 +837,7 @@ func RegisterApiKeysServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/GetApiKey", runtime.WithHTTPPathPattern("/v1/api-keys/{id}"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/GetApiKey", runtime.WithHTTPPathPattern("/v1/apiKeys/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -857,7 +857,7 @@ func RegisterApiKeysServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/ListApiKeys", runtime.WithHTTPPathPattern("/v1/api-keys"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/ListApiKeys", runtime.WithHTTPPathPattern("/v1/apiKeys"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -877,7 +877,7 @@ func RegisterApiKeysServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/CountApiKeys", runtime.WithHTTPPathPattern("/v1/api-keys:count"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/CountApiKeys", runtime.WithHTTPPathPattern("/v1/apiKeys:count"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -897,7 +897,7 @@ func RegisterApiKeysServiceHandlerServer(ctx context.Context, mux *runtime.Serve
 		var stream runtime.ServerTransportStream
 		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/RevokeApiKey", runtime.WithHTTPPathPattern("/v1/api-keys/{id}"))
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/RevokeApiKey", runtime.WithHTTPPathPattern("/v1/apiKeys/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1057,7 +1057,7 @@ func RegisterServiceAccountsServiceHandlerClient(ctx context.Context, mux *runti
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/CreateServiceAccount", runtime.WithHTTPPathPattern("/v1/service-accounts"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/CreateServiceAccount", runtime.WithHTTPPathPattern("/v1/serviceAccounts"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1074,7 +1074,7 @@ func RegisterServiceAccountsServiceHandlerClient(ctx context.Context, mux *runti
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/GetServiceAccount", runtime.WithHTTPPathPattern("/v1/service-accounts/{id}"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/GetServiceAccount", runtime.WithHTTPPathPattern("/v1/serviceAccounts/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1091,7 +1091,7 @@ func RegisterServiceAccountsServiceHandlerClient(ctx context.Context, mux *runti
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/ListServiceAccounts", runtime.WithHTTPPathPattern("/v1/service-accounts"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/ListServiceAccounts", runtime.WithHTTPPathPattern("/v1/serviceAccounts"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1108,7 +1108,7 @@ func RegisterServiceAccountsServiceHandlerClient(ctx context.Context, mux *runti
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/CountServiceAccounts", runtime.WithHTTPPathPattern("/v1/service-accounts:count"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/CountServiceAccounts", runtime.WithHTTPPathPattern("/v1/serviceAccounts:count"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1125,7 +1125,7 @@ func RegisterServiceAccountsServiceHandlerClient(ctx context.Context, mux *runti
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/UpdateServiceAccount", runtime.WithHTTPPathPattern("/v1/service-accounts/{id}"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/UpdateServiceAccount", runtime.WithHTTPPathPattern("/v1/serviceAccounts/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1142,7 +1142,7 @@ func RegisterServiceAccountsServiceHandlerClient(ctx context.Context, mux *runti
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/DeleteServiceAccount", runtime.WithHTTPPathPattern("/v1/service-accounts/{id}"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ServiceAccountsService/DeleteServiceAccount", runtime.WithHTTPPathPattern("/v1/serviceAccounts/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1159,12 +1159,12 @@ func RegisterServiceAccountsServiceHandlerClient(ctx context.Context, mux *runti
 }
 
 var (
-	pattern_ServiceAccountsService_CreateServiceAccount_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "service-accounts"}, ""))
-	pattern_ServiceAccountsService_GetServiceAccount_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "service-accounts", "id"}, ""))
-	pattern_ServiceAccountsService_ListServiceAccounts_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "service-accounts"}, ""))
-	pattern_ServiceAccountsService_CountServiceAccounts_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "service-accounts"}, "count"))
-	pattern_ServiceAccountsService_UpdateServiceAccount_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "service-accounts", "id"}, ""))
-	pattern_ServiceAccountsService_DeleteServiceAccount_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "service-accounts", "id"}, ""))
+	pattern_ServiceAccountsService_CreateServiceAccount_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "serviceAccounts"}, ""))
+	pattern_ServiceAccountsService_GetServiceAccount_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "serviceAccounts", "id"}, ""))
+	pattern_ServiceAccountsService_ListServiceAccounts_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "serviceAccounts"}, ""))
+	pattern_ServiceAccountsService_CountServiceAccounts_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "serviceAccounts"}, "count"))
+	pattern_ServiceAccountsService_UpdateServiceAccount_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "serviceAccounts", "id"}, ""))
+	pattern_ServiceAccountsService_DeleteServiceAccount_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "serviceAccounts", "id"}, ""))
 )
 
 var (
@@ -1216,7 +1216,7 @@ func RegisterApiKeysServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/CreateApiKey", runtime.WithHTTPPathPattern("/v1/api-keys"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/CreateApiKey", runtime.WithHTTPPathPattern("/v1/apiKeys"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1233,7 +1233,7 @@ func RegisterApiKeysServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/GetApiKey", runtime.WithHTTPPathPattern("/v1/api-keys/{id}"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/GetApiKey", runtime.WithHTTPPathPattern("/v1/apiKeys/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1250,7 +1250,7 @@ func RegisterApiKeysServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/ListApiKeys", runtime.WithHTTPPathPattern("/v1/api-keys"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/ListApiKeys", runtime.WithHTTPPathPattern("/v1/apiKeys"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1267,7 +1267,7 @@ func RegisterApiKeysServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/CountApiKeys", runtime.WithHTTPPathPattern("/v1/api-keys:count"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/CountApiKeys", runtime.WithHTTPPathPattern("/v1/apiKeys:count"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1284,7 +1284,7 @@ func RegisterApiKeysServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
 		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
-		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/RevokeApiKey", runtime.WithHTTPPathPattern("/v1/api-keys/{id}"))
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.identity.v1.ApiKeysService/RevokeApiKey", runtime.WithHTTPPathPattern("/v1/apiKeys/{id}"))
 		if err != nil {
 			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
 			return
@@ -1301,11 +1301,11 @@ func RegisterApiKeysServiceHandlerClient(ctx context.Context, mux *runtime.Serve
 }
 
 var (
-	pattern_ApiKeysService_CreateApiKey_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "api-keys"}, ""))
-	pattern_ApiKeysService_GetApiKey_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "api-keys", "id"}, ""))
-	pattern_ApiKeysService_ListApiKeys_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "api-keys"}, ""))
-	pattern_ApiKeysService_CountApiKeys_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "api-keys"}, "count"))
-	pattern_ApiKeysService_RevokeApiKey_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "api-keys", "id"}, ""))
+	pattern_ApiKeysService_CreateApiKey_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "apiKeys"}, ""))
+	pattern_ApiKeysService_GetApiKey_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "apiKeys", "id"}, ""))
+	pattern_ApiKeysService_ListApiKeys_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "apiKeys"}, ""))
+	pattern_ApiKeysService_CountApiKeys_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "apiKeys"}, "count"))
+	pattern_ApiKeysService_RevokeApiKey_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "apiKeys", "id"}, ""))
 )
 
 var (
