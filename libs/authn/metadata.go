@@ -1,0 +1,98 @@
+package authn
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"strings"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/metadata"
+
+	"kontor.internal/libs/apperr"
+)
+
+// Metadata of a call.
+const (
+	// MetadataAuthorization carries "Bearer " and the access token.
+	MetadataAuthorization = "authorization"
+	// MetadataServiceSecret carries the secret that services share.
+	MetadataServiceSecret = "x-kontor-service-secret" //nolint:gosec // The name of the header, not a secret.
+	// MetadataService names the service that calls with the secret.
+	MetadataService = "x-kontor-service"
+)
+
+const bearer = "Bearer "
+
+// ErrServiceSecret is the answer to a call of a service's method without the services' secret.
+//
+//nolint:gochecknoglobals // Sentinel.
+var ErrServiceSecret = apperr.Forbidden("SERVICE_ONLY", "this method is for services of the suite")
+
+// BearerToken returns the access token among the metadata of a call, or "".
+func BearerToken(md metadata.MD) string {
+	v := md[MetadataAuthorization]
+	if len(v) == 0 || len(v[0]) <= len(bearer) || !strings.EqualFold(v[0][:len(bearer)], bearer) {
+		return ""
+	}
+	return v[0][len(bearer):]
+}
+
+// ServiceSecret proves that a caller is a service of the suite. The zero value lets nobody in.
+type ServiceSecret struct {
+	sum [sha256.Size]byte
+	set bool
+}
+
+// NewServiceSecret keeps the hash of secret; an empty one lets nobody in.
+func NewServiceSecret(secret string) ServiceSecret {
+	return ServiceSecret{sum: sha256.Sum256([]byte(secret)), set: secret != ""}
+}
+
+// Check returns the name of the calling service, or ErrServiceSecret. It takes the same time for every wrong secret.
+func (s ServiceSecret) Check(md metadata.MD) (string, error) {
+	given := md[MetadataServiceSecret]
+	if !s.set || len(given) == 0 {
+		return "", ErrServiceSecret
+	}
+	sum := sha256.Sum256([]byte(given[0]))
+	if subtle.ConstantTimeCompare(sum[:], s.sum[:]) != 1 {
+		return "", ErrServiceSecret
+	}
+	if name := md[MetadataService]; len(name) > 0 && name[0] != "" {
+		return name[0], nil
+	}
+	return "unnamed", nil
+}
+
+// WithServiceSecret returns a context whose outgoing calls prove to come from the service.
+func WithServiceSecret(ctx context.Context, service, secret string) context.Context {
+	return metadata.AppendToOutgoingContext(ctx, MetadataService, service, MetadataServiceSecret, secret)
+}
+
+// Forward passes the caller's access token on with every call to a neighbour service.
+func Forward() grpc.UnaryClientInterceptor {
+	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
+		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
+	) error {
+		return invoke(Outgoing(ctx), method, req, reply, cc, opts...)
+	}
+}
+
+// ForwardStream is Forward for streams.
+func ForwardStream() grpc.StreamClientInterceptor {
+	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
+		stream grpc.Streamer, opts ...grpc.CallOption,
+	) (grpc.ClientStream, error) {
+		return stream(Outgoing(ctx), desc, cc, method, opts...)
+	}
+}
+
+// Outgoing returns ctx with the caller's access token, if there is one, among the metadata of outgoing calls.
+func Outgoing(ctx context.Context) context.Context {
+	token := Token(ctx)
+	if token == "" {
+		return ctx
+	}
+	return metadata.AppendToOutgoingContext(ctx, MetadataAuthorization, bearer+token)
+}
