@@ -1,0 +1,185 @@
+package pg
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"go.opentelemetry.io/otel/trace"
+
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/event"
+	"kontor.internal/libs/idem"
+)
+
+// complete fills in what the write knows: organisation, actor, time, trace.
+func (db *DB) complete(ctx context.Context, org string, evs []event.Event) error {
+	if len(evs) == 0 {
+		return nil
+	}
+	now, actor, parent := db.clock.Now(), Actor(ctx), traceParent(ctx)
+	for i := range evs {
+		e := &evs[i]
+		e.Organization = org
+		if e.Actor == "" {
+			e.Actor = actor
+		}
+		if e.HappenedAt.IsZero() {
+			e.HappenedAt = now
+		}
+		if e.TraceParent == "" {
+			e.TraceParent = parent
+		}
+		if err := e.Check(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Actor is who the context acts for, as events name it; empty if nobody is known.
+func Actor(ctx context.Context) string {
+	p, _ := authn.From(ctx)
+	return p.Actor()
+}
+
+// traceParent is the W3C form of the span that ctx is in. It is stored with the event, because the relay may publish
+// it long after the span has ended.
+func traceParent(ctx context.Context) string {
+	sc := trace.SpanContextFromContext(ctx)
+	if !sc.IsValid() {
+		return ""
+	}
+	return "00-" + sc.TraceID().String() + "-" + sc.SpanID().String() + "-" + sc.TraceFlags().String()
+}
+
+const insertAnswer = `
+	INSERT INTO idempotency (organization_id, user_id, method, request_id, hash, kind, record_id, version)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`
+
+// queueAnswer remembers what the request of ctx has changed, and reports whether there is anything to remember.
+func queueAnswer(ctx context.Context, b *pgx.Batch, org string, evs []event.Event) bool {
+	req, ok := idem.From(ctx)
+	if !ok {
+		return false
+	}
+	a, ok := idem.Remembered(ctx)
+	if !ok {
+		if len(evs) == 0 {
+			return false
+		}
+		a = idem.Answer{Kind: evs[0].Kind, RecordID: evs[0].RecordID, Version: evs[0].Version}
+	}
+	hash := req.Hash
+	if hash == nil {
+		hash = []byte{}
+	}
+	b.Queue(insertAnswer, org, Actor(ctx), req.Method, req.ID, hash, a.Kind, a.RecordID, a.Version)
+	return true
+}
+
+// committed wakes the relay and closes the request: a second write of it is not the one a repetition asks for.
+func (db *DB) committed(ctx context.Context, remembered, events bool) {
+	if remembered {
+		idem.Done(ctx)
+	}
+	if events {
+		db.written()
+	}
+}
+
+// replayed decides what a failed write means. A request that was answered before fails in ways of its own (its name
+// is taken, its etag is old), so whatever the error was, its answer is looked up. again says that the transaction has
+// had no effect and should be run again.
+func (db *DB) replayed(ctx context.Context, org string, failure error) (again bool, err error) {
+	if retryable(failure) {
+		return true, failure
+	}
+	req, ok := idem.From(ctx)
+	if !ok || ctx.Err() != nil || isOutage(failure) {
+		return false, failure
+	}
+	var hash []byte
+	var r idem.Replay
+	err = db.QueryRow(ctx, org, `
+		SELECT hash, kind, record_id, version
+		FROM idempotency
+		WHERE organization_id = $1 AND user_id = $2 AND method = $3 AND request_id = $4`,
+		org, Actor(ctx), req.Method, req.ID).Scan(&hash, &r.Kind, &r.RecordID, &r.Version)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		// It may have expired between the violation and the look-up: then this is a new request.
+		return IsUnique(failure, "idempotency_pkey"), failure
+	case err != nil:
+		return false, fmt.Errorf("look up request: %w", err)
+	case !bytes.Equal(hash, req.Hash):
+		return false, idem.ErrReused
+	}
+	return false, &r
+}
+
+const insertEvent = `
+	WITH e AS (
+		INSERT INTO events (organization_id, kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor,
+			cause, responsible_id, previous_responsible_id, trace_parent, payload)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+	)
+	INSERT INTO outbox (slice, organization_id, kind, record_id, version, happened_at)
+	VALUES ($16, $1, $2, $3, $4, $8)`
+
+const insertEvents = `
+	WITH n AS (
+		SELECT *
+		FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
+			$9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::smallint[])
+			WITH ORDINALITY AS n (kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor, cause,
+				responsible_id, previous_responsible_id, trace_parent, payload, slice, place)
+	), e AS (
+		INSERT INTO events (organization_id, kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor,
+			cause, responsible_id, previous_responsible_id, trace_parent, payload)
+		SELECT $1, kind, record_id::uuid, version, event_id::uuid, type, topic, happened_at, effective_at, actor,
+			cause, NULLIF(responsible_id, '')::uuid, NULLIF(previous_responsible_id, '')::uuid, trace_parent, payload
+		FROM n
+	)
+	INSERT INTO outbox (slice, organization_id, kind, record_id, version, happened_at)
+	SELECT slice, $1, kind, record_id::uuid, version, happened_at
+	FROM n
+	ORDER BY place`
+
+// queueEvents adds one statement, however many events there are, for the event table and the outbox.
+func queueEvents(b *pgx.Batch, evs []event.Event) {
+	switch len(evs) {
+	case 0:
+		return
+	case 1:
+		e := &evs[0]
+		b.Queue(insertEvent, e.Organization, e.Kind, e.RecordID, e.Version, e.ID, e.Type, e.Topic, e.HappenedAt, e.EffectiveAt,
+			e.Actor, e.Cause, optional(e.Responsible), optional(e.PreviousResponsible), e.TraceParent, e.Payload, e.Slice())
+		return
+	}
+	n := len(evs)
+	kinds, records, versions, ids := make([]string, n), make([]string, n), make([]int64, n), make([]string, n)
+	types, topics, happened, effective := make([]string, n), make([]string, n), make([]time.Time, n), make([]*time.Time, n)
+	actors, causes, now, before := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
+	traces, payloads, slices := make([]string, n), make([][]byte, n), make([]int16, n)
+	for i := range evs {
+		e := &evs[i]
+		kinds[i], records[i], versions[i], ids[i] = e.Kind, e.RecordID, e.Version, e.ID
+		types[i], topics[i], happened[i], effective[i] = e.Type, e.Topic, e.HappenedAt, e.EffectiveAt
+		actors[i], causes[i], now[i], before[i] = e.Actor, e.Cause, e.Responsible, e.PreviousResponsible
+		traces[i], payloads[i], slices[i] = e.TraceParent, e.Payload, e.Slice()
+	}
+	b.Queue(insertEvents, evs[0].Organization, kinds, records, versions, ids, types, topics, happened, effective, actors, causes,
+		now, before, traces, payloads, slices)
+}
+
+// optional is NULL for "".
+func optional(s string) *string {
+	if s == "" {
+		return nil
+	}
+	return &s
+}
