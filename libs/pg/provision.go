@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"net/url"
 	"regexp"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
@@ -18,10 +19,12 @@ import (
 type ProvisionOptions struct {
 	// Secret makes the roles' passwords, so that the same secret gives the same URLs again. Required.
 	Secret string
-	// Accounts makes the login role a member of RoleAccounts: identity's alone.
-	Accounts bool
-	// Login names the roles where that is not the database's name: several databases, one pair of roles (tests).
-	Login string
+	// Groups are roles that the login role may take on besides RoleApp and RoleSystem: RoleAccounts for identity.
+	Groups []string
+	// Database is the database's name where it is not the service's (tests).
+	Database string
+	// Template is a database provisioned before, of which this one becomes a copy (tests).
+	Template string
 }
 
 // URLs are those of a provisioned database.
@@ -34,39 +37,43 @@ type URLs struct {
 
 // Provision makes the database of a service and its roles, or brings existing ones up to date. adminURL is a
 // superuser's. It is what the suite and tests do; docs give an operator the same as SQL.
-func Provision(ctx context.Context, adminURL, name string, opts ProvisionOptions) (URLs, error) {
-	if !plainName.MatchString(name) || (opts.Login != "" && !plainName.MatchString(opts.Login)) {
-		return URLs{}, fmt.Errorf("database name %q: lower-case letters, digits and _ only", name)
+func Provision(ctx context.Context, adminURL, service string, opts ProvisionOptions) (URLs, error) {
+	if opts.Database == "" {
+		opts.Database = service
+	}
+	for _, name := range append([]string{service, opts.Database}, opts.Groups...) {
+		if !plainName.MatchString(name) {
+			return URLs{}, fmt.Errorf("provision: name %q: lower-case letters, digits and _ only", name)
+		}
 	}
 	if opts.Secret == "" {
 		return URLs{}, errors.New("provision: no secret to make passwords from")
 	}
-	p := provision{name: name, login: opts.Login, opts: opts}
-	if p.login == "" {
-		p.login = name
-	}
-	p.owner = p.login + "_owner"
+	p := provision{name: opts.Database, login: service, owner: service + "_owner", opts: opts}
 	if err := p.cluster(ctx, adminURL); err != nil {
-		return URLs{}, fmt.Errorf("provision %s: %w", name, err)
+		return URLs{}, fmt.Errorf("provision %s: %w", p.name, err)
 	}
-	dbURL, err := withUser(adminURL, name, "", "")
-	if err != nil {
-		return URLs{}, err
-	}
-	if err := run(ctx, dbURL, p.inDatabase()); err != nil {
-		return URLs{}, fmt.Errorf("provision %s: %w", name, err)
+	if opts.Template == "" {
+		dbURL, err := withUser(adminURL, p.name, "", "")
+		if err != nil {
+			return URLs{}, err
+		}
+		if err := run(ctx, dbURL, p.inDatabase()); err != nil {
+			return URLs{}, fmt.Errorf("provision %s: %w", p.name, err)
+		}
 	}
 	var urls URLs
-	if urls.Owner, err = withUser(adminURL, name, p.owner, p.password(p.owner)); err != nil {
+	var err error
+	if urls.Owner, err = withUser(adminURL, p.name, p.owner, p.password(p.owner)); err != nil {
 		return URLs{}, err
 	}
-	if urls.Service, err = withUser(adminURL, name, p.login, p.password(p.login)); err != nil {
+	if urls.Service, err = withUser(adminURL, p.name, p.login, p.password(p.login)); err != nil {
 		return URLs{}, err
 	}
 	return urls, nil
 }
 
-var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,50}$`) //nolint:gochecknoglobals // a constant in all but syntax
+var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`) //nolint:gochecknoglobals // a constant in all but syntax
 
 type provision struct {
 	name, login, owner string
@@ -101,7 +108,11 @@ func (p *provision) cluster(ctx context.Context, adminURL string) error {
 		return err
 	}
 	if !there {
-		if _, err := conn.Exec(ctx, `CREATE DATABASE `+p.name+` OWNER `+p.owner+` ENCODING 'UTF8' TEMPLATE template0`); err != nil {
+		template := "template0 ENCODING 'UTF8'"
+		if p.opts.Template != "" {
+			template = pgx.Identifier{p.opts.Template}.Sanitize()
+		}
+		if _, err := conn.Exec(ctx, `CREATE DATABASE `+p.name+` OWNER `+p.owner+` TEMPLATE `+template); err != nil {
 			return err
 		}
 	}
@@ -111,11 +122,8 @@ func (p *provision) cluster(ctx context.Context, adminURL string) error {
 
 // roles are statements that may find their role there already.
 func (p *provision) roles() []string {
-	members := RoleApp + ", " + RoleSystem
-	if p.opts.Accounts {
-		members += ", " + RoleAccounts
-	}
-	return []string{
+	members := strings.Join(append([]string{RoleApp, RoleSystem}, p.opts.Groups...), ", ")
+	sqls := []string{
 		`CREATE ROLE ` + RoleApp + ` NOLOGIN`,
 		`CREATE ROLE ` + RoleSystem + ` NOLOGIN`,
 		`CREATE ROLE ` + RoleAccounts + ` NOLOGIN`,
@@ -123,8 +131,13 @@ func (p *provision) roles() []string {
 		`CREATE ROLE ` + p.login + ` LOGIN NOINHERIT`,
 		`ALTER ROLE ` + p.owner + ` PASSWORD '` + p.password(p.owner) + `'`,
 		`ALTER ROLE ` + p.login + ` PASSWORD '` + p.password(p.login) + `'`,
-		`GRANT ` + members + ` TO ` + p.login,
 	}
+	for _, g := range p.opts.Groups {
+		if g != RoleAccounts {
+			sqls = append(sqls, `CREATE ROLE `+g+` NOLOGIN`)
+		}
+	}
+	return append(sqls, `GRANT `+members+` TO `+p.login)
 }
 
 // connect keeps the roles of other services out.
