@@ -4,16 +4,14 @@
 // 	protoc        (unknown)
 // source: kontor/contacts/v1/operations_service.proto
 
-package contactsv1
+package X
 
 import (
-	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	v1 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
 	reflect "reflect"
-	sync "sync"
 	unsafe "unsafe"
 )
 
@@ -24,241 +22,31 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
-// GetOperationRequest names an operation.
-type GetOperationRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// "contacts.{uuid}".
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetOperationRequest) Reset() {
-	*x = GetOperationRequest{}
-	mi := &file_kontor_contacts_v1_operations_service_proto_msgTypes[0]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetOperationRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetOperationRequest) ProtoMessage() {}
-
-func (x *GetOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_operations_service_proto_msgTypes[0]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetOperationRequest.ProtoReflect.Descriptor instead.
-func (*GetOperationRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_operations_service_proto_rawDescGZIP(), []int{0}
-}
-
-func (x *GetOperationRequest) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-// GetOperationResponse carries the operation.
-type GetOperationResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The operation.
-	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetOperationResponse) Reset() {
-	*x = GetOperationResponse{}
-	mi := &file_kontor_contacts_v1_operations_service_proto_msgTypes[1]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetOperationResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetOperationResponse) ProtoMessage() {}
-
-func (x *GetOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_operations_service_proto_msgTypes[1]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetOperationResponse.ProtoReflect.Descriptor instead.
-func (*GetOperationResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_operations_service_proto_rawDescGZIP(), []int{1}
-}
-
-func (x *GetOperationResponse) GetOperation() *v1.Operation {
-	if x != nil {
-		return x.Operation
-	}
-	return nil
-}
-
-// CancelOperationRequest names an operation.
-type CancelOperationRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// "contacts.{uuid}".
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CancelOperationRequest) Reset() {
-	*x = CancelOperationRequest{}
-	mi := &file_kontor_contacts_v1_operations_service_proto_msgTypes[2]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CancelOperationRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CancelOperationRequest) ProtoMessage() {}
-
-func (x *CancelOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_operations_service_proto_msgTypes[2]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CancelOperationRequest.ProtoReflect.Descriptor instead.
-func (*CancelOperationRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_operations_service_proto_rawDescGZIP(), []int{2}
-}
-
-func (x *CancelOperationRequest) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-// CancelOperationResponse carries the operation as it stands.
-type CancelOperationResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The operation.
-	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *CancelOperationResponse) Reset() {
-	*x = CancelOperationResponse{}
-	mi := &file_kontor_contacts_v1_operations_service_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *CancelOperationResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*CancelOperationResponse) ProtoMessage() {}
-
-func (x *CancelOperationResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_operations_service_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use CancelOperationResponse.ProtoReflect.Descriptor instead.
-func (*CancelOperationResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_operations_service_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *CancelOperationResponse) GetOperation() *v1.Operation {
-	if x != nil {
-		return x.Operation
-	}
-	return nil
-}
-
 var File_kontor_contacts_v1_operations_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
-	"+kontor/contacts/v1/operations_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\"1\n" +
-	"\x13GetOperationRequest\x12\x1a\n" +
-	"\x02id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"T\n" +
-	"\x14GetOperationResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"4\n" +
-	"\x16CancelOperationRequest\x12\x1a\n" +
-	"\x02id\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"W\n" +
-	"\x17CancelOperationResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation2\xf2\x01\n" +
-	"\x11OperationsService\x12i\n" +
-	"\fGetOperation\x12'.kontor.contacts.v1.GetOperationRequest\x1a(.kontor.contacts.v1.GetOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02\x12r\n" +
-	"\x0fCancelOperation\x12*.kontor.contacts.v1.CancelOperationRequest\x1a+.kontor.contacts.v1.CancelOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02B9Z7kontor.internal/proto/gen/kontor/contacts/v1;contactsv1b\x06proto3"
+	"+kontor/contacts/v1/operations_service.proto\x12\x12kontor.contacts.v1\x1a+kontor/operation/v1/operation_service.proto\x1a\"kontor/options/v1/permission.proto2\xf6\x01\n" +
+	"\x11OperationsService\x12k\n" +
+	"\fGetOperation\x12(.kontor.operation.v1.GetOperationRequest\x1a).kontor.operation.v1.GetOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02\x12t\n" +
+	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02B\x1dZ\x1bkontor.internal/proto/gen/Xb\x06proto3"
 
-var (
-	file_kontor_contacts_v1_operations_service_proto_rawDescOnce sync.Once
-	file_kontor_contacts_v1_operations_service_proto_rawDescData []byte
-)
-
-func file_kontor_contacts_v1_operations_service_proto_rawDescGZIP() []byte {
-	file_kontor_contacts_v1_operations_service_proto_rawDescOnce.Do(func() {
-		file_kontor_contacts_v1_operations_service_proto_rawDescData = protoimpl.X.CompressGZIP(unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_operations_service_proto_rawDesc), len(file_kontor_contacts_v1_operations_service_proto_rawDesc)))
-	})
-	return file_kontor_contacts_v1_operations_service_proto_rawDescData
-}
-
-var file_kontor_contacts_v1_operations_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_kontor_contacts_v1_operations_service_proto_goTypes = []any{
-	(*GetOperationRequest)(nil),     // 0: kontor.contacts.v1.GetOperationRequest
-	(*GetOperationResponse)(nil),    // 1: kontor.contacts.v1.GetOperationResponse
-	(*CancelOperationRequest)(nil),  // 2: kontor.contacts.v1.CancelOperationRequest
-	(*CancelOperationResponse)(nil), // 3: kontor.contacts.v1.CancelOperationResponse
-	(*v1.Operation)(nil),            // 4: kontor.operation.v1.Operation
+	(*v1.GetOperationRequest)(nil),     // 0: kontor.operation.v1.GetOperationRequest
+	(*v1.CancelOperationRequest)(nil),  // 1: kontor.operation.v1.CancelOperationRequest
+	(*v1.GetOperationResponse)(nil),    // 2: kontor.operation.v1.GetOperationResponse
+	(*v1.CancelOperationResponse)(nil), // 3: kontor.operation.v1.CancelOperationResponse
 }
 var file_kontor_contacts_v1_operations_service_proto_depIdxs = []int32{
-	4, // 0: kontor.contacts.v1.GetOperationResponse.operation:type_name -> kontor.operation.v1.Operation
-	4, // 1: kontor.contacts.v1.CancelOperationResponse.operation:type_name -> kontor.operation.v1.Operation
-	0, // 2: kontor.contacts.v1.OperationsService.GetOperation:input_type -> kontor.contacts.v1.GetOperationRequest
-	2, // 3: kontor.contacts.v1.OperationsService.CancelOperation:input_type -> kontor.contacts.v1.CancelOperationRequest
-	1, // 4: kontor.contacts.v1.OperationsService.GetOperation:output_type -> kontor.contacts.v1.GetOperationResponse
-	3, // 5: kontor.contacts.v1.OperationsService.CancelOperation:output_type -> kontor.contacts.v1.CancelOperationResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	0, // 0: kontor.contacts.v1.OperationsService.GetOperation:input_type -> kontor.operation.v1.GetOperationRequest
+	1, // 1: kontor.contacts.v1.OperationsService.CancelOperation:input_type -> kontor.operation.v1.CancelOperationRequest
+	2, // 2: kontor.contacts.v1.OperationsService.GetOperation:output_type -> kontor.operation.v1.GetOperationResponse
+	3, // 3: kontor.contacts.v1.OperationsService.CancelOperation:output_type -> kontor.operation.v1.CancelOperationResponse
+	2, // [2:4] is the sub-list for method output_type
+	0, // [0:2] is the sub-list for method input_type
+	0, // [0:0] is the sub-list for extension type_name
+	0, // [0:0] is the sub-list for extension extendee
+	0, // [0:0] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_operations_service_proto_init() }
@@ -272,13 +60,12 @@ func file_kontor_contacts_v1_operations_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_operations_service_proto_rawDesc), len(file_kontor_contacts_v1_operations_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   0,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_kontor_contacts_v1_operations_service_proto_goTypes,
 		DependencyIndexes: file_kontor_contacts_v1_operations_service_proto_depIdxs,
-		MessageInfos:      file_kontor_contacts_v1_operations_service_proto_msgTypes,
 	}.Build()
 	File_kontor_contacts_v1_operations_service_proto = out.File
 	file_kontor_contacts_v1_operations_service_proto_goTypes = nil

@@ -4,13 +4,14 @@
 // - protoc             (unknown)
 // source: kontor/contacts/v1/operations_service.proto
 
-package contactsv1
+package X
 
 import (
 	context "context"
 	grpc "google.golang.org/grpc"
 	codes "google.golang.org/grpc/codes"
 	status "google.golang.org/grpc/status"
+	v1 "kontor.internal/proto/gen/kontor/operation/v1"
 )
 
 // This is a compile-time assertion to ensure that this generated file
@@ -27,17 +28,17 @@ const (
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// OperationsService reports on the operations of this service. Its shape is that of
-// kontor.operation.v1.OperationsService, which the gateway serves and routes here by the ID's prefix "contacts.".
+// OperationsService reports on the operations of this context. The gateway serves
+// kontor.operation.v1.OperationsService and passes each call on by the prefix of the operation's ID.
 type OperationsServiceClient interface {
 	// GetOperation returns an operation with its progress.
 	//
 	// Errors: OPERATION_NOT_FOUND.
-	GetOperation(ctx context.Context, in *GetOperationRequest, opts ...grpc.CallOption) (*GetOperationResponse, error)
+	GetOperation(ctx context.Context, in *v1.GetOperationRequest, opts ...grpc.CallOption) (*v1.GetOperationResponse, error)
 	// CancelOperation asks a running operation to stop. What was done before stays done.
 	//
 	// Errors: OPERATION_NOT_FOUND, OPERATION_ENDED.
-	CancelOperation(ctx context.Context, in *CancelOperationRequest, opts ...grpc.CallOption) (*CancelOperationResponse, error)
+	CancelOperation(ctx context.Context, in *v1.CancelOperationRequest, opts ...grpc.CallOption) (*v1.CancelOperationResponse, error)
 }
 
 type operationsServiceClient struct {
@@ -48,9 +49,9 @@ func NewOperationsServiceClient(cc grpc.ClientConnInterface) OperationsServiceCl
 	return &operationsServiceClient{cc}
 }
 
-func (c *operationsServiceClient) GetOperation(ctx context.Context, in *GetOperationRequest, opts ...grpc.CallOption) (*GetOperationResponse, error) {
+func (c *operationsServiceClient) GetOperation(ctx context.Context, in *v1.GetOperationRequest, opts ...grpc.CallOption) (*v1.GetOperationResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(GetOperationResponse)
+	out := new(v1.GetOperationResponse)
 	err := c.cc.Invoke(ctx, OperationsService_GetOperation_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -58,9 +59,9 @@ func (c *operationsServiceClient) GetOperation(ctx context.Context, in *GetOpera
 	return out, nil
 }
 
-func (c *operationsServiceClient) CancelOperation(ctx context.Context, in *CancelOperationRequest, opts ...grpc.CallOption) (*CancelOperationResponse, error) {
+func (c *operationsServiceClient) CancelOperation(ctx context.Context, in *v1.CancelOperationRequest, opts ...grpc.CallOption) (*v1.CancelOperationResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(CancelOperationResponse)
+	out := new(v1.CancelOperationResponse)
 	err := c.cc.Invoke(ctx, OperationsService_CancelOperation_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
@@ -72,17 +73,17 @@ func (c *operationsServiceClient) CancelOperation(ctx context.Context, in *Cance
 // All implementations must embed UnimplementedOperationsServiceServer
 // for forward compatibility.
 //
-// OperationsService reports on the operations of this service. Its shape is that of
-// kontor.operation.v1.OperationsService, which the gateway serves and routes here by the ID's prefix "contacts.".
+// OperationsService reports on the operations of this context. The gateway serves
+// kontor.operation.v1.OperationsService and passes each call on by the prefix of the operation's ID.
 type OperationsServiceServer interface {
 	// GetOperation returns an operation with its progress.
 	//
 	// Errors: OPERATION_NOT_FOUND.
-	GetOperation(context.Context, *GetOperationRequest) (*GetOperationResponse, error)
+	GetOperation(context.Context, *v1.GetOperationRequest) (*v1.GetOperationResponse, error)
 	// CancelOperation asks a running operation to stop. What was done before stays done.
 	//
 	// Errors: OPERATION_NOT_FOUND, OPERATION_ENDED.
-	CancelOperation(context.Context, *CancelOperationRequest) (*CancelOperationResponse, error)
+	CancelOperation(context.Context, *v1.CancelOperationRequest) (*v1.CancelOperationResponse, error)
 	mustEmbedUnimplementedOperationsServiceServer()
 }
 
@@ -93,10 +94,10 @@ type OperationsServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedOperationsServiceServer struct{}
 
-func (UnimplementedOperationsServiceServer) GetOperation(context.Context, *GetOperationRequest) (*GetOperationResponse, error) {
+func (UnimplementedOperationsServiceServer) GetOperation(context.Context, *v1.GetOperationRequest) (*v1.GetOperationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetOperation not implemented")
 }
-func (UnimplementedOperationsServiceServer) CancelOperation(context.Context, *CancelOperationRequest) (*CancelOperationResponse, error) {
+func (UnimplementedOperationsServiceServer) CancelOperation(context.Context, *v1.CancelOperationRequest) (*v1.CancelOperationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelOperation not implemented")
 }
 func (UnimplementedOperationsServiceServer) mustEmbedUnimplementedOperationsServiceServer() {}
@@ -121,7 +122,7 @@ func RegisterOperationsServiceServer(s grpc.ServiceRegistrar, srv OperationsServ
 }
 
 func _OperationsService_GetOperation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(GetOperationRequest)
+	in := new(v1.GetOperationRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
@@ -133,13 +134,13 @@ func _OperationsService_GetOperation_Handler(srv interface{}, ctx context.Contex
 		FullMethod: OperationsService_GetOperation_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(OperationsServiceServer).GetOperation(ctx, req.(*GetOperationRequest))
+		return srv.(OperationsServiceServer).GetOperation(ctx, req.(*v1.GetOperationRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
 
 func _OperationsService_CancelOperation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(CancelOperationRequest)
+	in := new(v1.CancelOperationRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
@@ -151,7 +152,7 @@ func _OperationsService_CancelOperation_Handler(srv interface{}, ctx context.Con
 		FullMethod: OperationsService_CancelOperation_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(OperationsServiceServer).CancelOperation(ctx, req.(*CancelOperationRequest))
+		return srv.(OperationsServiceServer).CancelOperation(ctx, req.(*v1.CancelOperationRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
