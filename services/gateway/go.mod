@@ -3,6 +3,9 @@ module kontor.internal/services/gateway
 go 1.26.0
 
 require (
+	github.com/klauspost/compress v1.20.3
+	github.com/rs/cors v1.11.1
+	github.com/sony/gobreaker/v2 v2.4.0
 	kontor.internal/libs v0.0.0
 	kontor.internal/proto v0.0.0
 )

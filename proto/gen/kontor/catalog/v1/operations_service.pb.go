@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: kontor/catalog/v1/operations_service.proto
 
-package X
+package catalogv1
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -29,7 +29,7 @@ const file_kontor_catalog_v1_operations_service_proto_rawDesc = "" +
 	"*kontor/catalog/v1/operations_service.proto\x12\x11kontor.catalog.v1\x1a+kontor/operation/v1/operation_service.proto\x1a\"kontor/options/v1/permission.proto2\xf6\x01\n" +
 	"\x11OperationsService\x12k\n" +
 	"\fGetOperation\x12(.kontor.operation.v1.GetOperationRequest\x1a).kontor.operation.v1.GetOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02\x12t\n" +
-	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02B\x1dZ\x1bkontor.internal/proto/gen/Xb\x06proto3"
+	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02B7Z5kontor.internal/proto/gen/kontor/catalog/v1;catalogv1b\x06proto3"
 
 var file_kontor_catalog_v1_operations_service_proto_goTypes = []any{
 	(*v1.GetOperationRequest)(nil),     // 0: kontor.operation.v1.GetOperationRequest

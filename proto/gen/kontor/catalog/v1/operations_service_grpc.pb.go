@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: kontor/catalog/v1/operations_service.proto
 
-package X
+package catalogv1
 
 import (
 	context "context"

@@ -4,7 +4,7 @@
 // 	protoc        (unknown)
 // source: kontor/contacts/v1/operations_service.proto
 
-package X
+package contactsv1
 
 import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
@@ -29,7 +29,7 @@ const file_kontor_contacts_v1_operations_service_proto_rawDesc = "" +
 	"+kontor/contacts/v1/operations_service.proto\x12\x12kontor.contacts.v1\x1a+kontor/operation/v1/operation_service.proto\x1a\"kontor/options/v1/permission.proto2\xf6\x01\n" +
 	"\x11OperationsService\x12k\n" +
 	"\fGetOperation\x12(.kontor.operation.v1.GetOperationRequest\x1a).kontor.operation.v1.GetOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02\x12t\n" +
-	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02B\x1dZ\x1bkontor.internal/proto/gen/Xb\x06proto3"
+	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02B9Z7kontor.internal/proto/gen/kontor/contacts/v1;contactsv1b\x06proto3"
 
 var file_kontor_contacts_v1_operations_service_proto_goTypes = []any{
 	(*v1.GetOperationRequest)(nil),     // 0: kontor.operation.v1.GetOperationRequest

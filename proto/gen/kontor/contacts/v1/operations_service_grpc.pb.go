@@ -4,7 +4,7 @@
 // - protoc             (unknown)
 // source: kontor/contacts/v1/operations_service.proto
 
-package X
+package contactsv1
 
 import (
 	context "context"
