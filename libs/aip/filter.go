@@ -1,0 +1,226 @@
+package aip
+
+import (
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+
+	"go.einride.tech/aip/filtering"
+	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
+)
+
+const (
+	maxFilter      = 32 << 10
+	maxComparisons = 1000
+	maxDepth       = 100
+)
+
+// Where compiles a filter to a predicate and appends its values to args: "TRUE" for an empty filter. The predicate is in
+// parentheses where it needs to be. Errors are ErrFilter, and say what is wrong where.
+func (s *Schema) Where(filter string, args *[]any) (string, error) {
+	if strings.TrimSpace(filter) == "" {
+		return "TRUE", nil
+	}
+	parsed, err := parse(filter)
+	if err != nil {
+		return "", filterError("%.300s", err.Error())
+	}
+	c := compiler{schema: s, bind: binder(args)}
+	sql, err := c.predicate(parsed, 0)
+	if err != nil {
+		return "", err
+	}
+	return sql, nil
+}
+
+// binder appends values to args and names them in SQL.
+func binder(args *[]any) func(any) string {
+	return func(v any) string {
+		*args = append(*args, v)
+		return "$" + strconv.Itoa(len(*args))
+	}
+}
+
+func parse(filter string) (*expr.Expr, error) {
+	if len(filter) > maxFilter {
+		return nil, fmt.Errorf("longer than %d bytes", maxFilter)
+	}
+	if strings.ContainsRune(filter, 0) {
+		return nil, errors.New("contains a NUL character")
+	}
+	if nesting(filter) > maxDepth {
+		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
+	}
+	var p filtering.Parser
+	p.Init(filter)
+	parsed, err := p.Parse()
+	if err != nil {
+		return nil, err
+	}
+	return parsed.GetExpr(), nil
+}
+
+// nesting bounds the parser's recursion, counting parentheses within strings as well, which does no harm.
+func nesting(filter string) int {
+	depth, deepest := 0, 0
+	for _, r := range filter {
+		switch r {
+		case '(':
+			depth++
+			deepest = max(deepest, depth)
+		case ')':
+			depth--
+		}
+	}
+	return deepest
+}
+
+func filterError(format string, a ...any) error {
+	return ErrFilter.WithField("filter", fmt.Sprintf(format, a...))
+}
+
+// compiler writes SQL for a parsed filter.
+type compiler struct {
+	schema *Schema
+	bind   func(any) string
+	count  int
+}
+
+func (c *compiler) predicate(e *expr.Expr, depth int) (string, error) {
+	if depth > maxComparisons {
+		return "", filterError("nested more than %d deep", maxComparisons)
+	}
+	call := e.GetCallExpr()
+	if call == nil {
+		return c.word(e)
+	}
+	args := call.GetArgs()
+	switch fn := call.GetFunction(); fn {
+	case filtering.FunctionAnd, filtering.FunctionFuzzyAnd:
+		return c.join(" AND ", args, depth)
+	case filtering.FunctionOr:
+		return c.join(" OR ", args, depth)
+	case filtering.FunctionNot:
+		if len(args) != 1 {
+			return "", filterError("NOT takes one condition")
+		}
+		p, err := c.predicate(args[0], depth+1)
+		if err != nil {
+			return "", err
+		}
+		// Not the same as NOT p: what has no value does not fulfil p either.
+		return "(" + p + " IS NOT TRUE)", nil
+	case filtering.FunctionEquals, filtering.FunctionNotEquals, filtering.FunctionLessThan, filtering.FunctionLessEquals,
+		filtering.FunctionGreaterThan, filtering.FunctionGreaterEquals, filtering.FunctionHas:
+		if len(args) != 2 {
+			return "", filterError("%s takes a field and a value", fn)
+		}
+		return c.comparison(fn, args[0], args[1])
+	default:
+		return "", filterError("unknown function %q", fn)
+	}
+}
+
+func (c *compiler) join(op string, args []*expr.Expr, depth int) (string, error) {
+	parts := make([]string, len(args))
+	for i, a := range args {
+		p, err := c.predicate(a, depth+1)
+		if err != nil {
+			return "", err
+		}
+		parts[i] = p
+	}
+	return "(" + strings.Join(parts, op) + ")", nil
+}
+
+// word is a bare value, searched for wherever the schema says.
+func (c *compiler) word(e *expr.Expr) (string, error) {
+	v, err := value(e)
+	if err != nil {
+		return "", err
+	}
+	if c.schema.Search == nil {
+		return "", filterError("%q alone is not a condition; write field = value", v)
+	}
+	if err := c.counted(); err != nil {
+		return "", err
+	}
+	return "(" + c.schema.Search(v, c.bind) + ")", nil
+}
+
+func (c *compiler) counted() error {
+	if c.count++; c.count > maxComparisons {
+		return filterError("more than %d conditions", maxComparisons)
+	}
+	return nil
+}
+
+func (c *compiler) comparison(op string, left, right *expr.Expr) (string, error) {
+	if err := c.counted(); err != nil {
+		return "", err
+	}
+	path, ok := path(left)
+	if !ok {
+		return "", filterError("left of %s must be a field", op)
+	}
+	f, key, ok := c.schema.field(path)
+	if !ok {
+		return "", filterError("unknown field %q", path)
+	}
+	v, err := value(right)
+	if err != nil {
+		return "", err
+	}
+	if f.Custom != nil {
+		sql, err := f.Custom(Comparison{Path: path, Key: key, Op: op, Value: v}, c.bind)
+		if err != nil {
+			return "", filterError("%s: %s", path, err)
+		}
+		return "(" + sql + ")", nil
+	}
+	sql, err := c.compare(f, op, v)
+	if err != nil {
+		return "", filterError("%s: %s", path, err)
+	}
+	return "(" + sql + ")", nil
+}
+
+// path is the dotted name of a field.
+func path(e *expr.Expr) (string, bool) {
+	if id := e.GetIdentExpr(); id != nil {
+		return id.GetName(), true
+	}
+	if sel := e.GetSelectExpr(); sel != nil {
+		prefix, ok := path(sel.GetOperand())
+		return prefix + "." + sel.GetField(), ok
+	}
+	return "", false
+}
+
+// value is the text of a literal, a name, or a call such as timestamp("…").
+func value(e *expr.Expr) (string, error) {
+	if p, ok := path(e); ok {
+		return p, nil
+	}
+	if call := e.GetCallExpr(); call != nil {
+		switch call.GetFunction() {
+		case filtering.FunctionTimestamp, "date":
+			if len(call.GetArgs()) == 1 {
+				return value(call.GetArgs()[0])
+			}
+		}
+		return "", filterError("%q is not a value", call.GetFunction())
+	}
+	switch k := e.GetConstExpr().GetConstantKind().(type) {
+	case *expr.Constant_StringValue:
+		return k.StringValue, nil
+	case *expr.Constant_Int64Value:
+		return strconv.FormatInt(k.Int64Value, 10), nil
+	case *expr.Constant_DoubleValue:
+		return strconv.FormatFloat(k.DoubleValue, 'f', -1, 64), nil
+	case *expr.Constant_BoolValue:
+		return strconv.FormatBool(k.BoolValue), nil
+	}
+	return "", filterError("a value is missing")
+}
