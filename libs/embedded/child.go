@@ -1,34 +1,39 @@
 package embedded
 
 import (
+	"bufio"
 	"errors"
 	"fmt"
 	"io"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"time"
 )
 
-// child is a process that ends with ours.
-type child struct {
+// Child is a process that ends with ours, however ours ends.
+type Child struct {
 	cmd  *exec.Cmd
 	last []string
-	err  error         // why it ended; read after done
-	done chan struct{} // closed when it has ended
+	err  error
+	done chan struct{}
 }
 
-// startChild runs cmd, its output going to logs, which returns the lines worth
-// keeping for an error message.
+// StartChild runs cmd, calling log with every line it says.
 //
 // The kernel sends the parent-death signal when the *thread* that started the
 // child ends, so a goroutine stays locked to that thread for the child's life.
-func startChild(cmd *exec.Cmd, logs func(io.Reader) []string) (*child, error) {
-	c := &child{cmd: cmd, done: make(chan struct{})}
+func StartChild(cmd *exec.Cmd, log func(line string)) (*Child, error) {
+	c := &Child{cmd: cmd, done: make(chan struct{})}
+	if cmd.SysProcAttr == nil {
+		cmd.SysProcAttr = sysProcAttr(nil)
+	}
 	out, err := cmd.StderrPipe()
 	if err != nil {
 		return nil, err
 	}
+	cmd.Stdout = cmd.Stderr
 	started := make(chan error)
 	go func() {
 		runtime.LockOSThread() // never unlocked: the thread ends with the goroutine
@@ -37,7 +42,7 @@ func startChild(cmd *exec.Cmd, logs func(io.Reader) []string) (*child, error) {
 			return
 		}
 		close(started)
-		c.last = logs(out)
+		c.last = follow(out, log)
 		c.err = cmd.Wait()
 		if c.err == nil {
 			c.err = errors.New("exit status 0")
@@ -50,23 +55,41 @@ func startChild(cmd *exec.Cmd, logs func(io.Reader) []string) (*child, error) {
 	return c, nil
 }
 
-func (c *child) pid() int { return c.cmd.Process.Pid }
+// PID is the process's ID.
+func (c *Child) PID() int { return c.cmd.Process.Pid }
 
-// tail is what the process said last. If it runs still, that is not known yet.
-func (c *child) tail() []string {
+// Done is closed when the process has ended.
+func (c *Child) Done() <-chan struct{} { return c.done }
+
+// Err says why the process ended, with its last words, and nil while it runs.
+func (c *Child) Err() error {
 	select {
 	case <-c.done:
-		return c.last
+		return fmt.Errorf("%w\n%s", c.err, strings.Join(c.last, "\n"))
 	default:
 		return nil
 	}
 }
 
-// stop asks with the signal and insists after a while.
-func (c *child) stop(sig syscall.Signal) error {
+// follow returns the last lines.
+func follow(r io.Reader, log func(string)) []string {
+	const keep = 20
+	var last []string
+	for sc := bufio.NewScanner(r); sc.Scan(); {
+		if last = append(last, sc.Text()); len(last) > keep {
+			last = last[1:]
+		}
+		log(sc.Text())
+	}
+	_, _ = io.Copy(io.Discard, r) // after a line too long for the scanner; a full pipe would stop the process
+	return last
+}
+
+// Stop asks with the signal and insists after a while.
+func (c *Child) Stop(sig syscall.Signal) error {
 	for _, s := range []syscall.Signal{sig, syscall.SIGQUIT, syscall.SIGKILL} {
-		if err := syscall.Kill(c.pid(), s); err != nil && !errors.Is(err, syscall.ESRCH) {
-			return fmt.Errorf("signal %s to process %d: %w", s, c.pid(), err)
+		if err := syscall.Kill(c.PID(), s); err != nil && !errors.Is(err, syscall.ESRCH) {
+			return fmt.Errorf("signal %s to process %d: %w", s, c.PID(), err)
 		}
 		select {
 		case <-c.done:
@@ -74,5 +97,5 @@ func (c *child) stop(sig syscall.Signal) error {
 		case <-time.After(stopTimeout):
 		}
 	}
-	return fmt.Errorf("process %d does not end", c.pid())
+	return fmt.Errorf("process %d does not end", c.PID())
 }

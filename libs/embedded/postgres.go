@@ -1,13 +1,11 @@
 package embedded
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"net/url"
 	"os"
@@ -54,7 +52,7 @@ type Postgres struct {
 	base     context.Context // the log's values, without the start's deadline
 
 	mu    sync.Mutex
-	child *child // nil while stopped
+	child *Child // nil while stopped
 }
 
 // StartPostgres starts a server on the folder, making its data folder the first
@@ -84,6 +82,15 @@ func (p *Postgres) URL() string {
 	return u.String()
 }
 
+// Version is the server's major version and the folder of its binaries.
+func (p *Postgres) Version() string {
+	version, err := dataVersion(p.dataDir)
+	if err != nil {
+		return p.bin
+	}
+	return version + " (" + p.bin + ")"
+}
+
 // PID is the server's process ID, 0 while it is stopped.
 func (p *Postgres) PID() int {
 	p.mu.Lock()
@@ -91,7 +98,7 @@ func (p *Postgres) PID() int {
 	if p.child == nil {
 		return 0
 	}
-	return p.child.pid()
+	return p.child.PID()
 }
 
 // Start starts a stopped server again, at the same address.
@@ -119,7 +126,7 @@ func (p *Postgres) Stop() error {
 	if c == nil {
 		return nil
 	}
-	return c.stop(syscall.SIGINT)
+	return c.Stop(syscall.SIGINT)
 }
 
 // Close see [Postgres.Stop].
@@ -127,7 +134,7 @@ func (p *Postgres) Close() error { return p.Stop() }
 
 // watch starts the server again when it ends although nobody asked for it, say
 // because the kernel ran out of memory and picked it.
-func (p *Postgres) watch(c *child) {
+func (p *Postgres) watch(c *Child) {
 	<-c.done
 	p.mu.Lock()
 	unasked := p.child == c
@@ -138,7 +145,7 @@ func (p *Postgres) watch(c *child) {
 	if !unasked {
 		return
 	}
-	p.opts.Log.ErrorContext(p.base, "postgresql ended unasked; starting it again", "error", c.err)
+	p.opts.Log.ErrorContext(p.base, "postgresql ended unasked; starting it again", "error", c.Err())
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
 		ctx, cancel := context.WithTimeout(p.base, startTimeout)
 		err := p.Start(ctx)
@@ -187,7 +194,7 @@ func (p *Postgres) prepare(ctx context.Context) error {
 }
 
 // launch runs the server and waits until it answers.
-func (p *Postgres) launch(ctx context.Context) (*child, error) {
+func (p *Postgres) launch(ctx context.Context) (*Child, error) {
 	if err := clearStale(ctx, p.dataDir, p.opts.Log); err != nil {
 		return nil, err
 	}
@@ -204,12 +211,12 @@ func (p *Postgres) launch(ctx context.Context) (*child, error) {
 	}
 	cmd := exec.Command(filepath.Join(p.bin, "postgres"), args...) //nolint:gosec,noctx // our own arguments; outlives ctx
 	p.runAs(cmd)
-	c, err := startChild(cmd, p.logLines)
+	c, err := StartChild(cmd, p.logLine)
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
 	if err := p.awaitReady(ctx, c); err != nil {
-		return nil, errors.Join(err, c.stop(syscall.SIGQUIT))
+		return nil, errors.Join(err, c.Stop(syscall.SIGQUIT))
 	}
 	return c, nil
 }
@@ -261,7 +268,7 @@ func (p *Postgres) settings() map[string]string {
 
 // awaitReady waits for the server to say so in its lock file, which costs no
 // failed logins, and then proves it with one connection.
-func (p *Postgres) awaitReady(ctx context.Context, c *child) error {
+func (p *Postgres) awaitReady(ctx context.Context, c *Child) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(pollInterval)
@@ -269,9 +276,9 @@ func (p *Postgres) awaitReady(ctx context.Context, c *child) error {
 	for !lockFileSays(p.dataDir, "ready") {
 		select {
 		case <-c.done:
-			return fmt.Errorf("the server ended while starting: %w\n%s", c.err, strings.Join(c.tail(), "\n"))
+			return fmt.Errorf("the server ended while starting: %w", c.Err())
 		case <-ctx.Done():
-			return fmt.Errorf("the server is not ready: %w\n%s", ctx.Err(), strings.Join(c.tail(), "\n"))
+			return fmt.Errorf("the server is not ready: %w", ctx.Err())
 		case <-tick.C:
 		}
 	}
@@ -282,24 +289,13 @@ func (p *Postgres) awaitReady(ctx context.Context, c *child) error {
 	return conn.Close(ctx)
 }
 
-// logLines passes the server's log on and returns the last lines, for the error
-// if the server ends.
-func (p *Postgres) logLines(r io.Reader) []string {
-	var last []string
-	sc := bufio.NewScanner(r)
-	for sc.Scan() {
-		line := sc.Text()
-		last = append(last, line)
-		if len(last) > 20 {
-			last = last[1:]
-		}
-		level := slog.LevelDebug
-		if strings.HasPrefix(line, "FATAL:") || strings.HasPrefix(line, "PANIC:") {
-			level = slog.LevelWarn
-		}
-		p.opts.Log.Log(p.base, level, "postgresql", "line", line)
+// logLine passes the server's log on.
+func (p *Postgres) logLine(line string) {
+	level := slog.LevelDebug
+	if strings.HasPrefix(line, "FATAL:") || strings.HasPrefix(line, "PANIC:") {
+		level = slog.LevelWarn
 	}
-	return last
+	p.opts.Log.Log(p.base, level, "postgresql", "line", line)
 }
 
 func keptPassword(file string, mayMake bool) (string, error) {
