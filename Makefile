@@ -65,6 +65,8 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 
 $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html -type f 2>/dev/null)
 	npm --prefix $(WEB) run build --silent
+	@find services/gateway/internal/site/client -mindepth 1 -not -name .gitignore -not -name unbuilt.html -delete
+	@cp -R $(WEB)/dist/. services/gateway/internal/site/client/
 	@touch $@
 
 # Generators and linters, each pinned by a module of its own outside the workspace.

@@ -1,0 +1,69 @@
+// Package site serves what a browser loads: the client, the reference of the API and its OpenAPI document.
+package site
+
+import (
+	"bytes"
+	"embed"
+	"io/fs"
+	"net/http"
+	"path"
+	"strings"
+	"time"
+
+	protofiles "kontor.internal/proto"
+)
+
+// client holds the built client; the build copies it there. Without a build there is only a page that says so.
+//
+//go:embed all:client
+var client embed.FS
+
+// policy lets the client load only what is its own. Styles set from script are what component libraries do.
+const policy = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; " +
+	"script-src 'self'; connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
+
+// Handler serves the client for every path that is no file, so that its own addresses can be opened and reloaded.
+func Handler() http.Handler {
+	root, err := fs.Sub(client, "client")
+	if err != nil {
+		panic(err) // the folder is embedded above
+	}
+	files := http.FileServerFS(root)
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		h := w.Header()
+		h.Set("Content-Security-Policy", policy)
+		h.Set("X-Frame-Options", "DENY")
+		name := strings.TrimPrefix(path.Clean(r.URL.Path), "/")
+		switch {
+		case name == "openapi.yaml":
+			h.Set("Content-Type", "application/yaml")
+			http.ServeContent(w, r, "openapi.yaml", time.Time{}, bytes.NewReader(protofiles.OpenAPI))
+		case name == "" || !exists(root, name):
+			serveIndex(w, r, root)
+		default:
+			if strings.HasPrefix(name, "assets/") { // named by content
+				h.Set("Cache-Control", "public, max-age=31536000, immutable")
+			}
+			files.ServeHTTP(w, r)
+		}
+	})
+}
+
+func exists(root fs.FS, name string) bool {
+	info, err := fs.Stat(root, name)
+	return err == nil && !info.IsDir()
+}
+
+func serveIndex(w http.ResponseWriter, r *http.Request, root fs.FS) {
+	name := "index.html"
+	if !exists(root, name) {
+		name = "unbuilt.html"
+	}
+	page, err := fs.ReadFile(root, name)
+	if err != nil {
+		http.NotFound(w, r)
+		return
+	}
+	w.Header().Set("Cache-Control", "no-cache")
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(page))
+}

@@ -1,0 +1,106 @@
+package stream
+
+import (
+	"context"
+	"errors"
+	"io"
+	"log/slog"
+	"strings"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/segmentio/kafka-go"
+)
+
+// Feeder copies what changed from Kafka to the streams in Redis. All replicas of the gateway share the work: each
+// change is copied by one of them, or twice after a crash, which does no harm.
+type Feeder struct {
+	Brokers []string
+	Topics  []string
+	Redis   redis.UniversalClient
+	Log     *slog.Logger
+}
+
+// group is the Kafka consumer group of the feeders.
+const group = "gateway.stream"
+
+// Run copies until ctx is done. While Kafka or Redis is gone it waits and goes on after.
+func (f *Feeder) Run(ctx context.Context) error {
+	r := kafka.NewReader(kafka.ReaderConfig{
+		Brokers: f.Brokers, GroupTopics: f.Topics, GroupID: group,
+		MinBytes: 1, MaxBytes: 4 << 20, MaxWait: time.Second,
+		// Who connects first sees what comes from now on.
+		StartOffset:      kafka.LastOffset,
+		CommitInterval:   time.Second,
+		JoinGroupBackoff: 200 * time.Millisecond,
+		ErrorLogger: kafka.LoggerFunc(func(msg string, args ...any) {
+			f.Log.DebugContext(ctx, "change feed reader", "message", msg)
+		}),
+	})
+	defer r.Close()
+	for {
+		m, err := r.FetchMessage(ctx)
+		switch {
+		case ctx.Err() != nil, errors.Is(err, io.EOF):
+			return nil
+		case err != nil:
+			f.Log.WarnContext(ctx, "change feed interrupted", "error", err)
+			wait(ctx)
+			continue
+		}
+		f.copy(ctx, m)
+		if err := r.CommitMessages(ctx, m); err != nil && ctx.Err() == nil {
+			f.Log.WarnContext(ctx, "change feed position not kept", "error", err)
+		}
+	}
+}
+
+func (f *Feeder) copy(ctx context.Context, m kafka.Message) {
+	org, msg, ok := parse(m)
+	if !ok {
+		return
+	}
+	for ctx.Err() == nil {
+		err := f.Redis.XAdd(ctx, &redis.XAddArgs{
+			Stream: streamKey(org), MaxLen: keep, Approx: true, Values: msg.values(),
+		}).Err()
+		if err == nil {
+			return
+		}
+		f.Log.WarnContext(ctx, "change not handed on; retrying", "organization_id", org, "error", err)
+		wait(ctx)
+	}
+}
+
+func wait(ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-time.After(pause):
+	}
+}
+
+// parse reads the headers of an event. The value stays closed: the browser asks for the record if it shows it.
+func parse(m kafka.Message) (org string, msg Message, ok bool) {
+	for _, h := range m.Headers {
+		v := string(h.Value)
+		switch h.Key {
+		case "ce_type":
+			msg.Type = v
+		case "ce_subject":
+			msg.Kind, msg.RecordID, _ = strings.Cut(v, "/")
+		case "ce_time":
+			msg.Time = v
+		case "organization":
+			org = v
+		case "actor":
+			msg.Actor = v
+		case "version":
+			msg.Version = v
+		case "responsible":
+			msg.Responsible = v
+		case "previous_responsible":
+			msg.PreviousResponsible = v
+		}
+	}
+	return org, msg, org != "" && msg.Type != "" && msg.Kind != ""
+}
