@@ -31,11 +31,18 @@ var ErrServiceSecret = apperr.Forbidden("SERVICE_ONLY", "this method is for serv
 
 // BearerToken returns the access token among the metadata of a call, or "".
 func BearerToken(md metadata.MD) string {
-	v := md[MetadataAuthorization]
-	if len(v) == 0 || len(v[0]) <= len(bearer) || !strings.EqualFold(v[0][:len(bearer)], bearer) {
+	if v := md[MetadataAuthorization]; len(v) > 0 {
+		return Bearer(v[0])
+	}
+	return ""
+}
+
+// Bearer returns the token in an Authorization header, or "" if it holds none.
+func Bearer(header string) string {
+	if len(header) <= len(bearer) || !strings.EqualFold(header[:len(bearer)], bearer) {
 		return ""
 	}
-	return v[0][len(bearer):]
+	return header[len(bearer):]
 }
 
 // ServiceSecret proves that a caller is a service of the suite. The zero value lets nobody in.

@@ -70,7 +70,8 @@ func NotPermitted(kind string, action optionsv1.Action) error {
 		Saying("none of your roles permits to " + verb + " a " + kind + "; ask an administrator")
 }
 
-// look returns the user, nil if not known, and whether all that the directory needs to know of the user is there.
+// look returns the user, nil if not known, and whether enough has arrived to decide: the user and one of the user's
+// roles. All of them would be too much to ask: a role may have been removed for good.
 func (d *Directory) look(p authn.Principal) (*User, bool) {
 	s := d.snapshot(p.OrganizationID)
 	if s == nil {
@@ -81,11 +82,11 @@ func (d *Directory) look(p authn.Principal) (*User, bool) {
 		return nil, false
 	}
 	for _, id := range u.RoleIDs {
-		if s.roles[id] == nil {
-			return u, false
+		if s.roles[id] != nil {
+			return u, true
 		}
 	}
-	return u, true
+	return u, len(u.RoleIDs) == 0
 }
 
 func (d *Directory) await(ctx context.Context, p authn.Principal) (*User, bool) {

@@ -1,0 +1,112 @@
+package grpcserver
+
+import (
+	"context"
+
+	"google.golang.org/grpc/metadata"
+
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/authz"
+	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
+)
+
+// admit makes out who is calling and whether the caller may, and puts both into the call's context.
+func (s *Server) admit(c *call) error {
+	switch c.method.access {
+	case optionsv1.Access_ACCESS_PUBLIC:
+		// Whoever it is; a token, good or bad, makes no difference.
+		c.ctx = authz.With(c.ctx, s.opts.Directory, authz.None())
+		return nil
+	case optionsv1.Access_ACCESS_SERVICE:
+		return s.admitService(c)
+	case optionsv1.Access_ACCESS_SIGNED_IN, optionsv1.Access_ACCESS_UNSPECIFIED:
+	}
+	p, err := s.authenticate(c)
+	if err != nil {
+		return err
+	}
+	if c.method.access == optionsv1.Access_ACCESS_SIGNED_IN {
+		if _, err := s.opts.Directory.Admit(c.ctx, p); err != nil {
+			return err //nolint:wrapcheck // Said by authz.
+		}
+		c.ctx = authz.With(c.ctx, s.opts.Directory, authz.Of(p.UserID))
+		return nil
+	}
+	scope, err := s.opts.Directory.Authorize(c.ctx, p, c.method.kind, c.method.action)
+	if err != nil {
+		return err //nolint:wrapcheck // Said by authz.
+	}
+	c.ctx = authz.With(c.ctx, s.opts.Directory, scope)
+	return nil
+}
+
+// authenticate checks the caller's token.
+func (s *Server) authenticate(c *call) (authn.Principal, error) {
+	token := ""
+	if v := metadata.ValueFromIncomingContext(c.ctx, authn.MetadataAuthorization); len(v) > 0 {
+		token = authn.Bearer(v[0])
+	}
+	p, err := s.opts.Verifier.Verify(c.ctx, token)
+	if err != nil {
+		return authn.Principal{}, err //nolint:wrapcheck // Said by authn.
+	}
+	c.ctx = authn.WithToken(c.ctx, p, token)
+	return p, nil
+}
+
+// admitService lets in services that know the shared secret. A user's token beside it says on whose behalf.
+func (s *Server) admitService(c *call) error {
+	md, _ := metadata.FromIncomingContext(c.ctx)
+	service, err := s.opts.ServiceSecret.Check(md)
+	if err != nil {
+		return err //nolint:wrapcheck // Said by authn.
+	}
+	p, token := authn.Principal{}, authn.BearerToken(md)
+	if token != "" {
+		if p, err = s.opts.Verifier.Verify(c.ctx, token); err != nil {
+			return err //nolint:wrapcheck // Said by authn.
+		}
+	}
+	p.Service = service
+	c.ctx = authz.With(authn.WithToken(c.ctx, p, token), s.opts.Directory, authz.All())
+	return nil
+}
+
+// watch ends a stream when its caller is deactivated, removed, or loses the permission it was opened with. It returns
+// the context of the stream and a function that releases it.
+func (s *Server) watch(c *call) (context.Context, func()) {
+	ctx, cancel := context.WithCancelCause(c.ctx)
+	p, ok := authn.From(c.ctx)
+	if !ok || p.UserID == "" || c.method.access == optionsv1.Access_ACCESS_SERVICE {
+		return ctx, func() { cancel(nil) }
+	}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		for {
+			changed := s.opts.Directory.Changed()
+			if err := s.stillAllowed(ctx, c.method, p); err != nil {
+				cancel(err)
+				return
+			}
+			select {
+			case <-changed:
+			case <-ctx.Done():
+				return
+			}
+		}
+	}()
+	return ctx, func() {
+		cancel(nil)
+		<-done
+	}
+}
+
+func (s *Server) stillAllowed(ctx context.Context, m *method, p authn.Principal) error {
+	if m.access == optionsv1.Access_ACCESS_SIGNED_IN {
+		_, err := s.opts.Directory.Admit(ctx, p)
+		return err //nolint:wrapcheck // Said by authz.
+	}
+	_, err := s.opts.Directory.Authorize(ctx, p, m.kind, m.action)
+	return err //nolint:wrapcheck // Said by authz.
+}

@@ -1,0 +1,63 @@
+package grpcserver
+
+import (
+	"context"
+	"errors"
+
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	"google.golang.org/grpc/status"
+
+	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/clock"
+)
+
+// stream is the chain of a streaming call. Every message received is validated; a request_id has no meaning here. The
+// stream ends when its caller loses the right to it.
+func (s *Server) stream(srv any, ss grpc.ServerStream, info *grpc.StreamServerInfo, handler grpc.StreamHandler) error {
+	m := s.lookup(info.FullMethod)
+	switch {
+	case m == nil:
+		return status.Error(codes.Unimplemented, "this method says nothing about who may call it")
+	case m.infrastructure:
+		return handler(srv, ss)
+	}
+	c := call{ctx: s.continueTrace(ss.Context()), method: m, start: clock.Instant()}
+	m.observe.begin()
+	return s.finish(&c, s.handleStream(&c, srv, ss, handler))
+}
+
+func (s *Server) handleStream(c *call, srv any, ss grpc.ServerStream, handler grpc.StreamHandler) (err error) {
+	defer recoverTo(&err)
+	if err := s.admit(c); err != nil {
+		return err
+	}
+	ctx, release := s.watch(c)
+	defer release()
+	err = handler(srv, &serverStream{ServerStream: ss, ctx: ctx, check: s.check})
+	// A handler that ends because its context does may not know why.
+	var why *apperr.Error
+	if errors.As(context.Cause(ctx), &why) {
+		return why
+	}
+	return err
+}
+
+// serverStream is a stream with the context of the chain.
+type serverStream struct {
+	grpc.ServerStream
+
+	ctx   context.Context //nolint:containedctx // Lives for one stream; the interface wants it.
+	check func(any) error
+}
+
+// Context returns the stream's context with caller and scope.
+func (s *serverStream) Context() context.Context { return s.ctx }
+
+// RecvMsg receives and validates one message.
+func (s *serverStream) RecvMsg(m any) error {
+	if err := s.ServerStream.RecvMsg(m); err != nil {
+		return err //nolint:wrapcheck // io.EOF and statuses must stay what they are.
+	}
+	return s.check(m)
+}

@@ -1,0 +1,30 @@
+package logx
+
+// Keys of log attributes: one word for one thing, in all services.
+const (
+	KeyTraceID        = "trace_id"
+	KeyOrganizationID = "organization_id"
+	KeyUserID         = "user_id"
+	KeySession        = "session_id"
+	KeyService        = "service"
+	KeyActing         = "acting_service"
+	KeyMethod         = "method"
+	KeyCode           = "code"
+	KeyReason         = "reason"
+	KeyRequestID      = "request_id"
+	KeyDurationMS     = "duration_ms"
+	KeyEventID        = "event_id"
+	KeyEventType      = "event_type"
+	KeyTopic          = "topic"
+	KeyPartition      = "partition"
+	KeyOffset         = "offset"
+	KeyConsumer       = "consumer"
+	KeyAttempt        = "attempt"
+	KeyJob            = "job"
+	KeyOperationID    = "operation_id"
+	KeyRecordKind     = "record_kind"
+	KeyRecordID       = "record_id"
+	KeyComponent      = "component"
+	KeyError          = "error"
+	KeyStack          = "stack"
+)
