@@ -2,8 +2,6 @@ package embedded
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -45,29 +43,36 @@ func unprivilegedOwner() (*owner, error) {
 		"run Kontor as an ordinary user")
 }
 
+// elsewhere is where data goes that cannot be where it should.
+const elsewhere = "/var/lib/kontor"
+
 // reachable returns dir if the owner can pass through all folders above it. A
 // folder below one with mode 0700, such as /root, it cannot; then the data goes
-// to a folder of its own below /var/lib/kontor, the same one each time, and dir
-// points there.
+// to a new folder below /var/lib/kontor, to which a link in dir points. Deleting
+// dir thus means starting anew here, too.
 func reachable(dir string, o *owner) (string, error) {
+	link := filepath.Join(dir, "moved-to")
+	if other, err := os.Readlink(link); err == nil {
+		return other, nil
+	}
 	if o == nil || passable(dir, o) {
 		return dir, nil
 	}
-	sum := sha256.Sum256([]byte(dir))
-	other := filepath.Join("/var/lib/kontor", filepath.Base(filepath.Dir(dir))+"-"+hex.EncodeToString(sum[:4]), filepath.Base(dir))
-	if err := os.MkdirAll(other, 0o755); err != nil { //nolint:gosec // the server's user has to pass through
-		return "", fmt.Errorf("user %s cannot reach %s, and the folder instead of it cannot be made: %w; "+
-			"set KONTOR_DATA_DIR to a folder that everybody can pass through", o.name, dir, err)
+	advice := "set KONTOR_DATA_DIR to a folder that everybody can pass through"
+	if err := os.MkdirAll(elsewhere, 0o755); err != nil { //nolint:gosec // the server's user has to pass through
+		return "", fmt.Errorf("user %s cannot reach %s, nor can another folder be made: %w; %s", o.name, dir, err, advice)
 	}
-	if !passable(other, o) {
-		return "", fmt.Errorf("user %s reaches neither %s nor %s: set KONTOR_DATA_DIR to a folder that everybody can pass through",
-			o.name, dir, other)
-	}
-	link := filepath.Join(dir, "moved-to")
-	if err := os.Symlink(other, link); err != nil && !errors.Is(err, os.ErrExist) {
+	other, err := os.MkdirTemp(elsewhere, filepath.Base(dir)+"-*")
+	if err != nil {
 		return "", err
 	}
-	return other, nil
+	if err := os.Chmod(other, 0o755); err != nil { //nolint:gosec // the same
+		return "", err
+	}
+	if !passable(other, o) {
+		return "", fmt.Errorf("user %s reaches neither %s nor %s: %s", o.name, dir, other, advice)
+	}
+	return other, os.Symlink(other, link)
 }
 
 func passable(dir string, o *owner) bool {
