@@ -22,11 +22,14 @@ type KafkaOptions struct {
 	Dir string
 	// Partitions of a topic made without a number; 8 if zero.
 	Partitions int
-	// RetentionBytes per partition; 4 MiB if zero. The broker reads its segments
-	// into memory when it starts, so this bounds memory, too.
+	// RetentionBytes is what a partition is shortened to once its readers are
+	// done with it; 2 MiB if zero. The broker reads all of it when it starts.
 	RetentionBytes int64
-	// Upkeep is how often old segments are dropped and compacted topics
-	// compacted; every 30 s if zero.
+	// KeepUnreadBytes is up to where what a consumer group has not read is kept
+	// nevertheless; 64 MiB a partition if zero.
+	KeepUnreadBytes int64
+	// Upkeep is how often that is done and compacted topics are compacted; every
+	// 30 s if zero.
 	Upkeep time.Duration
 	// AutoCreate makes a topic when somebody first names it.
 	AutoCreate bool
@@ -39,11 +42,11 @@ type Kafka struct {
 	addr string
 	base context.Context
 
-	mu      sync.Mutex
-	cluster *kfake.Cluster // nil while stopped
-	lock    *Lock
-	upkeep  chan struct{} // closed to end it
-	idle    sync.WaitGroup
+	mu        sync.Mutex
+	cluster   *kfake.Cluster // nil while stopped
+	lock      *Lock
+	endUpkeep context.CancelFunc
+	idle      sync.WaitGroup
 }
 
 // StartKafka starts a broker on the folder and returns when it listens. ctx
@@ -51,7 +54,8 @@ type Kafka struct {
 func StartKafka(ctx context.Context, opts KafkaOptions) (*Kafka, error) {
 	opts.Log = cmp.Or(opts.Log, slog.New(slog.DiscardHandler))
 	opts.Partitions = cmp.Or(opts.Partitions, 8)
-	opts.RetentionBytes = cmp.Or(opts.RetentionBytes, 4<<20)
+	opts.RetentionBytes = cmp.Or(opts.RetentionBytes, 2<<20)
+	opts.KeepUnreadBytes = cmp.Or(opts.KeepUnreadBytes, 64<<20)
 	opts.Upkeep = cmp.Or(opts.Upkeep, 30*time.Second)
 	k := &Kafka{opts: opts, base: context.WithoutCancel(ctx)}
 	if err := k.Start(ctx); err != nil {
@@ -83,12 +87,13 @@ func (k *Kafka) start(ctx context.Context) error {
 		kfake.DefaultNumPartitions(k.opts.Partitions),
 		kfake.GroupMinSessionTimeout(time.Second),
 		kfake.WithLogger(kafkaLog{k.base, k.opts.Log}),
-		// By size only: when retention by time empties a partition, the broker
-		// forgets its offsets at the next start and groups skip what comes after.
+		// Never by time: when that empties a partition, the broker forgets its
+		// offsets at the next start and groups skip what comes after. By size is
+		// our own doing, see keepUp.
 		kfake.BrokerConfigs(map[string]string{
 			"log.retention.ms":    "-1",
-			"log.retention.bytes": strconv.FormatInt(k.opts.RetentionBytes, 10),
-			"log.segment.bytes":   strconv.FormatInt(max(k.opts.RetentionBytes/4, 1<<20), 10),
+			"log.retention.bytes": "-1",
+			"log.segment.bytes":   strconv.FormatInt(max(k.opts.RetentionBytes/2, 16<<10), 10),
 		}),
 	}
 	if k.opts.AutoCreate {
@@ -111,9 +116,10 @@ func (k *Kafka) start(ctx context.Context) error {
 	if k.cluster, err = kfake.NewCluster(opts...); err != nil {
 		return errors.Join(err, ln.Close(), k.release())
 	}
-	k.upkeep = make(chan struct{})
+	upkeep, cancel := context.WithCancel(k.base)
+	k.endUpkeep = cancel
 	k.idle.Add(1)
-	go k.keepUp(k.cluster, k.upkeep)
+	go k.keepUp(upkeep, k.cluster, k.addr)
 	return nil
 }
 
@@ -129,23 +135,6 @@ func (k *Kafka) listen(ctx context.Context) (net.Listener, error) {
 	return listenAgain(ctx, filepath.Join(k.opts.Dir, "port"))
 }
 
-// keepUp drops old segments and compacts: the broker's own cleaner does not run
-// after its state has been loaded from disk.
-func (k *Kafka) keepUp(c *kfake.Cluster, stop <-chan struct{}) {
-	defer k.idle.Done()
-	tick := time.NewTicker(k.opts.Upkeep)
-	defer tick.Stop()
-	for {
-		select {
-		case <-stop:
-			return
-		case <-tick.C:
-			c.ApplyRetention()
-			c.Compact()
-		}
-	}
-}
-
 // Stop ends the broker after the requests under way; what it acknowledged is on
 // disk.
 func (k *Kafka) Stop() error {
@@ -154,7 +143,7 @@ func (k *Kafka) Stop() error {
 	if k.cluster == nil {
 		return nil
 	}
-	close(k.upkeep)
+	k.endUpkeep()
 	k.idle.Wait()
 	k.cluster.Close()
 	k.cluster = nil
