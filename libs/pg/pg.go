@@ -11,6 +11,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"maps"
 	"sync/atomic"
 	"time"
 
@@ -135,4 +136,17 @@ func (db *DB) written() {
 	if db.notify != nil {
 		db.notify.poke()
 	}
+}
+
+// Connect opens a connection outside the pool, for what needs one of its own: a session lock, LISTEN. It must reach the
+// server directly, not through a pooler in transaction mode.
+func (db *DB) Connect(ctx context.Context, params map[string]string) (*pgx.Conn, error) {
+	cfg := db.pool.Config().ConnConfig
+	cfg.Tracer = nil
+	maps.Copy(cfg.RuntimeParams, params)
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return nil, visible(err)
+	}
+	return conn, nil
 }
