@@ -1,0 +1,171 @@
+package record
+
+import (
+	"context"
+	"time"
+
+	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/clock"
+	"kontor.internal/libs/event"
+)
+
+// Book is the use cases that leads, contacts and companies share. It decides; the store keeps.
+type Book[T any, P Entity[T]] struct {
+	Store Store[T]
+	Users Users
+	Clock clock.Clock
+	// The kind's own failures.
+	ErrNotFound, ErrStale, ErrDeleted, ErrNotDeleted *apperr.Error
+}
+
+// Entity is what a record must offer to be kept in a Book: the fields all kinds have, and its own rules.
+type Entity[T any] interface {
+	*T
+	Common() *Meta
+	Normalize(country string) error
+}
+
+// Common returns the fields that all kinds have.
+func (m *Meta) Common() *Meta { return m }
+
+// Prepare checks a new record and fills in what the server sets. The caller must be allowed to make records that the
+// responsible user answers for.
+func (b *Book[T, P]) Prepare(who Caller, r *T) error {
+	m := P(r).Common()
+	if m.ResponsibleID == "" {
+		m.ResponsibleID = who.UserID
+	}
+	if err := P(r).Normalize(b.Users.Country(who.OrganizationID)); err != nil {
+		return err
+	}
+	if !who.CanAct(m) {
+		return ErrForbidden.Saying("you may not make records that this user is responsible for")
+	}
+	if m.ResponsibleID != who.UserID && !b.Users.Active(who.OrganizationID, m.ResponsibleID) {
+		return ErrResponsibleNotFound
+	}
+	m.Version = 1
+	m.CreatorID = who.UserID
+	if m.Origin.Kind == "" {
+		m.Origin = Origin{Kind: "user", ID: who.UserID}
+	}
+	m.CreatedAt = b.Clock.Now()
+	m.UpdatedAt, m.DeletedAt = m.CreatedAt, time.Time{}
+	return nil
+}
+
+// Create makes a record. Its ID has been chosen by the caller of this method.
+func (b *Book[T, P]) Create(ctx context.Context, who Caller, r *T) (*T, error) {
+	if err := b.Prepare(who, r); err != nil {
+		return nil, err
+	}
+	return b.Store.Create(ctx, who.OrganizationID, r, "")
+}
+
+// Get returns a record that the caller may see, also one in the bin.
+func (b *Book[T, P]) Get(ctx context.Context, who Caller, id string) (*T, error) {
+	r, err := b.Store.Get(ctx, who.OrganizationID, id)
+	if err != nil {
+		return nil, err
+	}
+	if !who.CanSee(P(r).Common()) {
+		return nil, b.ErrNotFound
+	}
+	return r, nil
+}
+
+// Update replaces a record by what change makes of it; fields that the server sets stay. version is the one the caller
+// has seen, 0 for any.
+func (b *Book[T, P]) Update(ctx context.Context, who Caller, id string, version int64, change func(*T) (*T, error)) (*T, error) {
+	return b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
+		m := P(cur).Common()
+		if err := b.Admit(who, m, version); err != nil {
+			return nil, err
+		}
+		next, err := change(cur)
+		if err != nil {
+			return nil, err
+		}
+		n := P(next).Common()
+		n.ID, n.Version, n.Origin, n.CreatorID, n.CreatedAt, n.DeletedAt = m.ID, m.Version, m.Origin, m.CreatorID, m.CreatedAt, m.DeletedAt
+		if n.ResponsibleID == "" {
+			n.ResponsibleID = m.ResponsibleID
+		}
+		if err := P(next).Normalize(b.Users.Country(who.OrganizationID)); err != nil {
+			return nil, err
+		}
+		if n.ResponsibleID != m.ResponsibleID && !b.Users.Active(who.OrganizationID, n.ResponsibleID) {
+			return nil, ErrResponsibleNotFound
+		}
+		n.UpdatedAt = b.Clock.Now()
+		return &Change[T]{What: Updated, Before: cur, After: next}, nil
+	})
+}
+
+// Admit says whether the caller may change a record that is not in the bin.
+func (b *Book[T, P]) Admit(who Caller, m *Meta, version int64) error {
+	switch {
+	case !who.CanSee(m):
+		return b.ErrNotFound
+	case !who.CanAct(m):
+		return ErrForbidden
+	case version != 0 && version != m.Version:
+		return b.ErrStale
+	case m.Deleted():
+		return b.ErrDeleted
+	}
+	return nil
+}
+
+// Delete puts a record into the bin. One that is there already is left as it is.
+func (b *Book[T, P]) Delete(ctx context.Context, who Caller, id string, version int64) (*T, error) {
+	return b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
+		err := b.Admit(who, P(cur).Common(), version)
+		switch {
+		case err == error(b.ErrDeleted): //nolint:errorlint // Admit returns the sentinel itself.
+			return nil, nil
+		case err != nil:
+			return nil, err
+		}
+		next := *cur
+		m := P(&next).Common()
+		m.DeletedAt = b.Clock.Now()
+		m.UpdatedAt = m.DeletedAt
+		return &Change[T]{What: Deleted, Before: cur, After: &next}, nil
+	})
+}
+
+// Undelete takes a record out of the bin.
+func (b *Book[T, P]) Undelete(ctx context.Context, who Caller, id string) (*T, error) {
+	return b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
+		err := b.Admit(who, P(cur).Common(), 0)
+		switch {
+		case err == nil:
+			return nil, b.ErrNotDeleted
+		case err != error(b.ErrDeleted): //nolint:errorlint // Admit returns the sentinel itself.
+			return nil, err
+		}
+		next := *cur
+		m := P(&next).Common()
+		m.DeletedAt, m.UpdatedAt = time.Time{}, b.Clock.Now()
+		return &Change[T]{What: Undeleted, Before: cur, After: &next}, nil
+	})
+}
+
+// List returns a page of the records that the caller may see.
+func (b *Book[T, P]) List(ctx context.Context, who Caller, q Query) (Page[T], error) {
+	return b.Store.List(ctx, who, q)
+}
+
+// Count counts what List would return, exactly up to CountLimit.
+func (b *Book[T, P]) Count(ctx context.Context, who Caller, filter string) (n int, more bool, err error) {
+	return b.Store.Count(ctx, who, filter)
+}
+
+// History returns what happened to a record that the caller may see, newest first.
+func (b *Book[T, P]) History(ctx context.Context, who Caller, id string, before int64, limit int) ([]event.Event, error) {
+	if _, err := b.Get(ctx, who, id); err != nil {
+		return nil, err
+	}
+	return b.Store.History(ctx, who.OrganizationID, id, before, limit)
+}
