@@ -1,4 +1,4 @@
--- What consumers know (libs/inbox). Global tables: a consumer serves all organisations; only kontor_system reaches them.
+-- What consumers know (libs/inbox). Global tables: a consumer serves all organisations; kontor_system keeps them.
 CREATE TABLE inbox_positions (
     consumer      text NOT NULL,
     topic         text NOT NULL,
@@ -12,7 +12,8 @@ CREATE TABLE inbox_positions (
     applied_at    timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT inbox_positions_pkey PRIMARY KEY (consumer, topic, partition)
 );
-REVOKE ALL ON inbox_positions FROM kontor_app;
+-- Readable, so that a report can say how fresh it is.
+REVOKE INSERT, UPDATE, DELETE, TRUNCATE ON inbox_positions FROM kontor_app;
 
 -- Events that could not be applied, and later ones of the same key behind them.
 CREATE TABLE inbox_parked (

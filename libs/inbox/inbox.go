@@ -1,0 +1,97 @@
+// Package inbox applies events exactly once in effect.
+//
+// A consumer's position is stored in the transaction of what the events change, and reading resumes from it, so that a
+// position never passes an event that was not applied, and a crash repeats nothing. An event may still come twice (the
+// relay publishes at least once, a replay publishes again): handlers go by the record's version and let pass what is not
+// newer than what they have applied.
+//
+//	                    ┌──────────── one transaction, up to Batch events of a partition ────────────┐
+//	Kafka ─► partition ─► lock position ─► handler ─► handler ─► … ─► store next offset ─► commit ─► group offset
+//	                       │ key parked, or ErrPermanent: into inbox_parked, the others go on
+//	                       └ anything else: roll back, wait, again
+//
+// Handlers run as the event's organisation (row-level security) under the role of the application. Effects outside the
+// database go through a job written in the same transaction.
+package inbox
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+
+	"kontor.internal/libs/event"
+	"kontor.internal/libs/pg"
+)
+
+// ErrPermanent marks an event that will never be applied as it is: return it wrapped, and the event is parked.
+var ErrPermanent = errors.New("event cannot be applied")
+
+// Handler applies one event within tx. It may be called again for the same event.
+type Handler func(ctx context.Context, tx pgx.Tx, ev event.Event) error
+
+// Any is the handler of all types that have none of their own.
+const Any = "*"
+
+// Consumer reads topics and applies their events. Replicas with the same name share the partitions.
+type Consumer struct {
+	// Name is also the consumer group: service.projection.
+	Name    string
+	Topics  []string
+	Brokers []string
+	// DB is opened with pg.RoleSystem.
+	DB *pg.DB
+	// Handlers by event type (ce_type), or Any. Types without one are let pass.
+	Handlers map[string]Handler
+	// Role that handlers work in; pg.RoleApp if empty.
+	Role string
+	// Batch is how many events share a transaction at most; 256 if zero.
+	Batch int
+	// Partitions of topics that do not exist yet; broker.DefaultPartitions if zero.
+	Partitions int
+	// Check is the pause between two looks for unparked events; 2 s if zero.
+	Check time.Duration
+	Log   *slog.Logger
+	// Metrics registers lag, parked and applied, if set.
+	Metrics prometheus.Registerer
+
+	once    sync.Once
+	metrics metrics
+	state   progress
+}
+
+func (c *Consumer) prepare() error {
+	var err error
+	c.once.Do(func() {
+		if c.Name == "" || len(c.Topics) == 0 || len(c.Brokers) == 0 || c.DB == nil {
+			err = errors.New("consumer without name, topics, brokers or database")
+			return
+		}
+		if c.Role == "" {
+			c.Role = pg.RoleApp
+		}
+		if c.Batch <= 0 {
+			c.Batch = 256
+		}
+		if c.Check <= 0 {
+			c.Check = 2 * time.Second
+		}
+		if c.Log == nil {
+			c.Log = slog.New(slog.DiscardHandler)
+		}
+		err = c.metrics.register(c.Metrics, c.Name)
+	})
+	return err
+}
+
+// handler returns what applies events of a type, if anything does.
+func (c *Consumer) handler(eventType string) Handler {
+	if h, ok := c.Handlers[eventType]; ok {
+		return h
+	}
+	return c.Handlers[Any]
+}
