@@ -1,0 +1,148 @@
+package imports
+
+import (
+	"bufio"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"strconv"
+	"strings"
+
+	"kontor.internal/libs/apperr"
+)
+
+// errEmpty is a file without a row.
+var errEmpty = apperr.Invalid("IMPORT_FILE_EMPTY", "the file holds no rows; check that the right one was uploaded")
+
+// source is an opened file, standing before its first row of data.
+type source struct {
+	plan   *Plan
+	header []string
+	rows   *Reader
+	first  *Record // the first row, if it is data and not the header
+	size   int64
+	count  *counter
+	close  func()
+}
+
+// counter counts the bytes taken from the file.
+type counter struct {
+	r io.Reader
+	n int64
+}
+
+func (c *counter) Read(p []byte) (int, error) {
+	n, err := c.r.Read(p)
+	c.n += int64(n)
+	return n, err
+}
+
+func (r *Runner) open(ctx context.Context, m *Mapping, t Target, org, fileID string) (*source, error) {
+	f, size, err := r.Files.Open(ctx, fileID)
+	if err != nil {
+		return nil, err
+	}
+	s, err := newSource(f, m, t, r.Locale(org))
+	if err != nil {
+		_ = f.Close() // the file was only read
+		return nil, err
+	}
+	s.size = size
+	s.close = func() { _ = f.Close() }
+	return s, nil
+}
+
+// newSource finds out how the file is written and binds the mapping to its header.
+func newSource(f io.Reader, m *Mapping, t Target, l Locale) (*source, error) {
+	s := &source{count: &counter{r: f}}
+	text, _, err := Decode(s.count, m.Source.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	in := bufio.NewReaderSize(text, sniffed)
+	delimiter := m.Source.Delimiter
+	if delimiter == 0 {
+		head, err := in.Peek(sniffed)
+		if err != nil && !errors.Is(err, io.EOF) {
+			return nil, fmt.Errorf("read file: %w", err)
+		}
+		delimiter = detectDelimiter(head, m.Source.Quote)
+	}
+	s.rows = NewReader(in, delimiter, m.Source.Quote)
+	first, err := s.rows.Read()
+	switch {
+	case errors.Is(err, io.EOF):
+		return nil, errEmpty
+	case err != nil:
+		return nil, fmt.Errorf("read file: %w", err)
+	}
+	if m.hasHeader(first) {
+		if first.Problem != nil {
+			return nil, apperr.Invalid("IMPORT_HEADER_INVALID", "the header of the file cannot be read: "+first.Problem.Message)
+		}
+		s.header = headerNames(first.Cells)
+	} else {
+		s.first = &first
+		s.header = make([]string, len(first.Cells))
+		for i := range s.header {
+			s.header[i] = strconv.Itoa(i + 1)
+		}
+	}
+	s.plan, err = m.Bind(t, s.header, l)
+	return s, err
+}
+
+// hasHeader reports whether the first row names the columns: by the mapping's word, else unless the mapping calls
+// columns by number and the row has no such names.
+func (m *Mapping) hasHeader(first Record) bool {
+	if m.Source.Header != nil {
+		return *m.Source.Header
+	}
+	for name := range m.columnNames() {
+		if _, err := strconv.Atoi(name); err != nil || findColumn(headerNames(first.Cells), name) >= 0 {
+			return true
+		}
+	}
+	return false
+}
+
+// headerNames trims the names and makes them differ: a second "Phone" is "Phone (2)".
+func headerNames(cells []string) []string {
+	seen := map[string]int{}
+	out := make([]string, len(cells))
+	for i, c := range cells {
+		c = strings.TrimSpace(c)
+		if c == "" {
+			c = strconv.Itoa(i + 1)
+		}
+		seen[c]++
+		if n := seen[c]; n > 1 {
+			c = fmt.Sprintf("%s (%d)", c, n)
+		}
+		out[i] = c
+	}
+	return out
+}
+
+// next returns the next row of data, or io.EOF.
+func (s *source) next() (Record, error) {
+	if s.first != nil {
+		rec := *s.first
+		s.first = nil
+		return rec, nil
+	}
+	rec, err := s.rows.Read()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return rec, fmt.Errorf("read file: %w", err)
+	}
+	return rec, err
+}
+
+// estimate returns how many rows the file has by what was read of it.
+func (s *source) estimate(rows int64) int64 {
+	if s.size <= 0 || s.count.n <= 0 {
+		return 0
+	}
+	return max(rows, rows*s.size/s.count.n)
+}
