@@ -1,0 +1,239 @@
+// Package process holds what the parts of one process share, whether it serves one context or all of them: log,
+// metrics, tracing, the directory of users, the check of tokens, the gRPC server, connections to neighbours.
+//
+// A service's main reads top to bottom:
+//
+//	var cfg struct{ process.Config; process.Database; app.Config }
+//	config.Load(&cfg, …)
+//	p, err := process.Open(ctx, "deals", cfg.Config, keys)   // what is shared
+//	db, err := cfg.Database.Open(ctx, p)                     // the service's own database: db.App, db.System
+//	a, err := app.New(ctx, cfg.App, app.Deps{…})             // the service
+//	a.Register(p.Server)
+//	return p.Run(ctx, a.Components()...)
+//
+// The suite opens one process and several databases and apps.
+package process
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"os"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/redis/go-redis/v9"
+	"google.golang.org/grpc"
+
+	"kontor.internal/libs/admin"
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/authz"
+	"kontor.internal/libs/clock"
+	"kontor.internal/libs/grpcclient"
+	"kontor.internal/libs/grpcserver"
+	"kontor.internal/libs/logx"
+	"kontor.internal/libs/runner"
+	"kontor.internal/libs/telemetry"
+)
+
+// Config is what every process may be told.
+type Config struct {
+	GRPCAddr      string        `env:"KONTOR_GRPC_ADDR" flag:"grpc-addr" default:"127.0.0.1:9090" help:"address of the gRPC services"`
+	AdminAddr     string        `env:"KONTOR_ADMIN_ADDR" flag:"admin-addr" default:"127.0.0.1:9100" help:"address of health checks, metrics and profiles"`
+	Brokers       []string      `env:"KONTOR_KAFKA_BROKERS" help:"Kafka brokers, host:port,host:port"`
+	RedisURL      string        `env:"KONTOR_REDIS_URL" secret:"true" help:"Redis, redis://host:port/0"`
+	Neighbours    []string      `env:"KONTOR_SERVICES" help:"addresses of the other services, name=host:port,…; what is not named is at name:9090"`
+	ServiceSecret string        `env:"KONTOR_SERVICE_SECRET" secret:"true" help:"secret that the services of an installation share"`
+	LogLevel      string        `env:"KONTOR_LOG_LEVEL" flag:"log-level" default:"info" help:"debug, info, warn or error"`
+	LogText       bool          `env:"KONTOR_LOG_TEXT" help:"log lines for people instead of JSON"`
+	OTLPEndpoint  string        `env:"OTEL_EXPORTER_OTLP_ENDPOINT" help:"OTLP collector of traces, http://host:4317; none if empty"`
+	SampleRatio   float64       `env:"KONTOR_TRACE_RATIO" default:"1" help:"share of traces that are recorded"`
+	DrainDelay    time.Duration `env:"KONTOR_DRAIN_DELAY" default:"0s" help:"how long to go on serving after the signal to stop"`
+}
+
+// Keys fetches the public keys that access tokens are signed with, by a connection to identity.
+type Keys func(ctx context.Context, identity grpc.ClientConnInterface) ([]byte, error)
+
+// Options are what a process is given by its main rather than told by its operator.
+type Options struct {
+	// Version of the binary.
+	Version string
+	// Keys is required.
+	Keys Keys
+	// Log lines go there; standard error if nil.
+	Output io.Writer
+	// Clock is the system's if nil.
+	Clock clock.Clock
+	// Local names services that this very process serves.
+	Local []string
+}
+
+// Process is what the parts of one process share.
+type Process struct {
+	Name          string
+	Log           *slog.Logger
+	Clock         clock.Clock
+	Metrics       *prometheus.Registry
+	Telemetry     *telemetry.Telemetry
+	Brokers       []string
+	Redis         *redis.Client // nil if there is none
+	Directory     *authz.Directory
+	Verifier      *authn.Verifier
+	Server        *grpcserver.Server
+	ServiceSecret string
+
+	cfg   Config
+	local []string
+
+	mu        sync.Mutex
+	conns     map[string]*grpc.ClientConn
+	checks    []admin.Check
+	readiness *admin.Readiness
+	closers   []func()
+}
+
+// Open makes what is shared. Nothing runs yet, and nothing outside need answer.
+func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, error) {
+	level, err := logx.ParseLevel(cfg.LogLevel)
+	if err != nil {
+		return nil, err
+	}
+	var out io.Writer = os.Stderr
+	if o.Output != nil {
+		out = o.Output
+	}
+	p := &Process{
+		Name: name, Clock: o.Clock, Metrics: admin.Registry(), Brokers: cfg.Brokers, Directory: authz.NewDirectory(),
+		ServiceSecret: cfg.ServiceSecret, cfg: cfg, local: o.Local, conns: make(map[string]*grpc.ClientConn),
+		Log: logx.New(out, logx.Options{Level: level, Text: cfg.LogText, Service: name}),
+	}
+	if p.Clock == nil {
+		p.Clock = clock.System
+	}
+	p.Telemetry, err = telemetry.Setup(ctx, telemetry.Config{
+		Service: name, Version: o.Version, Endpoint: cfg.OTLPEndpoint, SampleRatio: cfg.SampleRatio, Log: p.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	if cfg.RedisURL != "" {
+		opts, err := redis.ParseURL(cfg.RedisURL)
+		if err != nil {
+			return nil, errors.New("KONTOR_REDIS_URL is not an address such as redis://host:6379/0") // it may hold a password
+		}
+		p.Redis = redis.NewClient(opts)
+		p.closers = append(p.closers, func() { _ = p.Redis.Close() })
+	}
+	p.Verifier = authn.NewVerifier(func(ctx context.Context) ([]byte, error) {
+		conn, err := p.Dial("identity")
+		if err != nil {
+			return nil, err
+		}
+		return o.Keys(ctx, conn)
+	}, p.Clock)
+	p.Server, err = grpcserver.New(grpcserver.Options{
+		Log: p.Log, Verifier: p.Verifier, Directory: p.Directory, Metrics: p.Metrics, Telemetry: p.Telemetry,
+		ServiceSecret: authn.NewServiceSecret(cfg.ServiceSecret), Reflection: true,
+	})
+	if err != nil {
+		return nil, errors.Join(err, p.Close(ctx))
+	}
+	return p, nil
+}
+
+// Dial returns the connection to a service. Connections are made once and shared.
+func (p *Process) Dial(service string) (grpc.ClientConnInterface, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if conn, ok := p.conns[service]; ok {
+		return conn, nil
+	}
+	conn, err := grpcclient.Dial(p.address(service), grpcclient.Options{
+		Service: p.Name, Secret: p.ServiceSecret, Telemetry: p.Telemetry,
+	})
+	if err != nil {
+		return nil, err
+	}
+	p.conns[service] = conn
+	return conn, nil
+}
+
+// defaultPort is where services listen inside a cluster.
+const defaultPort = "9090"
+
+func (p *Process) address(service string) string {
+	if slices.Contains(p.local, service) {
+		return p.cfg.GRPCAddr
+	}
+	for _, n := range p.cfg.Neighbours {
+		if name, addr, ok := strings.Cut(n, "="); ok && name == service {
+			return addr
+		}
+	}
+	return net.JoinHostPort(service, defaultPort)
+}
+
+// Need makes readiness depend on a check. All are told before Readiness is first asked for.
+func (p *Process) Need(name string, check func(context.Context) error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.checks = append(p.checks, admin.Check{Name: name, Check: check})
+}
+
+// Readiness tells whether everything needed is there.
+func (p *Process) Readiness() *admin.Readiness {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.readiness == nil {
+		p.readiness = admin.NewReadiness(p.checks...)
+	}
+	return p.readiness
+}
+
+// Run runs the components between what they stand on (tracing, admin port, directory) and the gRPC server, which is
+// stopped first, until ctx is done.
+func (p *Process) Run(ctx context.Context, components ...runner.Component) error {
+	var lc net.ListenConfig
+	ln, err := lc.Listen(ctx, "tcp", p.cfg.GRPCAddr)
+	if err != nil {
+		return fmt.Errorf("gRPC address: %w", err)
+	}
+	readiness := p.Readiness()
+	adminServer := &admin.Server{Addr: p.cfg.AdminAddr, Readiness: readiness, Metrics: p.Metrics, Log: p.Log}
+	all := []runner.Component{
+		{Name: "telemetry", Run: p.Telemetry.Run},
+		{Name: "admin", Run: adminServer.Run},
+	}
+	all = append(all, components...)
+	all = append(all, runner.Component{Name: "grpc", Run: func(ctx context.Context) error { return p.Server.Run(ctx, ln) }})
+	g := runner.Group{
+		Log: p.Log, DrainDelay: p.cfg.DrainDelay, Components: all,
+		NotReady: func() {
+			readiness.NotReady()
+			p.Server.NotReady()
+		},
+	}
+	return g.Run(ctx)
+}
+
+// Close gives up connections, after Run.
+func (p *Process) Close(ctx context.Context) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	var errs []error
+	for _, conn := range p.conns {
+		errs = append(errs, conn.Close())
+	}
+	p.conns = make(map[string]*grpc.ClientConn)
+	for _, c := range slices.Backward(p.closers) {
+		c()
+	}
+	p.closers = nil
+	return errors.Join(append(errs, p.Telemetry.Shutdown(context.WithoutCancel(ctx)))...)
+}
