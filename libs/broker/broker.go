@@ -32,7 +32,8 @@ const replayPrefix = "kontor.replay."
 func ReplayTopic(consumer string) string { return replayPrefix + consumer }
 
 // EndType is the type of the last message of a replay on each partition. Its RecordID names the replay, its Version is
-// the number of partitions, its ID tells the partitions apart. It belongs to no organisation.
+// the number of partitions, its ID ends with "/" and the partition's number. Its Topic, once decoded, is that of whose
+// replay has ended, without the version, such as kontor.deals. It belongs to no organisation.
 const EndType = "kontor.replay.End"
 
 // Names of headers.
@@ -99,7 +100,7 @@ func Message(e *event.Event) kafka.Message {
 // Decode reads an event from a message. An error means that it is not one of ours.
 func Decode(m kafka.Message) (event.Event, error) {
 	e := event.Event{Topic: m.Topic, Payload: m.Value}
-	var subject, happened, effective, version string
+	var source, subject, happened, effective, version string
 	for _, h := range m.Headers {
 		v := string(h.Value)
 		switch h.Key {
@@ -107,6 +108,8 @@ func Decode(m kafka.Message) (event.Event, error) {
 			e.ID = v
 		case HeaderType:
 			e.Type = v
+		case HeaderSource:
+			source = v
 		case HeaderSubject:
 			subject = v
 		case HeaderTime:
@@ -132,7 +135,9 @@ func Decode(m kafka.Message) (event.Event, error) {
 	if e.ID == "" || e.Type == "" {
 		return e, errors.New("message without " + HeaderID + " or " + HeaderType)
 	}
-	if strings.HasPrefix(m.Topic, replayPrefix) && e.Type != EndType {
+	if e.Type == EndType {
+		e.Topic = strings.ReplaceAll(source, "/", ".") // of whom it is the end, without the version
+	} else if strings.HasPrefix(m.Topic, replayPrefix) {
 		// Replayed: it says where it was published first.
 		if i := strings.LastIndexByte(e.Type, '.'); i > 0 {
 			e.Topic = e.Type[:i]
