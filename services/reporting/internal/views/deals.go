@@ -1,0 +1,233 @@
+// Package views keeps the facts that reports are made of: one row per deal, line and change of stage, and the roll-up
+// by stage. Every function here may be called again with the same event, or with an older one, and then changes nothing.
+package views
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/shopspring/decimal"
+)
+
+// Deal states, as stored.
+const (
+	Open = 1
+	Won  = 2
+	Lost = 3
+)
+
+// Deal is what an event says of a deal.
+type Deal struct {
+	ID             string
+	Version        int64
+	Deleted        bool
+	Name           string
+	PipelineID     string
+	StageID        string
+	State          int16
+	ResponsibleID  *string
+	CompanyID      *string
+	ContactID      *string
+	Type, Source   string
+	Probability    *int16
+	Amount         decimal.Decimal
+	Currency       string
+	BaseAmount     *decimal.Decimal
+	PlannedClose   *time.Time
+	BeginAt        *time.Time
+	StageEnteredAt *time.Time
+	ClosedAt       *time.Time
+	LostStageID    *string
+	LostReason     string
+	Lines          []Line
+	// Change is set where the event is a change of stage, or the making of the deal.
+	Change *StageChange
+}
+
+// Line is a line of a deal.
+type Line struct {
+	ProductID *string
+	Name      string
+	Quantity  decimal.Decimal
+	Total     decimal.Decimal
+}
+
+// StageChange is how a deal came to its stage.
+type StageChange struct {
+	FromStageID *string
+	ToStageID   string
+	Seconds     *float64
+}
+
+// generation is a generation that takes facts, with what it knows of the deal: what its roll-up counts now.
+type generation struct {
+	number  int64
+	known   bool
+	version int64
+	counted Deal
+}
+
+// Target says which generations an event is for.
+type Target int
+
+const (
+	// Live events go to the generation that serves and to the one being built.
+	Live Target = iota
+	// Replayed events go to the one being built.
+	Replayed
+)
+
+func (t Target) states() []string {
+	if t == Replayed {
+		return []string{"building"}
+	}
+	return []string{"serving", "building"}
+}
+
+// PutDeal takes in what an event says of a deal.
+func PutDeal(ctx context.Context, tx pgx.Tx, org string, target Target, d *Deal) error {
+	gens, err := generations(ctx, tx, org, target, d.ID)
+	if err != nil {
+		return err
+	}
+	b := &pgx.Batch{}
+	for i := range gens {
+		g := &gens[i]
+		if d.Change != nil {
+			b.Queue(`
+				INSERT INTO stage_changes (organization_id, generation, deal_id, version, from_stage_id, to_stage_id, seconds)
+				VALUES ($1, $2, $3, $4, $5, $6, $7)
+				ON CONFLICT ON CONSTRAINT stage_changes_pkey DO NOTHING`,
+				org, g.number, d.ID, d.Version, d.Change.FromStageID, d.Change.ToStageID, d.Change.Seconds)
+		}
+		if g.known && g.version >= d.Version {
+			continue
+		}
+		queueFact(b, org, g.number, d)
+		queueLines(b, org, g, d)
+		if g.known && !g.counted.Deleted {
+			queueTotal(b, org, g.number, &g.counted, -1)
+		}
+		if !d.Deleted {
+			queueTotal(b, org, g.number, d, 1)
+		}
+	}
+	if b.Len() == 0 {
+		return nil
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return fmt.Errorf("put deal fact: %w", err)
+	}
+	return nil
+}
+
+// generations locks what is known of the deal. Events of one deal come from one partition, so there is no race for the
+// first row, except between the live reader and a replay's: then the second waits and counts from what the first wrote.
+func generations(ctx context.Context, tx pgx.Tx, org string, target Target, dealID string) ([]generation, error) {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, dealID); err != nil {
+		return nil, fmt.Errorf("lock deal: %w", err)
+	}
+	rows, err := tx.Query(ctx, `
+		SELECT g.generation, f.version, f.deleted, f.pipeline_id, f.stage_id, f.responsible_id, f.currency, f.amount, f.base_amount
+		FROM generations g
+		LEFT JOIN deal_facts f ON f.organization_id = $1 AND f.generation = g.generation AND f.deal_id = $2
+		WHERE g.state = ANY($3)`, org, dealID, target.states())
+	if err != nil {
+		return nil, fmt.Errorf("read deal facts: %w", err)
+	}
+	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (generation, error) {
+		var g generation
+		var version *int64
+		var deleted *bool
+		var pipeline, stage, currency *string
+		var amount *decimal.Decimal
+		err := row.Scan(&g.number, &version, &deleted, &pipeline, &stage, &g.counted.ResponsibleID, &currency, &amount,
+			&g.counted.BaseAmount)
+		if err != nil || version == nil {
+			return g, err
+		}
+		g.known, g.version = true, *version
+		g.counted.Deleted, g.counted.PipelineID, g.counted.StageID = *deleted, *pipeline, *stage
+		g.counted.Currency, g.counted.Amount = *currency, *amount
+		return g, nil
+	})
+}
+
+func queueFact(b *pgx.Batch, org string, generation int64, d *Deal) {
+	b.Queue(`
+		INSERT INTO deal_facts (organization_id, generation, deal_id, version, deleted, name, pipeline_id, stage_id, state,
+			responsible_id, company_id, contact_id, type, source, probability, amount, currency, base_amount, planned_close,
+			begin_at, stage_entered_at, closed_at, lost_stage_id, lost_reason)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+		ON CONFLICT ON CONSTRAINT deal_facts_pkey DO UPDATE SET
+			version = EXCLUDED.version, deleted = EXCLUDED.deleted, name = EXCLUDED.name, pipeline_id = EXCLUDED.pipeline_id,
+			stage_id = EXCLUDED.stage_id, state = EXCLUDED.state, responsible_id = EXCLUDED.responsible_id,
+			company_id = EXCLUDED.company_id, contact_id = EXCLUDED.contact_id, type = EXCLUDED.type, source = EXCLUDED.source,
+			probability = EXCLUDED.probability, amount = EXCLUDED.amount, currency = EXCLUDED.currency,
+			base_amount = EXCLUDED.base_amount, planned_close = EXCLUDED.planned_close, begin_at = EXCLUDED.begin_at,
+			stage_entered_at = EXCLUDED.stage_entered_at, closed_at = EXCLUDED.closed_at,
+			lost_stage_id = COALESCE(EXCLUDED.lost_stage_id, deal_facts.lost_stage_id), lost_reason = EXCLUDED.lost_reason`,
+		org, generation, d.ID, d.Version, d.Deleted, d.Name, d.PipelineID, d.StageID, d.State,
+		d.ResponsibleID, d.CompanyID, d.ContactID, d.Type, d.Source, d.Probability, d.Amount, d.Currency, d.BaseAmount,
+		d.PlannedClose, d.BeginAt, d.StageEnteredAt, d.ClosedAt, d.LostStageID, d.LostReason)
+}
+
+func queueLines(b *pgx.Batch, org string, g *generation, d *Deal) {
+	if g.known {
+		b.Queue(`DELETE FROM line_facts WHERE organization_id = $1 AND generation = $2 AND deal_id = $3`, org, g.number, d.ID)
+	}
+	for i, l := range d.Lines {
+		b.Queue(`
+			INSERT INTO line_facts (organization_id, generation, deal_id, line, product_id, name, quantity, total)
+			VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
+			org, g.number, d.ID, int16(i), l.ProductID, l.Name, l.Quantity, l.Total)
+	}
+}
+
+// queueTotal adds the deal to the roll-up, or takes it away with sign -1.
+func queueTotal(b *pgx.Batch, org string, generation int64, d *Deal, sign int64) {
+	s := decimal.NewFromInt(sign)
+	base, unconverted := decimal.Zero, sign
+	if d.BaseAmount != nil {
+		base, unconverted = d.BaseAmount.Mul(s), 0
+	}
+	b.Queue(`
+		INSERT INTO stage_totals (organization_id, generation, pipeline_id, stage_id, responsible_id, currency, deals, amount,
+			base_amount, unconverted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
+		org, generation, d.PipelineID, d.StageID, d.ResponsibleID, d.Currency, sign, d.Amount.Mul(s), base, unconverted)
+}
+
+// Fold makes one row of the roll-up's rows with one key, for all organisations, where there are many. db is the
+// connection of kontor_system. It returns how many rows it took away.
+func Fold(ctx context.Context, tx pgx.Tx) (int64, error) {
+	var gone int64
+	// Rows written while this runs are not among those deleted; they wait for the next time.
+	err := tx.QueryRow(ctx, `
+		WITH many AS (
+			SELECT organization_id, generation, pipeline_id
+			FROM stage_totals
+			GROUP BY organization_id, generation, pipeline_id
+			HAVING count(*) > 2 * count(DISTINCT (stage_id, responsible_id, currency)) + 200
+		), gone AS (
+			DELETE FROM stage_totals t USING many m
+			WHERE t.organization_id = m.organization_id AND t.generation = m.generation AND t.pipeline_id = m.pipeline_id
+			RETURNING t.*
+		), kept AS (
+			INSERT INTO stage_totals (organization_id, generation, pipeline_id, stage_id, responsible_id, currency, deals, amount,
+				base_amount, unconverted)
+			SELECT organization_id, generation, pipeline_id, stage_id, responsible_id, currency, sum(deals), sum(amount),
+				sum(base_amount), sum(unconverted)
+			FROM gone
+			GROUP BY organization_id, generation, pipeline_id, stage_id, responsible_id, currency
+			HAVING sum(deals) <> 0 OR sum(amount) <> 0 OR sum(base_amount) <> 0
+		)
+		SELECT count(*) FROM gone`).Scan(&gone)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return 0, fmt.Errorf("fold stage totals: %w", err)
+	}
+	return gone, nil
+}
