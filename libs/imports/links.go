@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"kontor.internal/libs/event"
+	"kontor.internal/libs/operation"
 )
 
 // storedLink is a reference waiting to be set.
@@ -26,7 +27,7 @@ func (r *Runner) links(ctx context.Context, s *state, t Target) error {
 		if err != nil || len(batch) == 0 {
 			return err
 		}
-		res := resolver{org: s.org, lookups: r.Lookups, answers: map[lookupKey]answer{}}
+		res := r.resolver(s)
 		asked := map[lookupKey]struct{}{}
 		for _, l := range batch {
 			asked[l.key(t.Kind)] = struct{}{}
@@ -114,8 +115,8 @@ func (r *Runner) link(ctx context.Context, s *state, t Target, batch []storedLin
 			return nil, err
 		}
 		var err error
-		cancelled, err = r.Operations.Advance(ctx, tx, s.org, s.id, Progress{
-			Done: after.position, Total: after.position, Rejected: after.counts.rejected, New: a.rejects,
+		cancelled, err = r.Operations.Advance(ctx, tx, s.org, s.id, operation.Progress{
+			Done: after.position, Total: after.position, Rejected: after.counts.rejected, New: told(a.rejects),
 		})
 		return a.events, err
 	})

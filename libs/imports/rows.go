@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"kontor.internal/libs/event"
+	"kontor.internal/libs/operation"
 )
 
 // chunk is a batch of the file, evaluated, on its way to the database.
@@ -36,9 +37,10 @@ func (r *Runner) rows(ctx context.Context, s *state, m *Mapping, t Target) error
 
 	g, ctx := errgroup.WithContext(ctx)
 	chunks := make(chan *chunk, 2)
+	start := *s
 	g.Go(func() error {
 		defer close(chunks)
-		return r.read(ctx, s.org, s.position, src, chunks)
+		return r.read(ctx, start, src, chunks)
 	})
 	g.Go(func() error {
 		for c := range chunks {
@@ -52,13 +54,14 @@ func (r *Runner) rows(ctx context.Context, s *state, m *Mapping, t Target) error
 }
 
 // read evaluates the rows after position and sends them in batches, the last of which may be empty.
-func (r *Runner) read(ctx context.Context, org string, position int64, src *source, out chan<- *chunk) error {
+func (r *Runner) read(ctx context.Context, s state, src *source, out chan<- *chunk) error {
+	position := s.position
 	for range position {
 		if _, err := src.next(); err != nil {
 			return fmt.Errorf("go on at row %d: %w", position, err)
 		}
 	}
-	res := resolver{org: org, kind: src.plan.target.Kind, lookups: r.Lookups, answers: map[lookupKey]answer{}}
+	res := r.resolver(&s)
 	for last := false; !last; {
 		c := &chunk{duplicates: src.plan.mapping.Duplicates}
 		for len(c.records) < r.batchSize() {
@@ -92,8 +95,16 @@ func (r *Runner) read(ctx context.Context, org string, position int64, src *sour
 // resolver evaluates batches and finds what their rows look up, each key once.
 type resolver struct {
 	org, kind string
+	as        func(ctx context.Context) (context.Context, error)
 	lookups   map[string]Lookup
 	answers   map[lookupKey]answer
+}
+
+func (r *Runner) resolver(s *state) *resolver {
+	return &resolver{
+		org: s.org, kind: s.kind, lookups: r.Lookups, answers: map[lookupKey]answer{},
+		as: func(ctx context.Context) (context.Context, error) { return r.as(ctx, s) },
+	}
 }
 
 // maxAnswers bounds the memory of the cache; beyond it, it begins anew.
@@ -149,6 +160,13 @@ func (r *resolver) evaluate(ctx context.Context, p *Plan, c *chunk) error {
 
 // resolve answers the keys, those that can be looked up together in one call.
 func (r *resolver) resolve(ctx context.Context, asked map[lookupKey]struct{}) error {
+	if len(asked) == 0 {
+		return nil
+	}
+	ctx, err := r.as(ctx)
+	if err != nil {
+		return err
+	}
 	groups := map[lookupKey][]string{}
 	for k := range asked {
 		g := k
@@ -219,8 +237,8 @@ func (r *Runner) write(ctx context.Context, s *state, t Target, c *chunk) error 
 			return nil, err
 		}
 		var err error
-		cancelled, err = r.Operations.Advance(ctx, tx, s.org, s.id, Progress{
-			Done: after.position, Total: c.total, Rejected: after.counts.rejected, New: rejects,
+		cancelled, err = r.Operations.Advance(ctx, tx, s.org, s.id, operation.Progress{
+			Done: after.position, Total: c.total, Rejected: after.counts.rejected, New: told(rejects),
 		})
 		return a.events, err
 	})
@@ -268,4 +286,12 @@ func (c *counts) add(o counts) {
 	c.updated += o.updated
 	c.skipped += o.skipped
 	c.rejected += o.rejected
+}
+
+func told(rejects []Reject) []operation.Rejection {
+	out := make([]operation.Rejection, len(rejects))
+	for i, r := range rejects {
+		out[i] = operation.Rejection{Line: r.Line, Field: r.Field, Reason: r.Reason, Message: withoutZero(r.Message)}
+	}
+	return out
 }

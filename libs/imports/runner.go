@@ -15,6 +15,7 @@ import (
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/idem"
+	"kontor.internal/libs/operation"
 	"kontor.internal/libs/pg"
 )
 
@@ -32,35 +33,11 @@ type Files interface {
 	Save(ctx context.Context, name, contentType, key string, content io.Reader) (string, error)
 }
 
-// Operations keeps what users are told about an import; libs/operation does. All methods work within tx.
+// Operations keeps what users are told about an import; *operation.Store does.
 type Operations interface {
-	// Create makes the operation of an import.
-	Create(ctx context.Context, tx pgx.Tx, org, opID, userID string) error
-	// Advance stores how far it is and the rejections that are new, and reports whether the user asked to cancel.
-	Advance(ctx context.Context, tx pgx.Tx, org, opID string, p Progress) (cancel bool, err error)
-	// Finish ends it.
-	Finish(ctx context.Context, tx pgx.Tx, org, opID string, e End) error
-}
-
-// Progress is how far an import is.
-type Progress struct {
-	// Done counts the rows dealt with, rejected ones included; Total is 0 while unknown, then an estimate by the bytes
-	// read, and exact at the end of the file.
-	Done, Total int64
-	// Rejected counts all rejections so far; New are those since the last call.
-	Rejected int64
-	New      []Reject
-}
-
-// End is how an import ended: done if neither Failure nor Cancelled is set.
-type End struct {
-	// Failure says why the import as a whole failed.
-	Failure   string
-	Cancelled bool
-	// RejectsFileID is the file with the rejected rows, if there are any.
-	RejectsFileID string
-	// Result counts what became of the rows: "created", "updated", "skipped", "rejected".
-	Result map[string]int64
+	Create(ctx context.Context, tx pgx.Tx, org string, n operation.New) error
+	Advance(ctx context.Context, tx pgx.Tx, org, uuid string, p operation.Progress) (cancel bool, err error)
+	Finish(ctx context.Context, tx pgx.Tx, org, uuid string, e operation.End) error
 }
 
 // Runner runs the imports of a service.
@@ -75,11 +52,12 @@ type Runner struct {
 	Targets map[string]Target
 	// Lookups by kind of what is looked up.
 	Lookups map[string]Lookup
-	// As returns a context in which calls to other services are made for a user, who may have signed out long ago.
+	// As returns a context in which calls to other services are made for a user, who may have signed out long ago. It is
+	// called again and again while an import runs, for tokens do not last as long.
 	As func(ctx context.Context, org, userID string) (context.Context, error)
 	// Locale returns the settings of an organisation.
 	Locale func(org string) Locale
-	// Enqueue makes a job that calls Run, within tx.
+	// Enqueue makes a job that calls Run, within tx; see Enqueue of this package.
 	Enqueue func(ctx context.Context, tx pgx.Tx, org, opID string) error
 	// BatchSize is how many rows are written in one transaction; 500 if zero.
 	BatchSize int
@@ -124,7 +102,7 @@ func (r *Runner) Start(ctx context.Context, req Request) (string, error) {
 	opID := id.New()
 	idem.Remember(ctx, idem.Answer{Kind: "operation", RecordID: opID, Version: 1})
 	err = r.DB.Write(ctx, req.Organization, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
-		if err := r.Operations.Create(ctx, tx, req.Organization, opID, req.UserID); err != nil {
+		if err := r.Operations.Create(ctx, tx, req.Organization, operation.New{ID: opID, Kind: "import", UserID: req.UserID}); err != nil {
 			return nil, err
 		}
 		if _, err := tx.Exec(ctx, `
@@ -185,26 +163,34 @@ func (r *Runner) Run(ctx context.Context, org, opID string) error {
 		return nil
 	}
 	r.Log.InfoContext(ctx, "import runs", "organization_id", org, "operation_id", opID, "kind", s.kind, "position", s.position)
-	if ctx, err = r.As(ctx, org, s.userID); err != nil {
-		return fmt.Errorf("act for the user: %w", err)
+	if ctx, err = r.as(ctx, &s); err != nil {
+		return err
 	}
 	err = r.run(ctx, &s)
 	var refused *apperr.Error
 	switch {
 	case err == nil:
-		err = r.end(ctx, &s, End{})
-	case errors.Is(err, errTakenOver):
+		err = r.end(ctx, &s, operation.End{})
+	case errors.Is(err, errTakenOver), errors.Is(err, operation.ErrEnded):
 		return nil
 	case errors.Is(err, errCancelled):
-		err = r.end(ctx, &s, End{Cancelled: true})
+		err = r.end(ctx, &s, operation.End{Cancelled: true})
 	case errors.As(err, &refused) && lasting(refused):
 		r.Log.InfoContext(ctx, "import failed", "organization_id", org, "operation_id", opID, "error", err)
-		err = r.end(ctx, &s, End{Failure: refused.Reason + ": " + refused.Msg})
+		err = r.end(ctx, &s, operation.End{Failure: refused.Reason + ": " + refused.Msg})
 	}
-	if errors.Is(err, errTakenOver) {
+	if errors.Is(err, errTakenOver) || errors.Is(err, operation.ErrEnded) {
 		return nil
 	}
 	return err
+}
+
+func (r *Runner) as(ctx context.Context, s *state) (context.Context, error) {
+	ctx, err := r.As(ctx, s.org, s.userID)
+	if err != nil {
+		return nil, fmt.Errorf("act for the user: %w", err)
+	}
+	return ctx, nil
 }
 
 // Fail ends an import that has been tried often enough.
@@ -214,7 +200,7 @@ func (r *Runner) Fail(ctx context.Context, org, opID string, cause error) error 
 		return err
 	}
 	r.Log.ErrorContext(ctx, "import given up", "organization_id", org, "operation_id", opID, "error", cause)
-	return r.end(ctx, &s, End{Failure: "IMPORT_GIVEN_UP: the import was tried several times without success; what was done stays done. Start it again later: rows that are in already are skipped."})
+	return r.end(ctx, &s, operation.End{Failure: "IMPORT_GIVEN_UP: the import was tried several times without success; what was done stays done. Start it again later: rows that are in already are skipped."})
 }
 
 // lasting reports whether trying again will not help.
@@ -248,7 +234,11 @@ func (r *Runner) run(ctx context.Context, s *state) error {
 }
 
 // end makes the file of rejected rows and ends the operation.
-func (r *Runner) end(ctx context.Context, s *state, e End) error {
+func (r *Runner) end(ctx context.Context, s *state, e operation.End) error {
+	ctx, err := r.as(ctx, s)
+	if err != nil {
+		return err
+	}
 	if s.counts.rejected > 0 {
 		fileID, err := r.saveRejects(ctx, s)
 		if err != nil {
@@ -256,7 +246,7 @@ func (r *Runner) end(ctx context.Context, s *state, e End) error {
 		}
 		e.RejectsFileID = fileID
 	}
-	e.Result = map[string]int64{
+	e.Result = map[string]any{
 		"created": s.counts.created, "updated": s.counts.updated, "skipped": s.counts.skipped, "rejected": s.counts.rejected,
 	}
 	return r.DB.Write(ctx, s.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {

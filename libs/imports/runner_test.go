@@ -20,6 +20,7 @@ import (
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/idem"
 	"kontor.internal/libs/imports"
+	"kontor.internal/libs/operation"
 	"kontor.internal/libs/pg/schema"
 	"kontor.internal/libs/testkit"
 )
@@ -205,23 +206,27 @@ func (m *memoryFiles) Save(_ context.Context, _, _, key string, content io.Reade
 
 // memoryOps remembers the last thing it was told.
 type memoryOps struct {
-	progress imports.Progress
-	rejects  []imports.Reject
-	end      *imports.End
+	progress operation.Progress
+	rejects  []operation.Rejection
+	end      *operation.End
 	cancel   bool
 }
 
-func (m *memoryOps) Create(context.Context, pgx.Tx, string, string, string) error { return nil }
+func (m *memoryOps) Create(context.Context, pgx.Tx, string, operation.New) error { return nil }
 
-func (m *memoryOps) Advance(_ context.Context, _ pgx.Tx, _, _ string, p imports.Progress) (bool, error) {
+func (m *memoryOps) Advance(_ context.Context, _ pgx.Tx, _, _ string, p operation.Progress) (bool, error) {
 	m.progress = p
 	m.rejects = append(m.rejects, p.New...)
 	return m.cancel, nil
 }
 
-func (m *memoryOps) Finish(_ context.Context, _ pgx.Tx, _, _ string, e imports.End) error {
+func (m *memoryOps) Finish(_ context.Context, _ pgx.Tx, _, _ string, e operation.End) error {
 	m.end = &e
 	return nil
+}
+
+func result(created, updated, skipped, rejected int64) map[string]any {
+	return map[string]any{"created": created, "updated": updated, "skipped": skipped, "rejected": rejected}
 }
 
 const mapping = `
@@ -257,7 +262,7 @@ func TestImportRejectsRowsAndGoesOn(t *testing.T) {
 		require.NotEmpty(t, r.Message)
 	}
 	require.Equal(t, want, got)
-	require.Equal(t, map[string]int64{"created": 3, "updated": 0, "skipped": 1, "rejected": 6}, w.ops.end.Result)
+	require.Equal(t, result(3, 0, 1, 6), w.ops.end.Result)
 	require.Empty(t, w.ops.end.Failure)
 	require.EqualValues(t, 10, w.ops.progress.Done)
 	require.EqualValues(t, 10, w.ops.progress.Total)
@@ -296,7 +301,7 @@ func TestImportResumesAfterDeath(t *testing.T) {
 		}
 	}
 	require.Len(t, w.names(t), 50)
-	require.Equal(t, map[string]int64{"created": 50, "updated": 0, "skipped": 0, "rejected": 0}, w.ops.end.Result)
+	require.Equal(t, result(50, 0, 0, 0), w.ops.end.Result)
 }
 
 // CON-17: two runs of one job (a worker that was thought dead) write every row once.
@@ -338,7 +343,7 @@ func TestImportDryRun(t *testing.T) {
 	opID := w.start(t, mapping, "id,name,size\n1,a,1\n2,,2\n3,wicked,3\n4,d,4\n5,e,5\n", true)
 	require.NoError(t, w.runner.Run(t.Context(), w.org, opID))
 	require.Empty(t, w.names(t))
-	require.Equal(t, map[string]int64{"created": 3, "updated": 0, "skipped": 0, "rejected": 2}, w.ops.end.Result)
+	require.Equal(t, result(3, 0, 0, 2), w.ops.end.Result)
 }
 
 // CON-17: duplicates are updated if the mapping says so.
