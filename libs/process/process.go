@@ -87,6 +87,8 @@ type Process struct {
 	Verifier      *authn.Verifier
 	Server        *grpcserver.Server
 	ServiceSecret string
+	// Front are components that call the gRPC server of this very process: started after it, stopped before.
+	Front []runner.Component
 
 	cfg   Config
 	local []string
@@ -98,20 +100,28 @@ type Process struct {
 	closers   []func()
 }
 
-// Open makes what is shared. Nothing runs yet, and nothing outside need answer.
-func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, error) {
+// NewLog is the log of a process, for what goes on before Open. Lines go to standard error if w is nil.
+func NewLog(name string, cfg Config, w io.Writer) (*slog.Logger, error) {
 	level, err := logx.ParseLevel(cfg.LogLevel)
 	if err != nil {
 		return nil, err
 	}
-	var out io.Writer = os.Stderr
-	if o.Output != nil {
-		out = o.Output
+	if w == nil {
+		w = os.Stderr
+	}
+	return logx.New(w, logx.Options{Level: level, Text: cfg.LogText, Service: name}), nil
+}
+
+// Open makes what is shared. Nothing runs yet, and nothing outside need answer.
+func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, error) {
+	log, err := NewLog(name, cfg, o.Output)
+	if err != nil {
+		return nil, err
 	}
 	p := &Process{
 		Name: name, Clock: o.Clock, Metrics: admin.Registry(), Brokers: cfg.Brokers, Directory: authz.NewDirectory(),
 		ServiceSecret: cfg.ServiceSecret, cfg: cfg, local: o.Local, conns: make(map[string]*grpc.ClientConn),
-		Log: logx.New(out, logx.Options{Level: level, Text: cfg.LogText, Service: name}),
+		Log: log,
 	}
 	if p.Clock == nil {
 		p.Clock = clock.System
@@ -149,18 +159,33 @@ func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, er
 
 // Dial returns the connection to a service. Connections are made once and shared.
 func (p *Process) Dial(service string) (grpc.ClientConnInterface, error) {
+	return p.dial(p.Name, service, grpcclient.Options{Service: p.Name, Secret: p.ServiceSecret, Telemetry: p.Telemetry})
+}
+
+// DialAs is Dial for one of several services in this process, whose name calls for services only then bear.
+func (p *Process) DialAs(caller string) func(service string) (grpc.ClientConnInterface, error) {
+	return func(service string) (grpc.ClientConnInterface, error) {
+		return p.dial(caller, service, grpcclient.Options{Service: caller, Secret: p.ServiceSecret, Telemetry: p.Telemetry})
+	}
+}
+
+// DialRaw is for a gateway: errors stay the statuses they arrive as, and nothing proves that a service is calling.
+func (p *Process) DialRaw(service string) (grpc.ClientConnInterface, error) {
+	return p.dial("", service, grpcclient.Options{Raw: true, Telemetry: p.Telemetry})
+}
+
+func (p *Process) dial(caller, service string, o grpcclient.Options) (grpc.ClientConnInterface, error) {
+	key := caller + " to " + service
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if conn, ok := p.conns[service]; ok {
+	if conn, ok := p.conns[key]; ok {
 		return conn, nil
 	}
-	conn, err := grpcclient.Dial(p.address(service), grpcclient.Options{
-		Service: p.Name, Secret: p.ServiceSecret, Telemetry: p.Telemetry,
-	})
+	conn, err := grpcclient.Dial(p.address(service), o)
 	if err != nil {
 		return nil, err
 	}
-	p.conns[service] = conn
+	p.conns[key] = conn
 	return conn, nil
 }
 
@@ -196,8 +221,8 @@ func (p *Process) Readiness() *admin.Readiness {
 	return p.readiness
 }
 
-// Run runs the components between what they stand on (tracing, admin port, directory) and the gRPC server, which is
-// stopped first, until ctx is done.
+// Run runs the components until ctx is done: after what they stand on (tracing, admin port, directory) and before the
+// gRPC server and Front. They are stopped in the opposite order.
 func (p *Process) Run(ctx context.Context, components ...runner.Component) error {
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", p.cfg.GRPCAddr)
@@ -212,6 +237,7 @@ func (p *Process) Run(ctx context.Context, components ...runner.Component) error
 	}
 	all = append(all, components...)
 	all = append(all, runner.Component{Name: "grpc", Run: func(ctx context.Context) error { return p.Server.Run(ctx, ln) }})
+	all = append(all, p.Front...)
 	g := runner.Group{
 		Log: p.Log, DrainDelay: p.cfg.DrainDelay, Components: all,
 		NotReady: func() {
