@@ -1,7 +1,7 @@
 // Package schema holds the tables that every service has, as text.
 //
 // Each service copies what it needs into its first migration, so that its schema is complete in one folder; a test of
-// the service may compare. The texts carry goose's statement marks and depend on each other in the order of [All].
+// the service may compare. The texts carry goose's statement marks and depend on each other in the order of [Names].
 package schema
 
 import (
@@ -15,7 +15,7 @@ var files embed.FS
 
 // Names lists the texts in the order they depend on each other.
 func Names() []string {
-	return []string{"tenant", "events", "outbox", "idempotency", "inbox", "operations"}
+	return []string{"tenant", "events", "outbox", "idempotency", "inbox"}
 }
 
 // Text returns the text of that name.
@@ -27,7 +27,7 @@ func Text(name string) (string, error) {
 	return string(b), nil
 }
 
-// All returns all texts as the body of one goose migration.
+// All is all texts as one goose migration, for the tests of what works on these tables; more SQL may follow it.
 func All() (string, error) {
 	var s strings.Builder
 	s.WriteString("-- +goose Up\n")
