@@ -1,0 +1,44 @@
+package suite
+
+import (
+	"context"
+	"fmt"
+
+	"golang.org/x/sync/errgroup"
+
+	"kontor.internal/libs/jobs"
+	"kontor.internal/libs/pg"
+	"kontor.internal/libs/pg/migrate"
+)
+
+// provision makes and migrates the databases of all services and returns their addresses by service.
+func provision(ctx context.Context, adminURL, secret string, parts []part) (map[string]pg.URLs, error) {
+	urls := make([]pg.URLs, len(parts))
+	g, ctx := errgroup.WithContext(ctx)
+	for i, p := range parts {
+		if p.migrations == nil {
+			continue // keeps nothing
+		}
+		g.Go(func() (err error) {
+			urls[i], err = pg.Provision(ctx, adminURL, p.name, pg.ProvisionOptions{Secret: secret, Groups: p.groups})
+			if err != nil {
+				return fmt.Errorf("database of %s: %w", p.name, err)
+			}
+			if err := migrate.Up(ctx, urls[i].Owner, p.migrations()); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			if err := jobs.Migrate(ctx, urls[i].Owner); err != nil {
+				return fmt.Errorf("%s: %w", p.name, err)
+			}
+			return nil
+		})
+	}
+	if err := g.Wait(); err != nil {
+		return nil, err
+	}
+	byName := make(map[string]pg.URLs, len(parts))
+	for i, p := range parts {
+		byName[p.name] = urls[i]
+	}
+	return byName, nil
+}

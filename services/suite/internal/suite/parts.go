@@ -1,0 +1,55 @@
+package suite
+
+import (
+	"context"
+	"io/fs"
+
+	"google.golang.org/grpc"
+
+	"kontor.internal/libs/process"
+	"kontor.internal/libs/runner"
+	gateway "kontor.internal/services/gateway/app"
+)
+
+// part is one service of the suite.
+type part struct {
+	name string
+	// groups are the database roles it may work as besides kontor_app and kontor_system.
+	groups []string
+	// migrations is nil for a service without a database.
+	migrations func() fs.FS
+	build      func(ctx context.Context, w wiring) (service, error)
+}
+
+// service is what every app is to the suite.
+type service interface {
+	Register(to grpc.ServiceRegistrar)
+	Components() []runner.Component
+}
+
+// wiring is what a part is built from.
+type wiring struct {
+	*process.Process
+
+	cfg   *Config
+	pools process.Pools
+	db    process.Database
+}
+
+// partConfigs are the configurations of the services.
+type partConfigs struct {
+	Gateway gateway.Config
+}
+
+// parts lists the services in the order they start.
+func parts() []part {
+	return []part{}
+}
+
+func names(parts []part) []string {
+	all := make([]string, len(parts))
+	for i, p := range parts {
+		all[i] = p.name
+	}
+	return all
+}
