@@ -88,7 +88,7 @@ func (DealState) EnumDescriptor() ([]byte, []int) {
 type AmountSource int32
 
 const (
-	// Not stated. On create: LINES if there are lines and no amount is given, else HAND.
+	// Not stated. On create: HAND if an amount is given, else LINES.
 	AmountSource_AMOUNT_SOURCE_UNSPECIFIED AmountSource = 0
 	// Set by hand; lines do not change it.
 	AmountSource_AMOUNT_SOURCE_HAND AmountSource = 1
@@ -746,38 +746,38 @@ var File_kontor_deals_v1_deal_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_deal_proto_rawDesc = "" +
 	"\n" +
-	"\x1akontor/deals/v1/deal.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xeb\f\n" +
+	"\x1akontor/deals/v1/deal.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xcd\r\n" +
 	"\x04Deal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1c\n" +
-	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04name\x12\x1f\n" +
-	"\vpipeline_id\x18\x04 \x01(\tR\n" +
-	"pipelineId\x12\x19\n" +
-	"\bstage_id\x18\x05 \x01(\tR\astageId\x120\n" +
+	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04name\x12,\n" +
+	"\vpipeline_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\n" +
+	"pipelineId\x12&\n" +
+	"\bstage_id\x18\x05 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\astageId\x120\n" +
 	"\x05state\x18\x06 \x01(\x0e2\x1a.kontor.deals.v1.DealStateR\x05state\x12-\n" +
 	"\x06amount\x18\a \x01(\v2\x15.kontor.type.v1.MoneyR\x06amount\x12B\n" +
 	"\ramount_source\x18\b \x01(\x0e2\x1d.kontor.deals.v1.AmountSourceR\famountSource\x126\n" +
 	"\vbase_amount\x18\t \x01(\v2\x15.kontor.type.v1.MoneyR\n" +
 	"baseAmount\x12;\n" +
 	"\x10base_amount_date\x18\n" +
-	" \x01(\v2\x11.google.type.DateR\x0ebaseAmountDate\x12%\n" +
-	"\x0eresponsible_id\x18\v \x01(\tR\rresponsibleId\x12+\n" +
-	"\fobserver_ids\x18\f \x03(\tB\b\xbaH\x05\x92\x01\x02\x10dR\vobserverIds\x12\x1b\n" +
+	" \x01(\v2\x11.google.type.DateR\x0ebaseAmountDate\x122\n" +
+	"\x0eresponsible_id\x18\v \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rresponsibleId\x122\n" +
+	"\fobserver_ids\x18\f \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\xb0\x01\x01R\vobserverIds\x12\x1b\n" +
 	"\x04type\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\x04type\x120\n" +
 	"\vprobability\x18\x0e \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x00R\vprobability\x88\x01\x01\x12.\n" +
 	"\x13probability_by_hand\x18\x0f \x01(\bR\x11probabilityByHand\x12?\n" +
-	"\x12planned_close_date\x18\x10 \x01(\v2\x11.google.type.DateR\x10plannedCloseDate\x12\x1d\n" +
+	"\x12planned_close_date\x18\x10 \x01(\v2\x11.google.type.DateR\x10plannedCloseDate\x12*\n" +
 	"\n" +
-	"company_id\x18\x11 \x01(\tR\tcompanyId\x12\x1d\n" +
+	"company_id\x18\x11 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\tcompanyId\x12*\n" +
 	"\n" +
-	"contact_id\x18\x12 \x01(\tR\tcontactId\x12>\n" +
+	"contact_id\x18\x12 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\tcontactId\x12>\n" +
 	"\aparties\x18\x13 \x03(\v2\x1a.kontor.deals.v1.DealPartyB\b\xbaH\x05\x92\x01\x02\x10dR\aparties\x12 \n" +
-	"\x06source\x18\x14 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06source\x12\x17\n" +
-	"\alead_id\x18\x15 \x01(\tR\x06leadId\x12\"\n" +
+	"\x06source\x18\x14 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06source\x12$\n" +
+	"\alead_id\x18\x15 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06leadId\x12\"\n" +
 	"\acomment\x18\x16 \x01(\tB\b\xbaH\x05r\x03\x18\x90NR\acomment\x12:\n" +
 	"\x05lines\x18\x17 \x03(\v2\x19.kontor.deals.v1.DealLineB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05lines\x122\n" +
-	"\x15available_to_everyone\x18\x18 \x01(\bR\x13availableToEveryone\x12$\n" +
-	"\x0elost_reason_id\x18\x19 \x01(\tR\flostReasonId\x12)\n" +
+	"\x15available_to_everyone\x18\x18 \x01(\bR\x13availableToEveryone\x121\n" +
+	"\x0elost_reason_id\x18\x19 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\flostReasonId\x12)\n" +
 	"\vlost_reason\x18\x1a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\n" +
 	"lostReason\x12G\n" +
 	"\fexternal_ids\x18\x1b \x03(\v2\x1a.kontor.type.v1.ExternalIdB\b\xbaH\x05\x92\x01\x02\x10\x14R\vexternalIds\x12.\n" +
@@ -798,11 +798,11 @@ const file_kontor_deals_v1_deal_proto_rawDesc = "" +
 	"\f_probability\"W\n" +
 	"\tDealParty\x12-\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.kontor.type.v1.RefB\x06\xbaH\x03\xc8\x01\x01R\x03ref\x12\x1b\n" +
-	"\x04role\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04role\"\x92\x05\n" +
+	"\x04role\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04role\"\x9f\x05\n" +
 	"\bDealLine\x12\x0e\n" +
-	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1d\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12*\n" +
 	"\n" +
-	"product_id\x18\x02 \x01(\tR\tproductId\x12\x1c\n" +
+	"product_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\tproductId\x12\x1c\n" +
 	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x04name\x12D\n" +
 	"\bquantity\x18\x04 \x01(\tB(\xbaH%r#2!^(-?[0-9]{1,12}(\\.[0-9]{1,6})?)?$R\bquantity\x12\x1b\n" +
 	"\x04unit\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04unit\x12?\n" +

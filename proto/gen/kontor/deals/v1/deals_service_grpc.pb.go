@@ -67,18 +67,18 @@ type DealsServiceClient interface {
 	GetDeal(ctx context.Context, in *GetDealRequest, opts ...grpc.CallOption) (*GetDealResponse, error)
 	// ListDeals returns the deals that fit a filter, a page at a time.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListDeals(ctx context.Context, in *ListDealsRequest, opts ...grpc.CallOption) (*ListDealsResponse, error)
 	// CountDeals says how many deals fit a filter: exactly up to 10,000, above that "more than".
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountDeals(ctx context.Context, in *CountDealsRequest, opts ...grpc.CallOption) (*CountDealsResponse, error)
 	// SearchDeals returns the deals whose name or external ID looks most like some text, best first.
 	SearchDeals(ctx context.Context, in *SearchDealsRequest, opts ...grpc.CallOption) (*SearchDealsResponse, error)
 	// UpdateDeal changes the fields named in update_mask.
 	//
 	// Errors: DEAL_NOT_FOUND; DEAL_ETAG_MISMATCH if deal.etag is set and is not the current one; DEAL_CLOSED if amount,
-	// lines or probability of a closed deal would change; DEAL_DELETED; UPDATE_MASK_INVALID; PRODUCT_NOT_FOUND;
+	// lines or probability of a closed deal would change; DEAL_DELETED; INVALID_UPDATE_MASK; PRODUCT_NOT_FOUND;
 	// PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
 	UpdateDeal(ctx context.Context, in *UpdateDealRequest, opts ...grpc.CallOption) (*UpdateDealResponse, error)
 	// DeleteDeal puts a deal into the bin, where it stays for 30 days.
@@ -113,7 +113,7 @@ type DealsServiceClient interface {
 	ReopenDeal(ctx context.Context, in *ReopenDealRequest, opts ...grpc.CallOption) (*ReopenDealResponse, error)
 	// GetDealHistory returns what happened to a deal, newest first: every change of a field and of the stage.
 	//
-	// Errors: DEAL_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: DEAL_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetDealHistory(ctx context.Context, in *GetDealHistoryRequest, opts ...grpc.CallOption) (*GetDealHistoryResponse, error)
 	// ListDealStageChanges returns a deal's way through the stages, oldest first: where, when, by whom and how long.
 	//
@@ -125,7 +125,7 @@ type DealsServiceClient interface {
 	// Grouped by stage the columns are all stages of the pipeline; closed deals are in the won and lost ones. Grouped
 	// otherwise only open deals are shown, unless the filter names another state.
 	//
-	// Errors: PIPELINE_NOT_FOUND, FILTER_INVALID, PAGE_TOKEN_INVALID, COLUMN_NOT_FOUND.
+	// Errors: PIPELINE_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN, COLUMN_NOT_FOUND.
 	GetBoard(ctx context.Context, in *GetBoardRequest, opts ...grpc.CallOption) (*GetBoardResponse, error)
 	// ImportDeals makes and updates deals from an uploaded CSV file, by a mapping, as an operation.
 	//
@@ -336,18 +336,18 @@ type DealsServiceServer interface {
 	GetDeal(context.Context, *GetDealRequest) (*GetDealResponse, error)
 	// ListDeals returns the deals that fit a filter, a page at a time.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListDeals(context.Context, *ListDealsRequest) (*ListDealsResponse, error)
 	// CountDeals says how many deals fit a filter: exactly up to 10,000, above that "more than".
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountDeals(context.Context, *CountDealsRequest) (*CountDealsResponse, error)
 	// SearchDeals returns the deals whose name or external ID looks most like some text, best first.
 	SearchDeals(context.Context, *SearchDealsRequest) (*SearchDealsResponse, error)
 	// UpdateDeal changes the fields named in update_mask.
 	//
 	// Errors: DEAL_NOT_FOUND; DEAL_ETAG_MISMATCH if deal.etag is set and is not the current one; DEAL_CLOSED if amount,
-	// lines or probability of a closed deal would change; DEAL_DELETED; UPDATE_MASK_INVALID; PRODUCT_NOT_FOUND;
+	// lines or probability of a closed deal would change; DEAL_DELETED; INVALID_UPDATE_MASK; PRODUCT_NOT_FOUND;
 	// PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
 	UpdateDeal(context.Context, *UpdateDealRequest) (*UpdateDealResponse, error)
 	// DeleteDeal puts a deal into the bin, where it stays for 30 days.
@@ -382,7 +382,7 @@ type DealsServiceServer interface {
 	ReopenDeal(context.Context, *ReopenDealRequest) (*ReopenDealResponse, error)
 	// GetDealHistory returns what happened to a deal, newest first: every change of a field and of the stage.
 	//
-	// Errors: DEAL_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: DEAL_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetDealHistory(context.Context, *GetDealHistoryRequest) (*GetDealHistoryResponse, error)
 	// ListDealStageChanges returns a deal's way through the stages, oldest first: where, when, by whom and how long.
 	//
@@ -394,7 +394,7 @@ type DealsServiceServer interface {
 	// Grouped by stage the columns are all stages of the pipeline; closed deals are in the won and lost ones. Grouped
 	// otherwise only open deals are shown, unless the filter names another state.
 	//
-	// Errors: PIPELINE_NOT_FOUND, FILTER_INVALID, PAGE_TOKEN_INVALID, COLUMN_NOT_FOUND.
+	// Errors: PIPELINE_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN, COLUMN_NOT_FOUND.
 	GetBoard(context.Context, *GetBoardRequest) (*GetBoardResponse, error)
 	// ImportDeals makes and updates deals from an uploaded CSV file, by a mapping, as an operation.
 	//

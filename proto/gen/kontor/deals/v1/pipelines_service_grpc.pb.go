@@ -45,17 +45,17 @@ type PipelinesServiceClient interface {
 	GetPipeline(ctx context.Context, in *GetPipelineRequest, opts ...grpc.CallOption) (*GetPipelineResponse, error)
 	// ListPipelines returns the pipelines by position, a page at a time.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListPipelines(ctx context.Context, in *ListPipelinesRequest, opts ...grpc.CallOption) (*ListPipelinesResponse, error)
 	// CountPipelines says how many pipelines fit a filter.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountPipelines(ctx context.Context, in *CountPipelinesRequest, opts ...grpc.CallOption) (*CountPipelinesResponse, error)
 	// UpdatePipeline changes the fields named in update_mask. Stages are sent as a whole list: those with an ID are
 	// kept, those without are new, those left out are removed. The deals of a removed stage go where stage_mapping
 	// says. The answer warns of stage names that look alike.
 	//
-	// Errors: PIPELINE_NOT_FOUND; PIPELINE_ETAG_MISMATCH; PIPELINE_NAME_TAKEN; PIPELINE_INVALID; UPDATE_MASK_INVALID;
+	// Errors: PIPELINE_NOT_FOUND; PIPELINE_ETAG_MISMATCH; PIPELINE_NAME_TAKEN; PIPELINE_INVALID; INVALID_UPDATE_MASK;
 	// STAGE_HAS_DEALS if a removed stage has deals and stage_mapping does not say where they go, with stage_id and
 	// deals in the metadata; STAGE_KIND_IN_USE if the kind of a stage with deals would change; STAGE_MAPPING_INVALID if
 	// the other stage is not in the pipeline or is of another kind.
@@ -165,17 +165,17 @@ type PipelinesServiceServer interface {
 	GetPipeline(context.Context, *GetPipelineRequest) (*GetPipelineResponse, error)
 	// ListPipelines returns the pipelines by position, a page at a time.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListPipelines(context.Context, *ListPipelinesRequest) (*ListPipelinesResponse, error)
 	// CountPipelines says how many pipelines fit a filter.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountPipelines(context.Context, *CountPipelinesRequest) (*CountPipelinesResponse, error)
 	// UpdatePipeline changes the fields named in update_mask. Stages are sent as a whole list: those with an ID are
 	// kept, those without are new, those left out are removed. The deals of a removed stage go where stage_mapping
 	// says. The answer warns of stage names that look alike.
 	//
-	// Errors: PIPELINE_NOT_FOUND; PIPELINE_ETAG_MISMATCH; PIPELINE_NAME_TAKEN; PIPELINE_INVALID; UPDATE_MASK_INVALID;
+	// Errors: PIPELINE_NOT_FOUND; PIPELINE_ETAG_MISMATCH; PIPELINE_NAME_TAKEN; PIPELINE_INVALID; INVALID_UPDATE_MASK;
 	// STAGE_HAS_DEALS if a removed stage has deals and stage_mapping does not say where they go, with stage_id and
 	// deals in the metadata; STAGE_KIND_IN_USE if the kind of a stage with deals would change; STAGE_MAPPING_INVALID if
 	// the other stage is not in the pipeline or is of another kind.
