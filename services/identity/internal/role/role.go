@@ -1,0 +1,164 @@
+// Package role holds what roles grant. The ready-made roles (ID-4) are data: each organisation gets its own copy, and
+// nothing in the program asks for a role by its name but the guard of the last administrator.
+package role
+
+import (
+	"time"
+
+	"kontor.internal/libs/apperr"
+)
+
+// Failures.
+//
+//nolint:gochecknoglobals // Sentinels.
+var (
+	ErrNotFound = apperr.NotFound("ROLE_NOT_FOUND", "there is no such role")
+	// ErrNotYours keeps those who may change users from making themselves, or anybody, more than they are.
+	ErrNotYours = apperr.Forbidden("ROLE_NOT_YOURS", "this concerns a role that permits more than your own; ask an administrator")
+)
+
+// Codes of the ready-made roles.
+const (
+	Manager       = "manager"
+	Head          = "department_head"
+	Director      = "director"
+	Administrator = "administrator"
+)
+
+// Scope is how far a grant reaches. Wider scopes are greater.
+type Scope int
+
+// The scopes, from narrow to wide.
+const (
+	None Scope = iota
+	Own
+	Department
+	DepartmentAndBelow
+	All
+)
+
+// Action is what a grant allows.
+type Action int
+
+// The actions. AnyAction stands for all of them.
+const (
+	AnyAction Action = iota
+	View
+	Create
+	Update
+	Delete
+	Export
+	Import
+)
+
+// AnyKind stands for every kind of record.
+const AnyKind = "*"
+
+// Grant allows an action on a kind of record, as far as its scope reaches.
+type Grant struct {
+	Kind   string `json:"kind"`
+	Action Action `json:"action"`
+	Scope  Scope  `json:"scope"`
+}
+
+// Role is a set of grants.
+type Role struct {
+	ID, Code, Name, Description string
+	Grants                      []Grant
+	Version                     int64
+	CreatedAt, UpdatedAt        time.Time
+}
+
+// Created is the domain event of a new role.
+type Created struct{ Role Role }
+
+// Updated is the domain event of a role that grants something else than before.
+type Updated struct{ Role, Previous Role }
+
+// Actions lists the actions a grant can name one by one.
+func Actions() []Action { return []Action{View, Create, Update, Delete, Export, Import} }
+
+// Kinds lists the kinds of records that roles speak of (ID-4).
+func Kinds() []string {
+	return []string{
+		"lead", "contact", "company", "deal", "quote", "invoice", "product", "call", "mail", "activity", "report", "file",
+		"user", "department", "role", "settings",
+	}
+}
+
+// Reach returns how far grants reach for a kind of record and an action: the widest that matches.
+func Reach(grants []Grant, kind string, action Action) Scope {
+	widest := None
+	for _, g := range grants {
+		if (g.Kind == AnyKind || g.Kind == kind) && (g.Action == AnyAction || g.Action == action) {
+			widest = max(widest, g.Scope)
+		}
+	}
+	return widest
+}
+
+// Covers reports whether have reaches at least as far as want everywhere.
+func Covers(have, want []Grant) bool {
+	for _, w := range want {
+		kinds, actions := []string{w.Kind}, []Action{w.Action}
+		if w.Action == AnyAction {
+			actions = append(actions, Actions()...)
+		}
+		if w.Kind == AnyKind {
+			kinds = append(kinds, Kinds()...)
+		}
+		for _, k := range kinds {
+			for _, a := range actions {
+				if Reach(have, k, a) < w.Scope {
+					return false
+				}
+			}
+		}
+	}
+	return true
+}
+
+// ReadyMade returns the ready-made roles, without IDs and times.
+func ReadyMade() []Role {
+	work := []string{"lead", "contact", "company", "deal", "quote", "invoice", "call", "mail", "activity", "file"}
+	return []Role{
+		{
+			Code: Manager, Name: "Manager", Description: "Works on the records that are theirs.",
+			Grants: append(records(work, Own, View, Create, Update, Delete), everybody(Own)...),
+		},
+		{
+			Code: Head, Name: "Department head", Description: "Works on all records of the department and of the departments below.",
+			Grants: append(records(work, DepartmentAndBelow, View, Create, Update, Delete, Export), everybody(DepartmentAndBelow)...),
+		},
+		{
+			Code: Director, Name: "Director", Description: "Works on all records; changes no settings.",
+			Grants: append(append(records(append(work, "product"), All, AnyAction), everybody(All)...),
+				Grant{Kind: "report", Action: Export, Scope: All}),
+		},
+		{
+			Code: Administrator, Name: "Administrator", Description: "May do everything, settings included.",
+			Grants: []Grant{{Kind: AnyKind, Action: AnyAction, Scope: All}},
+		},
+	}
+}
+
+func records(kinds []string, scope Scope, actions ...Action) []Grant {
+	grants := make([]Grant, 0, len(kinds)*len(actions))
+	for _, k := range kinds {
+		for _, a := range actions {
+			grants = append(grants, Grant{Kind: k, Action: a, Scope: scope})
+		}
+	}
+	return grants
+}
+
+// everybody is what each member needs to work at all: who is there, what is sold, and reports on what is in reach.
+func everybody(reports Scope) []Grant {
+	return []Grant{
+		{Kind: "product", Action: View, Scope: All},
+		{Kind: "user", Action: View, Scope: All},
+		{Kind: "department", Action: View, Scope: All},
+		{Kind: "role", Action: View, Scope: All},
+		{Kind: "report", Action: View, Scope: reports},
+	}
+}
