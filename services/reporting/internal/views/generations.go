@@ -20,7 +20,6 @@ var (
 type Rebuild struct {
 	Generation int64
 	Serving    bool
-	Applied    int64
 	WaitingFor []string
 }
 
@@ -44,8 +43,8 @@ func StartRebuild(ctx context.Context, tx pgx.Tx, waitingFor []string) (int64, e
 // GetRebuild returns ErrNoSuch if there is none with the number.
 func GetRebuild(ctx context.Context, tx pgx.Tx, generation int64) (Rebuild, error) {
 	r := Rebuild{Generation: generation}
-	err := tx.QueryRow(ctx, `SELECT state = 'serving', applied, waiting_for FROM generations WHERE generation = $1`, generation).
-		Scan(&r.Serving, &r.Applied, &r.WaitingFor)
+	err := tx.QueryRow(ctx, `SELECT state = 'serving', waiting_for FROM generations WHERE generation = $1`, generation).
+		Scan(&r.Serving, &r.WaitingFor)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return r, ErrNoSuch
 	}

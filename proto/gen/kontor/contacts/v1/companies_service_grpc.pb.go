@@ -52,16 +52,16 @@ type CompaniesServiceClient interface {
 	GetCompany(ctx context.Context, in *GetCompanyRequest, opts ...grpc.CallOption) (*GetCompanyResponse, error)
 	// ListCompanies returns a page of the companies the caller may see.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListCompanies(ctx context.Context, in *ListCompaniesRequest, opts ...grpc.CallOption) (*ListCompaniesResponse, error)
 	// CountCompanies counts the companies that ListCompanies would return, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountCompanies(ctx context.Context, in *CountCompaniesRequest, opts ...grpc.CallOption) (*CountCompaniesResponse, error)
 	// UpdateCompany changes the fields named in update_mask.
 	//
 	// Errors: COMPANY_NOT_FOUND; COMPANY_ETAG_MISMATCH if company.etag is set and is not the current one; COMPANY_DELETED if it is in
-	// the bin; COMPANY_PARENT_NOT_FOUND, COMPANY_PARENT_CYCLE, EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, UPDATE_MASK_INVALID, FIELD_INVALID.
+	// the bin; COMPANY_PARENT_NOT_FOUND, COMPANY_PARENT_CYCLE, EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, INVALID_UPDATE_MASK, FIELD_INVALID.
 	UpdateCompany(ctx context.Context, in *UpdateCompanyRequest, opts ...grpc.CallOption) (*UpdateCompanyResponse, error)
 	// DeleteCompany puts a company into the bin, from which it can be taken for 30 days.
 	//
@@ -73,7 +73,7 @@ type CompaniesServiceClient interface {
 	UndeleteCompany(ctx context.Context, in *UndeleteCompanyRequest, opts ...grpc.CallOption) (*UndeleteCompanyResponse, error)
 	// GetCompanyHistory returns what happened to a company, newest first.
 	//
-	// Errors: COMPANY_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: COMPANY_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetCompanyHistory(ctx context.Context, in *GetCompanyHistoryRequest, opts ...grpc.CallOption) (*GetCompanyHistoryResponse, error)
 	// ImportCompanies makes and changes companies from an uploaded CSV file, as an operation that survives restarts.
 	//
@@ -214,16 +214,16 @@ type CompaniesServiceServer interface {
 	GetCompany(context.Context, *GetCompanyRequest) (*GetCompanyResponse, error)
 	// ListCompanies returns a page of the companies the caller may see.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListCompanies(context.Context, *ListCompaniesRequest) (*ListCompaniesResponse, error)
 	// CountCompanies counts the companies that ListCompanies would return, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountCompanies(context.Context, *CountCompaniesRequest) (*CountCompaniesResponse, error)
 	// UpdateCompany changes the fields named in update_mask.
 	//
 	// Errors: COMPANY_NOT_FOUND; COMPANY_ETAG_MISMATCH if company.etag is set and is not the current one; COMPANY_DELETED if it is in
-	// the bin; COMPANY_PARENT_NOT_FOUND, COMPANY_PARENT_CYCLE, EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, UPDATE_MASK_INVALID, FIELD_INVALID.
+	// the bin; COMPANY_PARENT_NOT_FOUND, COMPANY_PARENT_CYCLE, EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, INVALID_UPDATE_MASK, FIELD_INVALID.
 	UpdateCompany(context.Context, *UpdateCompanyRequest) (*UpdateCompanyResponse, error)
 	// DeleteCompany puts a company into the bin, from which it can be taken for 30 days.
 	//
@@ -235,7 +235,7 @@ type CompaniesServiceServer interface {
 	UndeleteCompany(context.Context, *UndeleteCompanyRequest) (*UndeleteCompanyResponse, error)
 	// GetCompanyHistory returns what happened to a company, newest first.
 	//
-	// Errors: COMPANY_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: COMPANY_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetCompanyHistory(context.Context, *GetCompanyHistoryRequest) (*GetCompanyHistoryResponse, error)
 	// ImportCompanies makes and changes companies from an uploaded CSV file, as an operation that survives restarts.
 	//

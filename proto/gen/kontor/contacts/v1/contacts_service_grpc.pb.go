@@ -53,16 +53,16 @@ type ContactsServiceClient interface {
 	GetContact(ctx context.Context, in *GetContactRequest, opts ...grpc.CallOption) (*GetContactResponse, error)
 	// ListContacts returns a page of the contacts the caller may see.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListContacts(ctx context.Context, in *ListContactsRequest, opts ...grpc.CallOption) (*ListContactsResponse, error)
 	// CountContacts counts the contacts that ListContacts would return, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountContacts(ctx context.Context, in *CountContactsRequest, opts ...grpc.CallOption) (*CountContactsResponse, error)
 	// UpdateContact changes the fields named in update_mask.
 	//
 	// Errors: CONTACT_NOT_FOUND; CONTACT_ETAG_MISMATCH if contact.etag is set and is not the current one; CONTACT_DELETED if it is in
-	// the bin; COMPANY_NOT_FOUND for an employment, EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, UPDATE_MASK_INVALID, FIELD_INVALID.
+	// the bin; COMPANY_NOT_FOUND for an employment, EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, INVALID_UPDATE_MASK, FIELD_INVALID.
 	UpdateContact(ctx context.Context, in *UpdateContactRequest, opts ...grpc.CallOption) (*UpdateContactResponse, error)
 	// DeleteContact puts a contact into the bin, from which it can be taken for 30 days.
 	//
@@ -74,7 +74,7 @@ type ContactsServiceClient interface {
 	UndeleteContact(ctx context.Context, in *UndeleteContactRequest, opts ...grpc.CallOption) (*UndeleteContactResponse, error)
 	// GetContactHistory returns what happened to a contact, newest first.
 	//
-	// Errors: CONTACT_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: CONTACT_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetContactHistory(ctx context.Context, in *GetContactHistoryRequest, opts ...grpc.CallOption) (*GetContactHistoryResponse, error)
 	// ImportContacts makes and changes contacts from an uploaded CSV file, as an operation that survives restarts.
 	//
@@ -230,16 +230,16 @@ type ContactsServiceServer interface {
 	GetContact(context.Context, *GetContactRequest) (*GetContactResponse, error)
 	// ListContacts returns a page of the contacts the caller may see.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListContacts(context.Context, *ListContactsRequest) (*ListContactsResponse, error)
 	// CountContacts counts the contacts that ListContacts would return, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountContacts(context.Context, *CountContactsRequest) (*CountContactsResponse, error)
 	// UpdateContact changes the fields named in update_mask.
 	//
 	// Errors: CONTACT_NOT_FOUND; CONTACT_ETAG_MISMATCH if contact.etag is set and is not the current one; CONTACT_DELETED if it is in
-	// the bin; COMPANY_NOT_FOUND for an employment, EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, UPDATE_MASK_INVALID, FIELD_INVALID.
+	// the bin; COMPANY_NOT_FOUND for an employment, EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, INVALID_UPDATE_MASK, FIELD_INVALID.
 	UpdateContact(context.Context, *UpdateContactRequest) (*UpdateContactResponse, error)
 	// DeleteContact puts a contact into the bin, from which it can be taken for 30 days.
 	//
@@ -251,7 +251,7 @@ type ContactsServiceServer interface {
 	UndeleteContact(context.Context, *UndeleteContactRequest) (*UndeleteContactResponse, error)
 	// GetContactHistory returns what happened to a contact, newest first.
 	//
-	// Errors: CONTACT_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: CONTACT_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetContactHistory(context.Context, *GetContactHistoryRequest) (*GetContactHistoryResponse, error)
 	// ImportContacts makes and changes contacts from an uploaded CSV file, as an operation that survives restarts.
 	//

@@ -521,64 +521,20 @@ func (x *LeadOverdue) GetHeadIds() []string {
 	return nil
 }
 
-// LeadStatusesChanged tells that the organisation's lead statuses changed.
-type LeadStatusesChanged struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// All statuses in their order.
-	LeadStatuses  []*LeadStatus `protobuf:"bytes,1,rep,name=lead_statuses,json=leadStatuses,proto3" json:"lead_statuses,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *LeadStatusesChanged) Reset() {
-	*x = LeadStatusesChanged{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[9]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *LeadStatusesChanged) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*LeadStatusesChanged) ProtoMessage() {}
-
-func (x *LeadStatusesChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[9]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use LeadStatusesChanged.ProtoReflect.Descriptor instead.
-func (*LeadStatusesChanged) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{9}
-}
-
-func (x *LeadStatusesChanged) GetLeadStatuses() []*LeadStatus {
-	if x != nil {
-		return x.LeadStatuses
-	}
-	return nil
-}
-
-// LeadSettingsChanged tells that the organisation's settings for leads changed.
+// LeadSettingsChanged tells that the organisation's way of handling leads changed: its settings or its statuses.
 type LeadSettingsChanged struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The settings.
-	LeadSettings  *LeadSettings `protobuf:"bytes,1,opt,name=lead_settings,json=leadSettings,proto3" json:"lead_settings,omitempty"`
+	LeadSettings *LeadSettings `protobuf:"bytes,1,opt,name=lead_settings,json=leadSettings,proto3" json:"lead_settings,omitempty"`
+	// All statuses in their order.
+	LeadStatuses  []*LeadStatus `protobuf:"bytes,2,rep,name=lead_statuses,json=leadStatuses,proto3" json:"lead_statuses,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *LeadSettingsChanged) Reset() {
 	*x = LeadSettingsChanged{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[10]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +546,7 @@ func (x *LeadSettingsChanged) String() string {
 func (*LeadSettingsChanged) ProtoMessage() {}
 
 func (x *LeadSettingsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[10]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,12 +559,19 @@ func (x *LeadSettingsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadSettingsChanged.ProtoReflect.Descriptor instead.
 func (*LeadSettingsChanged) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LeadSettingsChanged) GetLeadSettings() *LeadSettings {
 	if x != nil {
 		return x.LeadSettings
+	}
+	return nil
+}
+
+func (x *LeadSettingsChanged) GetLeadStatuses() []*LeadStatus {
+	if x != nil {
+		return x.LeadStatuses
 	}
 	return nil
 }
@@ -624,7 +587,7 @@ type ContactCreated struct {
 
 func (x *ContactCreated) Reset() {
 	*x = ContactCreated{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[11]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -636,7 +599,7 @@ func (x *ContactCreated) String() string {
 func (*ContactCreated) ProtoMessage() {}
 
 func (x *ContactCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[11]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -649,7 +612,7 @@ func (x *ContactCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactCreated.ProtoReflect.Descriptor instead.
 func (*ContactCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *ContactCreated) GetContact() *Contact {
@@ -674,7 +637,7 @@ type ContactUpdated struct {
 
 func (x *ContactUpdated) Reset() {
 	*x = ContactUpdated{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[12]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -686,7 +649,7 @@ func (x *ContactUpdated) String() string {
 func (*ContactUpdated) ProtoMessage() {}
 
 func (x *ContactUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[12]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -699,7 +662,7 @@ func (x *ContactUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactUpdated.ProtoReflect.Descriptor instead.
 func (*ContactUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ContactUpdated) GetContact() *Contact {
@@ -734,7 +697,7 @@ type ContactDeleted struct {
 
 func (x *ContactDeleted) Reset() {
 	*x = ContactDeleted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[13]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -746,7 +709,7 @@ func (x *ContactDeleted) String() string {
 func (*ContactDeleted) ProtoMessage() {}
 
 func (x *ContactDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[13]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -759,7 +722,7 @@ func (x *ContactDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactDeleted.ProtoReflect.Descriptor instead.
 func (*ContactDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ContactDeleted) GetContact() *Contact {
@@ -780,7 +743,7 @@ type ContactUndeleted struct {
 
 func (x *ContactUndeleted) Reset() {
 	*x = ContactUndeleted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -792,7 +755,7 @@ func (x *ContactUndeleted) String() string {
 func (*ContactUndeleted) ProtoMessage() {}
 
 func (x *ContactUndeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -805,7 +768,7 @@ func (x *ContactUndeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactUndeleted.ProtoReflect.Descriptor instead.
 func (*ContactUndeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ContactUndeleted) GetContact() *Contact {
@@ -826,7 +789,7 @@ type ContactPurged struct {
 
 func (x *ContactPurged) Reset() {
 	*x = ContactPurged{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -838,7 +801,7 @@ func (x *ContactPurged) String() string {
 func (*ContactPurged) ProtoMessage() {}
 
 func (x *ContactPurged) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -851,7 +814,7 @@ func (x *ContactPurged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactPurged.ProtoReflect.Descriptor instead.
 func (*ContactPurged) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ContactPurged) GetContact() *Contact {
@@ -872,7 +835,7 @@ type CompanyCreated struct {
 
 func (x *CompanyCreated) Reset() {
 	*x = CompanyCreated{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -884,7 +847,7 @@ func (x *CompanyCreated) String() string {
 func (*CompanyCreated) ProtoMessage() {}
 
 func (x *CompanyCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -897,7 +860,7 @@ func (x *CompanyCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyCreated.ProtoReflect.Descriptor instead.
 func (*CompanyCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *CompanyCreated) GetCompany() *Company {
@@ -922,7 +885,7 @@ type CompanyUpdated struct {
 
 func (x *CompanyUpdated) Reset() {
 	*x = CompanyUpdated{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -934,7 +897,7 @@ func (x *CompanyUpdated) String() string {
 func (*CompanyUpdated) ProtoMessage() {}
 
 func (x *CompanyUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -947,7 +910,7 @@ func (x *CompanyUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyUpdated.ProtoReflect.Descriptor instead.
 func (*CompanyUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CompanyUpdated) GetCompany() *Company {
@@ -982,7 +945,7 @@ type CompanyDeleted struct {
 
 func (x *CompanyDeleted) Reset() {
 	*x = CompanyDeleted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -994,7 +957,7 @@ func (x *CompanyDeleted) String() string {
 func (*CompanyDeleted) ProtoMessage() {}
 
 func (x *CompanyDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1007,7 +970,7 @@ func (x *CompanyDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyDeleted.ProtoReflect.Descriptor instead.
 func (*CompanyDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CompanyDeleted) GetCompany() *Company {
@@ -1028,7 +991,7 @@ type CompanyUndeleted struct {
 
 func (x *CompanyUndeleted) Reset() {
 	*x = CompanyUndeleted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1040,7 +1003,7 @@ func (x *CompanyUndeleted) String() string {
 func (*CompanyUndeleted) ProtoMessage() {}
 
 func (x *CompanyUndeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1053,7 +1016,7 @@ func (x *CompanyUndeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyUndeleted.ProtoReflect.Descriptor instead.
 func (*CompanyUndeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CompanyUndeleted) GetCompany() *Company {
@@ -1074,7 +1037,7 @@ type CompanyPurged struct {
 
 func (x *CompanyPurged) Reset() {
 	*x = CompanyPurged{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[20]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1086,7 +1049,7 @@ func (x *CompanyPurged) String() string {
 func (*CompanyPurged) ProtoMessage() {}
 
 func (x *CompanyPurged) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[20]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1099,7 +1062,7 @@ func (x *CompanyPurged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyPurged.ProtoReflect.Descriptor instead.
 func (*CompanyPurged) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CompanyPurged) GetCompany() *Company {
@@ -1143,11 +1106,10 @@ const file_kontor_contacts_v1_events_proto_rawDesc = "" +
 	"\vLeadOverdue\x12,\n" +
 	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadR\x04lead\x12?\n" +
 	"\roverdue_since\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\foverdueSince\x12\x19\n" +
-	"\bhead_ids\x18\x03 \x03(\tR\aheadIds\"Z\n" +
-	"\x13LeadStatusesChanged\x12C\n" +
-	"\rlead_statuses\x18\x01 \x03(\v2\x1e.kontor.contacts.v1.LeadStatusR\fleadStatuses\"\\\n" +
+	"\bhead_ids\x18\x03 \x03(\tR\aheadIds\"\xa1\x01\n" +
 	"\x13LeadSettingsChanged\x12E\n" +
-	"\rlead_settings\x18\x01 \x01(\v2 .kontor.contacts.v1.LeadSettingsR\fleadSettings\"G\n" +
+	"\rlead_settings\x18\x01 \x01(\v2 .kontor.contacts.v1.LeadSettingsR\fleadSettings\x12C\n" +
+	"\rlead_statuses\x18\x02 \x03(\v2\x1e.kontor.contacts.v1.LeadStatusR\fleadStatuses\"G\n" +
 	"\x0eContactCreated\x125\n" +
 	"\acontact\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.ContactR\acontact\"\xbd\x01\n" +
 	"\x0eContactUpdated\x125\n" +
@@ -1187,7 +1149,7 @@ func file_kontor_contacts_v1_events_proto_rawDescGZIP() []byte {
 	return file_kontor_contacts_v1_events_proto_rawDescData
 }
 
-var file_kontor_contacts_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_kontor_contacts_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_kontor_contacts_v1_events_proto_goTypes = []any{
 	(*LeadCreated)(nil),           // 0: kontor.contacts.v1.LeadCreated
 	(*LeadUpdated)(nil),           // 1: kontor.contacts.v1.LeadUpdated
@@ -1198,55 +1160,54 @@ var file_kontor_contacts_v1_events_proto_goTypes = []any{
 	(*LeadConverted)(nil),         // 6: kontor.contacts.v1.LeadConverted
 	(*LeadDealSettled)(nil),       // 7: kontor.contacts.v1.LeadDealSettled
 	(*LeadOverdue)(nil),           // 8: kontor.contacts.v1.LeadOverdue
-	(*LeadStatusesChanged)(nil),   // 9: kontor.contacts.v1.LeadStatusesChanged
-	(*LeadSettingsChanged)(nil),   // 10: kontor.contacts.v1.LeadSettingsChanged
-	(*ContactCreated)(nil),        // 11: kontor.contacts.v1.ContactCreated
-	(*ContactUpdated)(nil),        // 12: kontor.contacts.v1.ContactUpdated
-	(*ContactDeleted)(nil),        // 13: kontor.contacts.v1.ContactDeleted
-	(*ContactUndeleted)(nil),      // 14: kontor.contacts.v1.ContactUndeleted
-	(*ContactPurged)(nil),         // 15: kontor.contacts.v1.ContactPurged
-	(*CompanyCreated)(nil),        // 16: kontor.contacts.v1.CompanyCreated
-	(*CompanyUpdated)(nil),        // 17: kontor.contacts.v1.CompanyUpdated
-	(*CompanyDeleted)(nil),        // 18: kontor.contacts.v1.CompanyDeleted
-	(*CompanyUndeleted)(nil),      // 19: kontor.contacts.v1.CompanyUndeleted
-	(*CompanyPurged)(nil),         // 20: kontor.contacts.v1.CompanyPurged
-	(*Lead)(nil),                  // 21: kontor.contacts.v1.Lead
-	(*fieldmaskpb.FieldMask)(nil), // 22: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*LeadSettingsChanged)(nil),   // 9: kontor.contacts.v1.LeadSettingsChanged
+	(*ContactCreated)(nil),        // 10: kontor.contacts.v1.ContactCreated
+	(*ContactUpdated)(nil),        // 11: kontor.contacts.v1.ContactUpdated
+	(*ContactDeleted)(nil),        // 12: kontor.contacts.v1.ContactDeleted
+	(*ContactUndeleted)(nil),      // 13: kontor.contacts.v1.ContactUndeleted
+	(*ContactPurged)(nil),         // 14: kontor.contacts.v1.ContactPurged
+	(*CompanyCreated)(nil),        // 15: kontor.contacts.v1.CompanyCreated
+	(*CompanyUpdated)(nil),        // 16: kontor.contacts.v1.CompanyUpdated
+	(*CompanyDeleted)(nil),        // 17: kontor.contacts.v1.CompanyDeleted
+	(*CompanyUndeleted)(nil),      // 18: kontor.contacts.v1.CompanyUndeleted
+	(*CompanyPurged)(nil),         // 19: kontor.contacts.v1.CompanyPurged
+	(*Lead)(nil),                  // 20: kontor.contacts.v1.Lead
+	(*fieldmaskpb.FieldMask)(nil), // 21: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
+	(*LeadSettings)(nil),          // 23: kontor.contacts.v1.LeadSettings
 	(*LeadStatus)(nil),            // 24: kontor.contacts.v1.LeadStatus
-	(*LeadSettings)(nil),          // 25: kontor.contacts.v1.LeadSettings
-	(*Contact)(nil),               // 26: kontor.contacts.v1.Contact
-	(*Company)(nil),               // 27: kontor.contacts.v1.Company
+	(*Contact)(nil),               // 25: kontor.contacts.v1.Contact
+	(*Company)(nil),               // 26: kontor.contacts.v1.Company
 }
 var file_kontor_contacts_v1_events_proto_depIdxs = []int32{
-	21, // 0: kontor.contacts.v1.LeadCreated.lead:type_name -> kontor.contacts.v1.Lead
-	21, // 1: kontor.contacts.v1.LeadUpdated.lead:type_name -> kontor.contacts.v1.Lead
-	21, // 2: kontor.contacts.v1.LeadUpdated.previous:type_name -> kontor.contacts.v1.Lead
-	22, // 3: kontor.contacts.v1.LeadUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	21, // 4: kontor.contacts.v1.LeadDeleted.lead:type_name -> kontor.contacts.v1.Lead
-	21, // 5: kontor.contacts.v1.LeadUndeleted.lead:type_name -> kontor.contacts.v1.Lead
-	21, // 6: kontor.contacts.v1.LeadPurged.lead:type_name -> kontor.contacts.v1.Lead
-	21, // 7: kontor.contacts.v1.LeadMoved.lead:type_name -> kontor.contacts.v1.Lead
-	21, // 8: kontor.contacts.v1.LeadConverted.lead:type_name -> kontor.contacts.v1.Lead
-	21, // 9: kontor.contacts.v1.LeadDealSettled.lead:type_name -> kontor.contacts.v1.Lead
-	21, // 10: kontor.contacts.v1.LeadOverdue.lead:type_name -> kontor.contacts.v1.Lead
-	23, // 11: kontor.contacts.v1.LeadOverdue.overdue_since:type_name -> google.protobuf.Timestamp
-	24, // 12: kontor.contacts.v1.LeadStatusesChanged.lead_statuses:type_name -> kontor.contacts.v1.LeadStatus
-	25, // 13: kontor.contacts.v1.LeadSettingsChanged.lead_settings:type_name -> kontor.contacts.v1.LeadSettings
-	26, // 14: kontor.contacts.v1.ContactCreated.contact:type_name -> kontor.contacts.v1.Contact
-	26, // 15: kontor.contacts.v1.ContactUpdated.contact:type_name -> kontor.contacts.v1.Contact
-	26, // 16: kontor.contacts.v1.ContactUpdated.previous:type_name -> kontor.contacts.v1.Contact
-	22, // 17: kontor.contacts.v1.ContactUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	26, // 18: kontor.contacts.v1.ContactDeleted.contact:type_name -> kontor.contacts.v1.Contact
-	26, // 19: kontor.contacts.v1.ContactUndeleted.contact:type_name -> kontor.contacts.v1.Contact
-	26, // 20: kontor.contacts.v1.ContactPurged.contact:type_name -> kontor.contacts.v1.Contact
-	27, // 21: kontor.contacts.v1.CompanyCreated.company:type_name -> kontor.contacts.v1.Company
-	27, // 22: kontor.contacts.v1.CompanyUpdated.company:type_name -> kontor.contacts.v1.Company
-	27, // 23: kontor.contacts.v1.CompanyUpdated.previous:type_name -> kontor.contacts.v1.Company
-	22, // 24: kontor.contacts.v1.CompanyUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	27, // 25: kontor.contacts.v1.CompanyDeleted.company:type_name -> kontor.contacts.v1.Company
-	27, // 26: kontor.contacts.v1.CompanyUndeleted.company:type_name -> kontor.contacts.v1.Company
-	27, // 27: kontor.contacts.v1.CompanyPurged.company:type_name -> kontor.contacts.v1.Company
+	20, // 0: kontor.contacts.v1.LeadCreated.lead:type_name -> kontor.contacts.v1.Lead
+	20, // 1: kontor.contacts.v1.LeadUpdated.lead:type_name -> kontor.contacts.v1.Lead
+	20, // 2: kontor.contacts.v1.LeadUpdated.previous:type_name -> kontor.contacts.v1.Lead
+	21, // 3: kontor.contacts.v1.LeadUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	20, // 4: kontor.contacts.v1.LeadDeleted.lead:type_name -> kontor.contacts.v1.Lead
+	20, // 5: kontor.contacts.v1.LeadUndeleted.lead:type_name -> kontor.contacts.v1.Lead
+	20, // 6: kontor.contacts.v1.LeadPurged.lead:type_name -> kontor.contacts.v1.Lead
+	20, // 7: kontor.contacts.v1.LeadMoved.lead:type_name -> kontor.contacts.v1.Lead
+	20, // 8: kontor.contacts.v1.LeadConverted.lead:type_name -> kontor.contacts.v1.Lead
+	20, // 9: kontor.contacts.v1.LeadDealSettled.lead:type_name -> kontor.contacts.v1.Lead
+	20, // 10: kontor.contacts.v1.LeadOverdue.lead:type_name -> kontor.contacts.v1.Lead
+	22, // 11: kontor.contacts.v1.LeadOverdue.overdue_since:type_name -> google.protobuf.Timestamp
+	23, // 12: kontor.contacts.v1.LeadSettingsChanged.lead_settings:type_name -> kontor.contacts.v1.LeadSettings
+	24, // 13: kontor.contacts.v1.LeadSettingsChanged.lead_statuses:type_name -> kontor.contacts.v1.LeadStatus
+	25, // 14: kontor.contacts.v1.ContactCreated.contact:type_name -> kontor.contacts.v1.Contact
+	25, // 15: kontor.contacts.v1.ContactUpdated.contact:type_name -> kontor.contacts.v1.Contact
+	25, // 16: kontor.contacts.v1.ContactUpdated.previous:type_name -> kontor.contacts.v1.Contact
+	21, // 17: kontor.contacts.v1.ContactUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	25, // 18: kontor.contacts.v1.ContactDeleted.contact:type_name -> kontor.contacts.v1.Contact
+	25, // 19: kontor.contacts.v1.ContactUndeleted.contact:type_name -> kontor.contacts.v1.Contact
+	25, // 20: kontor.contacts.v1.ContactPurged.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 21: kontor.contacts.v1.CompanyCreated.company:type_name -> kontor.contacts.v1.Company
+	26, // 22: kontor.contacts.v1.CompanyUpdated.company:type_name -> kontor.contacts.v1.Company
+	26, // 23: kontor.contacts.v1.CompanyUpdated.previous:type_name -> kontor.contacts.v1.Company
+	21, // 24: kontor.contacts.v1.CompanyUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	26, // 25: kontor.contacts.v1.CompanyDeleted.company:type_name -> kontor.contacts.v1.Company
+	26, // 26: kontor.contacts.v1.CompanyUndeleted.company:type_name -> kontor.contacts.v1.Company
+	26, // 27: kontor.contacts.v1.CompanyPurged.company:type_name -> kontor.contacts.v1.Company
 	28, // [28:28] is the sub-list for method output_type
 	28, // [28:28] is the sub-list for method input_type
 	28, // [28:28] is the sub-list for extension type_name
@@ -1268,7 +1229,7 @@ func file_kontor_contacts_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_events_proto_rawDesc), len(file_kontor_contacts_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

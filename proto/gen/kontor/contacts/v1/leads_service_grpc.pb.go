@@ -55,16 +55,16 @@ type LeadsServiceClient interface {
 	GetLead(ctx context.Context, in *GetLeadRequest, opts ...grpc.CallOption) (*GetLeadResponse, error)
 	// ListLeads returns a page of the leads the caller may see.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListLeads(ctx context.Context, in *ListLeadsRequest, opts ...grpc.CallOption) (*ListLeadsResponse, error)
 	// CountLeads counts the leads that ListLeads would return, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountLeads(ctx context.Context, in *CountLeadsRequest, opts ...grpc.CallOption) (*CountLeadsResponse, error)
 	// UpdateLead changes the fields named in update_mask.
 	//
 	// Errors: LEAD_NOT_FOUND; LEAD_ETAG_MISMATCH if lead.etag is set and is not the current one; LEAD_DELETED if it is in
-	// the bin; EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, UPDATE_MASK_INVALID, FIELD_INVALID.
+	// the bin; EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, INVALID_UPDATE_MASK, FIELD_INVALID.
 	UpdateLead(ctx context.Context, in *UpdateLeadRequest, opts ...grpc.CallOption) (*UpdateLeadResponse, error)
 	// DeleteLead puts a lead into the bin, from which it can be taken for 30 days.
 	//
@@ -76,7 +76,7 @@ type LeadsServiceClient interface {
 	UndeleteLead(ctx context.Context, in *UndeleteLeadRequest, opts ...grpc.CallOption) (*UndeleteLeadResponse, error)
 	// GetLeadHistory returns what happened to a lead, newest first.
 	//
-	// Errors: LEAD_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: LEAD_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetLeadHistory(ctx context.Context, in *GetLeadHistoryRequest, opts ...grpc.CallOption) (*GetLeadHistoryResponse, error)
 	// ImportLeads makes and changes leads from an uploaded CSV file, as an operation that survives restarts.
 	//
@@ -263,16 +263,16 @@ type LeadsServiceServer interface {
 	GetLead(context.Context, *GetLeadRequest) (*GetLeadResponse, error)
 	// ListLeads returns a page of the leads the caller may see.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListLeads(context.Context, *ListLeadsRequest) (*ListLeadsResponse, error)
 	// CountLeads counts the leads that ListLeads would return, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountLeads(context.Context, *CountLeadsRequest) (*CountLeadsResponse, error)
 	// UpdateLead changes the fields named in update_mask.
 	//
 	// Errors: LEAD_NOT_FOUND; LEAD_ETAG_MISMATCH if lead.etag is set and is not the current one; LEAD_DELETED if it is in
-	// the bin; EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, UPDATE_MASK_INVALID, FIELD_INVALID.
+	// the bin; EXTERNAL_ID_TAKEN, RESPONSIBLE_NOT_FOUND, INVALID_UPDATE_MASK, FIELD_INVALID.
 	UpdateLead(context.Context, *UpdateLeadRequest) (*UpdateLeadResponse, error)
 	// DeleteLead puts a lead into the bin, from which it can be taken for 30 days.
 	//
@@ -284,7 +284,7 @@ type LeadsServiceServer interface {
 	UndeleteLead(context.Context, *UndeleteLeadRequest) (*UndeleteLeadResponse, error)
 	// GetLeadHistory returns what happened to a lead, newest first.
 	//
-	// Errors: LEAD_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: LEAD_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetLeadHistory(context.Context, *GetLeadHistoryRequest) (*GetLeadHistoryResponse, error)
 	// ImportLeads makes and changes leads from an uploaded CSV file, as an operation that survives restarts.
 	//

@@ -43,7 +43,7 @@ type SettingsServiceClient interface {
 	// UpdateLeadStatus changes the fields named in update_mask: name, color, retired.
 	//
 	// Errors: LEAD_STATUS_NOT_FOUND, LEAD_STATUS_ETAG_MISMATCH, LEAD_STATUS_NAME_TAKEN, LEAD_STATUS_LAST_OF_KIND when the
-	// last one of its kind is to be retired, UPDATE_MASK_INVALID.
+	// last one of its kind is to be retired, INVALID_UPDATE_MASK.
 	UpdateLeadStatus(ctx context.Context, in *UpdateLeadStatusRequest, opts ...grpc.CallOption) (*UpdateLeadStatusResponse, error)
 	// ReorderLeadStatuses puts the statuses into a new order.
 	//
@@ -53,7 +53,7 @@ type SettingsServiceClient interface {
 	GetLeadSettings(ctx context.Context, in *GetLeadSettingsRequest, opts ...grpc.CallOption) (*GetLeadSettingsResponse, error)
 	// UpdateLeadSettings changes the fields named in update_mask: untouched_limit.
 	//
-	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, UPDATE_MASK_INVALID.
+	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK.
 	UpdateLeadSettings(ctx context.Context, in *UpdateLeadSettingsRequest, opts ...grpc.CallOption) (*UpdateLeadSettingsResponse, error)
 }
 
@@ -141,7 +141,7 @@ type SettingsServiceServer interface {
 	// UpdateLeadStatus changes the fields named in update_mask: name, color, retired.
 	//
 	// Errors: LEAD_STATUS_NOT_FOUND, LEAD_STATUS_ETAG_MISMATCH, LEAD_STATUS_NAME_TAKEN, LEAD_STATUS_LAST_OF_KIND when the
-	// last one of its kind is to be retired, UPDATE_MASK_INVALID.
+	// last one of its kind is to be retired, INVALID_UPDATE_MASK.
 	UpdateLeadStatus(context.Context, *UpdateLeadStatusRequest) (*UpdateLeadStatusResponse, error)
 	// ReorderLeadStatuses puts the statuses into a new order.
 	//
@@ -151,7 +151,7 @@ type SettingsServiceServer interface {
 	GetLeadSettings(context.Context, *GetLeadSettingsRequest) (*GetLeadSettingsResponse, error)
 	// UpdateLeadSettings changes the fields named in update_mask: untouched_limit.
 	//
-	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, UPDATE_MASK_INVALID.
+	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK.
 	UpdateLeadSettings(context.Context, *UpdateLeadSettingsRequest) (*UpdateLeadSettingsResponse, error)
 	mustEmbedUnimplementedSettingsServiceServer()
 }

@@ -68,21 +68,21 @@ type FilesServiceClient interface {
 	GetFile(ctx context.Context, in *GetFileRequest, opts ...grpc.CallOption) (*GetFileResponse, error)
 	// ListFiles pages through the files of a record, or the caller's own that hang on none.
 	//
-	// Errors: RECORD_NOT_FOUND, FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: RECORD_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListFiles(ctx context.Context, in *ListFilesRequest, opts ...grpc.CallOption) (*ListFilesResponse, error)
 	// CountFiles counts the files that ListFiles lists, exactly up to 10,000.
 	//
-	// Errors: RECORD_NOT_FOUND, FILTER_INVALID.
+	// Errors: RECORD_NOT_FOUND, INVALID_FILTER.
 	CountFiles(ctx context.Context, in *CountFilesRequest, opts ...grpc.CallOption) (*CountFilesResponse, error)
 	// ListFileVersions returns the contents that a file has had, newest first.
 	//
-	// Errors: FILE_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: FILE_NOT_FOUND, INVALID_PAGE_TOKEN.
 	ListFileVersions(ctx context.Context, in *ListFileVersionsRequest, opts ...grpc.CallOption) (*ListFileVersionsResponse, error)
 	// UpdateFile changes the fields named in update_mask. A record attaches the file to that record; an absent one
 	// detaches it.
 	//
 	// Errors: FILE_NOT_FOUND, FILE_ETAG_MISMATCH, FILE_NAME_INVALID, RECORD_NOT_FOUND, RECORD_FORBIDDEN,
-	// UPDATE_MASK_INVALID.
+	// INVALID_UPDATE_MASK.
 	UpdateFile(ctx context.Context, in *UpdateFileRequest, opts ...grpc.CallOption) (*UpdateFileResponse, error)
 	// DeleteFile puts a file into the bin, from where it can be restored for 30 days.
 	//
@@ -269,21 +269,21 @@ type FilesServiceServer interface {
 	GetFile(context.Context, *GetFileRequest) (*GetFileResponse, error)
 	// ListFiles pages through the files of a record, or the caller's own that hang on none.
 	//
-	// Errors: RECORD_NOT_FOUND, FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: RECORD_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListFiles(context.Context, *ListFilesRequest) (*ListFilesResponse, error)
 	// CountFiles counts the files that ListFiles lists, exactly up to 10,000.
 	//
-	// Errors: RECORD_NOT_FOUND, FILTER_INVALID.
+	// Errors: RECORD_NOT_FOUND, INVALID_FILTER.
 	CountFiles(context.Context, *CountFilesRequest) (*CountFilesResponse, error)
 	// ListFileVersions returns the contents that a file has had, newest first.
 	//
-	// Errors: FILE_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: FILE_NOT_FOUND, INVALID_PAGE_TOKEN.
 	ListFileVersions(context.Context, *ListFileVersionsRequest) (*ListFileVersionsResponse, error)
 	// UpdateFile changes the fields named in update_mask. A record attaches the file to that record; an absent one
 	// detaches it.
 	//
 	// Errors: FILE_NOT_FOUND, FILE_ETAG_MISMATCH, FILE_NAME_INVALID, RECORD_NOT_FOUND, RECORD_FORBIDDEN,
-	// UPDATE_MASK_INVALID.
+	// INVALID_UPDATE_MASK.
 	UpdateFile(context.Context, *UpdateFileRequest) (*UpdateFileResponse, error)
 	// DeleteFile puts a file into the bin, from where it can be restored for 30 days.
 	//

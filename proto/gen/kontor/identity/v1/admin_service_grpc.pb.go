@@ -36,7 +36,7 @@ type SettingsServiceClient interface {
 	GetSettings(ctx context.Context, in *GetSettingsRequest, opts ...grpc.CallOption) (*GetSettingsResponse, error)
 	// UpdateSettings changes the fields named in update_mask.
 	//
-	// Errors: SETTINGS_ETAG_MISMATCH, SETTINGS_INVALID, UPDATE_MASK_INVALID.
+	// Errors: SETTINGS_ETAG_MISMATCH, SETTINGS_INVALID, INVALID_UPDATE_MASK.
 	UpdateSettings(ctx context.Context, in *UpdateSettingsRequest, opts ...grpc.CallOption) (*UpdateSettingsResponse, error)
 	// TestSmtp sends a letter through the given server, or through the stored one if none is given.
 	//
@@ -94,7 +94,7 @@ type SettingsServiceServer interface {
 	GetSettings(context.Context, *GetSettingsRequest) (*GetSettingsResponse, error)
 	// UpdateSettings changes the fields named in update_mask.
 	//
-	// Errors: SETTINGS_ETAG_MISMATCH, SETTINGS_INVALID, UPDATE_MASK_INVALID.
+	// Errors: SETTINGS_ETAG_MISMATCH, SETTINGS_INVALID, INVALID_UPDATE_MASK.
 	UpdateSettings(context.Context, *UpdateSettingsRequest) (*UpdateSettingsResponse, error)
 	// TestSmtp sends a letter through the given server, or through the stored one if none is given.
 	//
@@ -247,16 +247,16 @@ type ServiceAccountsServiceClient interface {
 	GetServiceAccount(ctx context.Context, in *GetServiceAccountRequest, opts ...grpc.CallOption) (*GetServiceAccountResponse, error)
 	// ListServiceAccounts pages through the service accounts.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListServiceAccounts(ctx context.Context, in *ListServiceAccountsRequest, opts ...grpc.CallOption) (*ListServiceAccountsResponse, error)
 	// CountServiceAccounts counts the service accounts that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountServiceAccounts(ctx context.Context, in *CountServiceAccountsRequest, opts ...grpc.CallOption) (*CountServiceAccountsResponse, error)
 	// UpdateServiceAccount changes the fields named in update_mask.
 	//
 	// Errors: SERVICE_ACCOUNT_NOT_FOUND, SERVICE_ACCOUNT_ETAG_MISMATCH, ROLE_NOT_FOUND, DEPARTMENT_NOT_FOUND,
-	// ROLE_NOT_YOURS, UPDATE_MASK_INVALID.
+	// ROLE_NOT_YOURS, INVALID_UPDATE_MASK.
 	UpdateServiceAccount(ctx context.Context, in *UpdateServiceAccountRequest, opts ...grpc.CallOption) (*UpdateServiceAccountResponse, error)
 	// DeleteServiceAccount takes a service account out of use: its keys no longer work. What it did stays.
 	//
@@ -352,16 +352,16 @@ type ServiceAccountsServiceServer interface {
 	GetServiceAccount(context.Context, *GetServiceAccountRequest) (*GetServiceAccountResponse, error)
 	// ListServiceAccounts pages through the service accounts.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListServiceAccounts(context.Context, *ListServiceAccountsRequest) (*ListServiceAccountsResponse, error)
 	// CountServiceAccounts counts the service accounts that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountServiceAccounts(context.Context, *CountServiceAccountsRequest) (*CountServiceAccountsResponse, error)
 	// UpdateServiceAccount changes the fields named in update_mask.
 	//
 	// Errors: SERVICE_ACCOUNT_NOT_FOUND, SERVICE_ACCOUNT_ETAG_MISMATCH, ROLE_NOT_FOUND, DEPARTMENT_NOT_FOUND,
-	// ROLE_NOT_YOURS, UPDATE_MASK_INVALID.
+	// ROLE_NOT_YOURS, INVALID_UPDATE_MASK.
 	UpdateServiceAccount(context.Context, *UpdateServiceAccountRequest) (*UpdateServiceAccountResponse, error)
 	// DeleteServiceAccount takes a service account out of use: its keys no longer work. What it did stays.
 	//
@@ -589,11 +589,11 @@ type ApiKeysServiceClient interface {
 	GetApiKey(ctx context.Context, in *GetApiKeyRequest, opts ...grpc.CallOption) (*GetApiKeyResponse, error)
 	// ListApiKeys pages through the keys.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListApiKeys(ctx context.Context, in *ListApiKeysRequest, opts ...grpc.CallOption) (*ListApiKeysResponse, error)
 	// CountApiKeys counts the keys that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountApiKeys(ctx context.Context, in *CountApiKeysRequest, opts ...grpc.CallOption) (*CountApiKeysResponse, error)
 	// RevokeApiKey makes a key stop working, at the latest a minute later where it is cached.
 	//
@@ -693,11 +693,11 @@ type ApiKeysServiceServer interface {
 	GetApiKey(context.Context, *GetApiKeyRequest) (*GetApiKeyResponse, error)
 	// ListApiKeys pages through the keys.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListApiKeys(context.Context, *ListApiKeysRequest) (*ListApiKeysResponse, error)
 	// CountApiKeys counts the keys that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountApiKeys(context.Context, *CountApiKeysRequest) (*CountApiKeysResponse, error)
 	// RevokeApiKey makes a key stop working, at the latest a minute later where it is cached.
 	//
@@ -919,7 +919,7 @@ type OrganizationsServiceClient interface {
 	CreateOrganization(ctx context.Context, in *CreateOrganizationRequest, opts ...grpc.CallOption) (*CreateOrganizationResponse, error)
 	// ListOrganizations pages through the organisations of the installation by ID.
 	//
-	// Errors: PAGE_TOKEN_INVALID.
+	// Errors: INVALID_PAGE_TOKEN.
 	ListOrganizations(ctx context.Context, in *ListOrganizationsRequest, opts ...grpc.CallOption) (*ListOrganizationsResponse, error)
 }
 
@@ -964,7 +964,7 @@ type OrganizationsServiceServer interface {
 	CreateOrganization(context.Context, *CreateOrganizationRequest) (*CreateOrganizationResponse, error)
 	// ListOrganizations pages through the organisations of the installation by ID.
 	//
-	// Errors: PAGE_TOKEN_INVALID.
+	// Errors: INVALID_PAGE_TOKEN.
 	ListOrganizations(context.Context, *ListOrganizationsRequest) (*ListOrganizationsResponse, error)
 	mustEmbedUnimplementedOrganizationsServiceServer()
 }

@@ -53,16 +53,16 @@ type UsersServiceClient interface {
 	GetUser(ctx context.Context, in *GetUserRequest, opts ...grpc.CallOption) (*GetUserResponse, error)
 	// ListUsers pages through the users.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListUsers(ctx context.Context, in *ListUsersRequest, opts ...grpc.CallOption) (*ListUsersResponse, error)
 	// CountUsers counts the users that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountUsers(ctx context.Context, in *CountUsersRequest, opts ...grpc.CallOption) (*CountUsersResponse, error)
 	// UpdateUser changes the fields named in update_mask.
 	//
 	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, USER_INVALID, USER_EXTENSION_TAKEN, DEPARTMENT_NOT_FOUND,
-	// ROLE_NOT_FOUND, EXTERNAL_ID_TAKEN, ROLE_NOT_YOURS, LAST_ADMINISTRATOR, UPDATE_MASK_INVALID.
+	// ROLE_NOT_FOUND, EXTERNAL_ID_TAKEN, ROLE_NOT_YOURS, LAST_ADMINISTRATOR, INVALID_UPDATE_MASK.
 	UpdateUser(ctx context.Context, in *UpdateUserRequest, opts ...grpc.CallOption) (*UpdateUserResponse, error)
 	// DeactivateUser takes away the right to sign in and ends the user's sessions. Records stay with the user.
 	//
@@ -217,16 +217,16 @@ type UsersServiceServer interface {
 	GetUser(context.Context, *GetUserRequest) (*GetUserResponse, error)
 	// ListUsers pages through the users.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListUsers(context.Context, *ListUsersRequest) (*ListUsersResponse, error)
 	// CountUsers counts the users that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountUsers(context.Context, *CountUsersRequest) (*CountUsersResponse, error)
 	// UpdateUser changes the fields named in update_mask.
 	//
 	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, USER_INVALID, USER_EXTENSION_TAKEN, DEPARTMENT_NOT_FOUND,
-	// ROLE_NOT_FOUND, EXTERNAL_ID_TAKEN, ROLE_NOT_YOURS, LAST_ADMINISTRATOR, UPDATE_MASK_INVALID.
+	// ROLE_NOT_FOUND, EXTERNAL_ID_TAKEN, ROLE_NOT_YOURS, LAST_ADMINISTRATOR, INVALID_UPDATE_MASK.
 	UpdateUser(context.Context, *UpdateUserRequest) (*UpdateUserResponse, error)
 	// DeactivateUser takes away the right to sign in and ends the user's sessions. Records stay with the user.
 	//
@@ -572,16 +572,16 @@ type DepartmentsServiceClient interface {
 	GetDepartment(ctx context.Context, in *GetDepartmentRequest, opts ...grpc.CallOption) (*GetDepartmentResponse, error)
 	// ListDepartments pages through the departments.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListDepartments(ctx context.Context, in *ListDepartmentsRequest, opts ...grpc.CallOption) (*ListDepartmentsResponse, error)
 	// CountDepartments counts the departments that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountDepartments(ctx context.Context, in *CountDepartmentsRequest, opts ...grpc.CallOption) (*CountDepartmentsResponse, error)
 	// UpdateDepartment changes the fields named in update_mask. A new parent moves it with all below it.
 	//
 	// Errors: DEPARTMENT_NOT_FOUND, DEPARTMENT_ETAG_MISMATCH, DEPARTMENT_NAME_TAKEN, DEPARTMENT_PARENT_NOT_FOUND,
-	// DEPARTMENT_CYCLE, DEPARTMENT_TOO_DEEP, USER_NOT_FOUND, EXTERNAL_ID_TAKEN, UPDATE_MASK_INVALID.
+	// DEPARTMENT_CYCLE, DEPARTMENT_TOO_DEEP, USER_NOT_FOUND, EXTERNAL_ID_TAKEN, INVALID_UPDATE_MASK.
 	UpdateDepartment(ctx context.Context, in *UpdateDepartmentRequest, opts ...grpc.CallOption) (*UpdateDepartmentResponse, error)
 	// DeleteDepartment puts an empty department into the bin, from where it can be restored for 30 days.
 	//
@@ -692,16 +692,16 @@ type DepartmentsServiceServer interface {
 	GetDepartment(context.Context, *GetDepartmentRequest) (*GetDepartmentResponse, error)
 	// ListDepartments pages through the departments.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListDepartments(context.Context, *ListDepartmentsRequest) (*ListDepartmentsResponse, error)
 	// CountDepartments counts the departments that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountDepartments(context.Context, *CountDepartmentsRequest) (*CountDepartmentsResponse, error)
 	// UpdateDepartment changes the fields named in update_mask. A new parent moves it with all below it.
 	//
 	// Errors: DEPARTMENT_NOT_FOUND, DEPARTMENT_ETAG_MISMATCH, DEPARTMENT_NAME_TAKEN, DEPARTMENT_PARENT_NOT_FOUND,
-	// DEPARTMENT_CYCLE, DEPARTMENT_TOO_DEEP, USER_NOT_FOUND, EXTERNAL_ID_TAKEN, UPDATE_MASK_INVALID.
+	// DEPARTMENT_CYCLE, DEPARTMENT_TOO_DEEP, USER_NOT_FOUND, EXTERNAL_ID_TAKEN, INVALID_UPDATE_MASK.
 	UpdateDepartment(context.Context, *UpdateDepartmentRequest) (*UpdateDepartmentResponse, error)
 	// DeleteDepartment puts an empty department into the bin, from where it can be restored for 30 days.
 	//
@@ -948,11 +948,11 @@ type RolesServiceClient interface {
 	GetRole(ctx context.Context, in *GetRoleRequest, opts ...grpc.CallOption) (*GetRoleResponse, error)
 	// ListRoles pages through the roles.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListRoles(ctx context.Context, in *ListRolesRequest, opts ...grpc.CallOption) (*ListRolesResponse, error)
 	// CountRoles counts the roles that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountRoles(ctx context.Context, in *CountRolesRequest, opts ...grpc.CallOption) (*CountRolesResponse, error)
 }
 
@@ -1006,11 +1006,11 @@ type RolesServiceServer interface {
 	GetRole(context.Context, *GetRoleRequest) (*GetRoleResponse, error)
 	// ListRoles pages through the roles.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListRoles(context.Context, *ListRolesRequest) (*ListRolesResponse, error)
 	// CountRoles counts the roles that a filter selects, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountRoles(context.Context, *CountRolesRequest) (*CountRolesResponse, error)
 	mustEmbedUnimplementedRolesServiceServer()
 }

@@ -54,11 +54,11 @@ type SessionsServiceClient interface {
 	SignOut(ctx context.Context, in *SignOutRequest, opts ...grpc.CallOption) (*SignOutResponse, error)
 	// ListSessions pages through the open sessions of the caller, or of another user for who may change users.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID, SESSION_FORBIDDEN.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN, SESSION_FORBIDDEN.
 	ListSessions(ctx context.Context, in *ListSessionsRequest, opts ...grpc.CallOption) (*ListSessionsResponse, error)
 	// CountSessions counts the sessions that ListSessions lists, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID, SESSION_FORBIDDEN.
+	// Errors: INVALID_FILTER, SESSION_FORBIDDEN.
 	CountSessions(ctx context.Context, in *CountSessionsRequest, opts ...grpc.CallOption) (*CountSessionsResponse, error)
 	// EndSession ends a session of the caller, or of another user for who may change users. Access tokens already given
 	// out work until they expire, at most ten minutes.
@@ -162,11 +162,11 @@ type SessionsServiceServer interface {
 	SignOut(context.Context, *SignOutRequest) (*SignOutResponse, error)
 	// ListSessions pages through the open sessions of the caller, or of another user for who may change users.
 	//
-	// Errors: FILTER_INVALID, ORDER_INVALID, PAGE_TOKEN_INVALID, SESSION_FORBIDDEN.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN, SESSION_FORBIDDEN.
 	ListSessions(context.Context, *ListSessionsRequest) (*ListSessionsResponse, error)
 	// CountSessions counts the sessions that ListSessions lists, exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID, SESSION_FORBIDDEN.
+	// Errors: INVALID_FILTER, SESSION_FORBIDDEN.
 	CountSessions(context.Context, *CountSessionsRequest) (*CountSessionsResponse, error)
 	// EndSession ends a session of the caller, or of another user for who may change users. Access tokens already given
 	// out work until they expire, at most ten minutes.
@@ -497,7 +497,7 @@ type MeServiceClient interface {
 	GetMe(ctx context.Context, in *GetMeRequest, opts ...grpc.CallOption) (*GetMeResponse, error)
 	// UpdateMe changes what users may change about themselves.
 	//
-	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, USER_INVALID, UPDATE_MASK_INVALID.
+	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, USER_INVALID, INVALID_UPDATE_MASK.
 	UpdateMe(ctx context.Context, in *UpdateMeRequest, opts ...grpc.CallOption) (*UpdateMeResponse, error)
 	// ChangePassword gives the caller a new password and ends all other sessions.
 	//
@@ -569,7 +569,7 @@ type MeServiceServer interface {
 	GetMe(context.Context, *GetMeRequest) (*GetMeResponse, error)
 	// UpdateMe changes what users may change about themselves.
 	//
-	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, USER_INVALID, UPDATE_MASK_INVALID.
+	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, USER_INVALID, INVALID_UPDATE_MASK.
 	UpdateMe(context.Context, *UpdateMeRequest) (*UpdateMeResponse, error)
 	// ChangePassword gives the caller a new password and ends all other sessions.
 	//

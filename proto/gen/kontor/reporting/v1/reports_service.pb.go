@@ -592,10 +592,8 @@ type GetRebuildResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Whether the generation serves the reports.
 	Serving bool `protobuf:"varint,1,opt,name=serving,proto3" json:"serving,omitempty"`
-	// Events applied to it so far.
-	Applied int64 `protobuf:"varint,2,opt,name=applied,proto3" json:"applied,omitempty"`
-	// Sources whose end has not been seen yet.
-	WaitingFor    []string `protobuf:"bytes,3,rep,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
+	// Parts of the sources' replays whose end has not been seen yet, as "source/partition".
+	WaitingFor    []string `protobuf:"bytes,2,rep,name=waiting_for,json=waitingFor,proto3" json:"waiting_for,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -635,13 +633,6 @@ func (x *GetRebuildResponse) GetServing() bool {
 		return x.Serving
 	}
 	return false
-}
-
-func (x *GetRebuildResponse) GetApplied() int64 {
-	if x != nil {
-		return x.Applied
-	}
-	return 0
 }
 
 func (x *GetRebuildResponse) GetWaitingFor() []string {
@@ -695,11 +686,10 @@ const file_kontor_reporting_v1_reports_service_proto_rawDesc = "" +
 	"\x11GetRebuildRequest\x12\x1e\n" +
 	"\n" +
 	"generation\x18\x01 \x01(\x03R\n" +
-	"generation\"i\n" +
+	"generation\"O\n" +
 	"\x12GetRebuildResponse\x12\x18\n" +
-	"\aserving\x18\x01 \x01(\bR\aserving\x12\x18\n" +
-	"\aapplied\x18\x02 \x01(\x03R\aapplied\x12\x1f\n" +
-	"\vwaiting_for\x18\x03 \x03(\tR\n" +
+	"\aserving\x18\x01 \x01(\bR\aserving\x12\x1f\n" +
+	"\vwaiting_for\x18\x02 \x03(\tR\n" +
 	"waitingFor2\xb9\x03\n" +
 	"\x0eReportsService\x12\x8d\x01\n" +
 	"\tRunReport\x12%.kontor.reporting.v1.RunReportRequest\x1a&.kontor.reporting.v1.RunReportResponse\"1\xca\xf3\x18\n" +

@@ -32,7 +32,7 @@ const (
 type ReportsServiceClient interface {
 	// RunReport answers a report.
 	//
-	// Errors: REPORT_NOT_FOUND; FILTER_INVALID; PIPELINE_NOT_FOUND.
+	// Errors: REPORT_NOT_FOUND; INVALID_FILTER; PIPELINE_NOT_FOUND.
 	RunReport(ctx context.Context, in *RunReportRequest, opts ...grpc.CallOption) (*RunReportResponse, error)
 	// ListReports tells which reports there are.
 	//
@@ -90,7 +90,7 @@ func (c *reportsServiceClient) GetFreshness(ctx context.Context, in *GetFreshnes
 type ReportsServiceServer interface {
 	// RunReport answers a report.
 	//
-	// Errors: REPORT_NOT_FOUND; FILTER_INVALID; PIPELINE_NOT_FOUND.
+	// Errors: REPORT_NOT_FOUND; INVALID_FILTER; PIPELINE_NOT_FOUND.
 	RunReport(context.Context, *RunReportRequest) (*RunReportResponse, error)
 	// ListReports tells which reports there are.
 	//

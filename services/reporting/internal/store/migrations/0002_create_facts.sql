@@ -7,7 +7,6 @@ CREATE TABLE generations (
     state       text NOT NULL,
     -- Sources of the replay, and the partitions of the replay topic, whose end has not been seen yet, as "source/partition".
     waiting_for text[] NOT NULL DEFAULT '{}',
-    applied     bigint NOT NULL DEFAULT 0,
     created_at  timestamptz NOT NULL DEFAULT now(),
     CONSTRAINT generations_pkey PRIMARY KEY (generation),
     CONSTRAINT generations_state CHECK (state IN ('serving', 'building', 'retired'))
