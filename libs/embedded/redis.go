@@ -3,6 +3,7 @@ package embedded
 import (
 	"context"
 	"fmt"
+	"os"
 	"path/filepath"
 	"sync"
 	"time"
@@ -12,7 +13,7 @@ import (
 
 // RedisOptions say how to run Redis.
 type RedisOptions struct {
-	// Dir keeps the port, nothing else: what Redis holds may be lost. May be empty.
+	// Dir keeps the port, nothing else: what Redis holds may be lost. May be empty (no folder).
 	Dir string
 }
 
@@ -31,6 +32,9 @@ type Redis struct {
 func StartRedis(ctx context.Context, opts RedisOptions) (*Redis, error) {
 	r := &Redis{opts: opts, addr: loopback(0)}
 	if opts.Dir != "" {
+		if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+			return nil, fmt.Errorf("embedded redis: %w", err)
+		}
 		port, err := reservePort(ctx, filepath.Join(opts.Dir, "port"))
 		if err != nil {
 			return nil, fmt.Errorf("embedded redis: %w", err)

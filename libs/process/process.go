@@ -132,6 +132,7 @@ func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, er
 	if err != nil {
 		return nil, err
 	}
+	p.Need("directory", p.Directory.Check)
 	if cfg.RedisURL != "" {
 		opts, err := redis.ParseURL(cfg.RedisURL)
 		if err != nil {
@@ -231,9 +232,11 @@ func (p *Process) Run(ctx context.Context, components ...runner.Component) error
 	}
 	readiness := p.Readiness()
 	adminServer := &admin.Server{Addr: p.cfg.AdminAddr, Readiness: readiness, Metrics: p.Metrics, Log: p.Log}
+	directory := &authz.Reader{Brokers: p.Brokers, Directory: p.Directory, Log: p.Log, Clock: p.Clock}
 	all := []runner.Component{
 		{Name: "telemetry", Run: p.Telemetry.Run},
 		{Name: "admin", Run: adminServer.Run},
+		{Name: "directory", Run: directory.Run},
 	}
 	all = append(all, components...)
 	all = append(all, runner.Component{Name: "grpc", Run: func(ctx context.Context) error { return p.Server.Run(ctx, ln) }})

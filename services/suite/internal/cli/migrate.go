@@ -16,12 +16,12 @@ func migrateCommand() Command {
 			if err != nil {
 				return err
 			}
-			done, err := suite.Migrate(ctx, cfg, env.Stderr)
+			a, err := suite.Attach(ctx, cfg, env.Stderr) // brings them up to date
 			if err != nil {
 				return err
 			}
-			_, err = fmt.Fprintf(env.Stdout, "up to date: %s\n", strings.Join(done, ", "))
-			return err
+			fmt.Fprintf(env.Stdout, "up to date: %s\n", strings.Join(suite.Services(), ", "))
+			return a.Close()
 		},
 	}
 }

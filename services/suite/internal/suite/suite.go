@@ -27,7 +27,6 @@ type Suite struct {
 
 	cfg        Config
 	process    *process.Process
-	lock       *embedded.Lock
 	components []runner.Component
 	closing    sync.Once
 	closed     error
@@ -51,7 +50,7 @@ func Open(ctx context.Context, cfg Config, o Options) (*Suite, error) {
 }
 
 func (s *Suite) open(ctx context.Context, o Options) (err error) {
-	if s.lock, err = embedded.LockDir(s.cfg.DataDir); err != nil {
+	if s.Infra, err = infra.Claim(s.cfg.DataDir); err != nil {
 		if errors.Is(err, embedded.ErrLocked) {
 			return fmt.Errorf("Kontor is already running: %w; stop it, or set KONTOR_DATA_DIR to another folder", err) //nolint:staticcheck // a name
 		}
@@ -74,7 +73,7 @@ func (s *Suite) open(ctx context.Context, o Options) (err error) {
 	if err != nil {
 		return err
 	}
-	if s.Infra, err = infra.Start(ctx, s.cfg.infra(bootLog)); err != nil {
+	if err := s.Infra.Start(ctx, s.cfg.infra(bootLog)); err != nil {
 		return err
 	}
 	urls, err := provision(ctx, s.Infra.PostgresURL, derive(secret, "databases"), all)
@@ -156,9 +155,6 @@ func (s *Suite) Close(ctx context.Context) error {
 		}
 		if s.Infra != nil {
 			errs = append(errs, s.Infra.Close())
-		}
-		if s.lock != nil {
-			errs = append(errs, s.lock.Release())
 		}
 		s.closed = errors.Join(errs...)
 	})
