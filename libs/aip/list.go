@@ -103,7 +103,7 @@ func (l *List) order(orderBy string) error {
 	desc, tied := false, true
 	for _, of := range o.Fields {
 		f, _, ok := l.schema.field(of.Path)
-		if !ok || !f.Sortable || f.Custom != nil {
+		if !ok || !f.Sortable || f.Column == "" {
 			return ErrOrderBy.WithField("order_by", fmt.Sprintf("cannot be sorted by %.80q", of.Path))
 		}
 		if seen[f.Column] {

@@ -63,7 +63,8 @@ type Field struct {
 	Enum map[string]any
 	// Cast is the SQL type of the column where that is not the usual of Type.
 	Cast string
-	// Custom writes the predicate itself, for what is not a column. Its field cannot be sorted by.
+	// Custom writes the predicate itself, for what is not a column or is better not compared as one. Without a Column its
+	// field cannot be sorted by.
 	Custom func(c Comparison, bind func(any) string) (string, error)
 }
 

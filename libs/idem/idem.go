@@ -67,6 +67,11 @@ func With(ctx context.Context, req Request) context.Context {
 	return context.WithValue(ctx, contextKey{}, &state{req: req})
 }
 
+// Without returns a context whose writes do not belong to the request: what has to be there before its own write.
+func Without(ctx context.Context) context.Context {
+	return context.WithValue(ctx, contextKey{}, (*state)(nil))
+}
+
 // From returns the request that the next write has to remember. There is none if the caller gave no request ID or a
 // write has remembered it already: only the first write of a request carries its effect.
 func From(ctx context.Context) (Request, bool) {

@@ -21,11 +21,13 @@ var (
 
 // Conversion tells what was made from a lead. IDs are empty for what was not.
 type Conversion struct {
-	ContactID, CompanyID, DealID string
-	DealState                    DealState
-	DealError                    string
-	At                           time.Time
-	UserID                       string
+	ContactID string    `json:"contact_id,omitempty"`
+	CompanyID string    `json:"company_id,omitempty"`
+	DealID    string    `json:"deal_id,omitempty"`
+	DealState DealState `json:"deal_state,omitempty"`
+	DealError string    `json:"deal_error,omitempty"`
+	At        time.Time `json:"at"`
+	UserID    string    `json:"user_id,omitempty"`
 }
 
 // DealState is how far the making of the deal is.

@@ -75,6 +75,16 @@ type Caller struct {
 	OrganizationID, UserID string
 	// View is the scope of seeing, Act that of the method's own action.
 	View, Act authz.Scope
+	// Zone is where the organisation's days begin; UTC if nil.
+	Zone *time.Location
+}
+
+// Location is where the organisation's days begin.
+func (c Caller) Location() *time.Location {
+	if c.Zone == nil {
+		return time.UTC
+	}
+	return c.Zone
 }
 
 // CanSee reports whether the caller may see the record: it is in scope, observed by the caller or open to everyone.

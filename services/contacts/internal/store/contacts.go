@@ -1,0 +1,116 @@
+package store
+
+import (
+	"fmt"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+
+	"kontor.internal/libs/aip"
+	"kontor.internal/libs/id"
+	"kontor.internal/libs/pg"
+	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	"kontor.internal/services/contacts/internal/company"
+	"kontor.internal/services/contacts/internal/contact"
+	"kontor.internal/services/contacts/internal/publish"
+	"kontor.internal/services/contacts/internal/reach"
+	"kontor.internal/services/contacts/internal/record"
+	"kontor.internal/services/contacts/internal/wire"
+)
+
+// Contacts keeps contacts; see [contact.Store].
+type Contacts struct {
+	table[contact.Contact, *contact.Contact]
+}
+
+func newContacts(db *pg.DB) *Contacts {
+	c := &Contacts{table[contact.Contact, *contact.Contact]{
+		db: db, kind: record.Contact, name: "contacts",
+		columns: append(metaColumns(),
+			column{"honorific", "text"}, column{"first_name", "text"}, column{"middle_name", "text"}, column{"last_name", "text"},
+			column{"name_key", "text"}, column{"position", "text"}, column{"birthday", "text"}, column{"photo_file_id", "uuid"},
+			column{"type", "text"}, column{"addresses", "jsonb"}, column{"employments", "jsonb"}, column{"source", "text"},
+			column{"language", "text"}, column{"preferred_channel", "text"}, column{"consents", "jsonb"},
+			column{"vip", "boolean"}, column{"comment", "text"},
+		),
+		refs: func(c *contact.Contact) []any {
+			return append(metaRefs(&c.Meta, &c.Points),
+				&c.Honorific, &c.FirstName, &c.MiddleName, &c.LastName,
+				derived(record.Key(c.Name())), &c.Position, &c.Birthday, uuidRef{&c.PhotoFileID},
+				&c.Type, jsonRef{&c.Addresses, "[]"}, jsonRef{&c.Employments, "[]"}, &c.Source,
+				&c.Language, &c.Channel, jsonRef{&c.Consents, "[]"},
+				&c.VIP, &c.Comment,
+			)
+		},
+		points:      func(c *contact.Contact) []reach.Point { return c.LookUp() },
+		encode:      publish.Contact,
+		decode:      decodeContact,
+		more:        queueEmployments,
+		refuse:      refuseContact,
+		errNotFound: contact.ErrNotFound,
+		schema: schemaOf(record.Contact, "contacts_named", map[string]aip.Field{
+			"name":       name("contacts_named"),
+			"first_name": {Column: "first_name", Type: aip.Text},
+			"last_name":  {Column: "last_name", Type: aip.Text},
+			"position":   {Column: "position", Type: aip.Text},
+			"type":       {Column: "type", Type: aip.Text},
+			"language":   {Column: "language", Type: aip.Text},
+			"vip":        {Column: "vip", Type: aip.Bool},
+			"company_id": {Custom: employedAt},
+		}),
+	}}
+	c.prepare()
+	return c
+}
+
+func decodeContact(m proto.Message) (*contact.Contact, error) {
+	msg, ok := m.(*contactsv1.Contact)
+	if !ok {
+		return nil, fmt.Errorf("event holds %T, not a contact", m)
+	}
+	return wire.ContactFrom(msg)
+}
+
+func refuseContact(err error) error {
+	if pg.IsForeignKey(err, "employments_company_fkey") {
+		return company.ErrNotFound
+	}
+	return err
+}
+
+// queueEmployments keeps the rows that say which contacts a company has. A contact in the bin keeps its rows.
+func queueEmployments(b *pgx.Batch, org string, before, after *contact.Contact) {
+	gone, came := difference(employers(before), employers(after))
+	if len(gone) > 0 {
+		b.Queue(`
+			DELETE FROM employments
+			WHERE organization_id = $1 AND contact_id = $2 AND company_id = ANY($3::uuid[])`, org, after.ID, gone)
+	}
+	if len(came) > 0 {
+		b.Queue(`
+			INSERT INTO employments (organization_id, company_id, contact_id)
+			SELECT $1, n.company_id, $2 FROM unnest($3::uuid[]) AS n (company_id)`, org, after.ID, came)
+	}
+}
+
+func employers(c *contact.Contact) []string {
+	if c == nil {
+		return nil
+	}
+	out := make([]string, 0, len(c.Employments))
+	for _, e := range c.Employments {
+		if !slices.Contains(out, e.CompanyID) {
+			out = append(out, e.CompanyID)
+		}
+	}
+	return out
+}
+
+// employedAt finds the contacts of a company.
+func employedAt(c aip.Comparison, bind func(any) string) (string, error) {
+	if c.Op != "=" && c.Op != ":" || !id.Valid(c.Value) {
+		return "", fmt.Errorf("use company_id = and the ID of a company")
+	}
+	return "id IN (SELECT contact_id FROM employments WHERE organization_id = $1 AND company_id = " + bind(c.Value) + "::uuid)", nil
+}

@@ -1,0 +1,153 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"maps"
+	"regexp"
+	"strings"
+	"unicode/utf8"
+
+	"kontor.internal/libs/aip"
+	"kontor.internal/services/contacts/internal/reach"
+	"kontor.internal/services/contacts/internal/record"
+)
+
+// Filters and orders of the three kinds. Every sortable field has an index (organization_id, column, id).
+
+// commonFields are those of all kinds; $1 is the organisation wherever they are used.
+func commonFields(kind record.Kind) map[string]aip.Field {
+	return map[string]aip.Field{
+		"id":                    {Column: "id", Type: aip.ID, Sortable: true},
+		"source":                {Column: "source", Type: aip.Text},
+		"responsible_id":        {Column: "responsible_id", Type: aip.ID},
+		"available_to_everyone": {Column: "everyone", Type: aip.Bool},
+		"create_time":           {Column: "created_at", Type: aip.Time, Sortable: true},
+		"update_time":           {Column: "updated_at", Type: aip.Time, Sortable: true},
+		"deleted":               {Custom: deleted},
+		"phones.e164":           {Custom: points(kind, reach.PhonePoint)},
+		"phones":                {Custom: points(kind, reach.PhonePoint)},
+		"emails.normalized":     {Custom: points(kind, reach.EmailPoint)},
+		"emails":                {Custom: points(kind, reach.EmailPoint)},
+		"external_ids.*":        {Custom: externalID(kind)},
+	}
+}
+
+func schemaOf(kind record.Kind, named string, own map[string]aip.Field) *aip.Schema {
+	fields := commonFields(kind)
+	maps.Copy(fields, own)
+	return &aip.Schema{
+		Fields: fields, DefaultOrder: "id desc", // UUIDv7: newest first
+		Search: func(word string, bind func(any) string) string { return contains(named, record.Key(word), bind) },
+	}
+}
+
+// name is the field that names are searched, compared and sorted by; named is the function that finds parts of it.
+func name(named string) aip.Field {
+	return aip.Field{Column: "name_key", Type: aip.Text, Sortable: true, Custom: func(c aip.Comparison, bind func(any) string) (string, error) {
+		return compareKey("name_key", named, c, bind)
+	}}
+}
+
+func compareKey(column, named string, c aip.Comparison, bind func(any) string) (string, error) {
+	key := record.Key(c.Value)
+	switch c.Op {
+	case ":":
+		return contains(named, key, bind), nil
+	case "=", "!=":
+		equal := column + " = " + bind(key)
+		if strings.Contains(key, "*") {
+			equal = column + " LIKE " + bind(strings.ReplaceAll(escapeLike(key), "*", "%"))
+		}
+		if c.Op == "!=" {
+			return "NOT (" + equal + ")", nil
+		}
+		return equal, nil
+	}
+	return column + " " + c.Op + " " + bind(key), nil
+}
+
+// contains finds names with a part in them. From three characters on there is an index, which only the function can use
+// (see the migration); with fewer nearly every page is full before many rows have been tried.
+func contains(named, key string, bind func(any) string) string {
+	pattern := bind("%" + escapeLike(key) + "%")
+	if utf8.RuneCountInString(key) < 3 {
+		return "name_key LIKE " + pattern
+	}
+	return "id IN (SELECT " + named + "(" + pattern + "))"
+}
+
+func escapeLike(s string) string {
+	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
+}
+
+func deleted(c aip.Comparison, _ func(any) string) (string, error) {
+	if c.Op != "=" && c.Op != "!=" || c.Value != "true" && c.Value != "false" {
+		return "", errors.New("use deleted = true or deleted = false")
+	}
+	if (c.Value == "true") == (c.Op == "=") {
+		return "deleted_at IS NOT NULL", nil
+	}
+	return "deleted_at IS NULL", nil
+}
+
+// asksForBin matches a filter with a condition on deleted, outside of quotes.
+var (
+	quoted     = regexp.MustCompile(`"(\\.|[^"\\])*"|'(\\.|[^'\\])*'`) //nolint:gochecknoglobals // a constant in all but syntax
+	asksForBin = regexp.MustCompile(`\bdeleted\s*(=|!=)`)              //nolint:gochecknoglobals // a constant in all but syntax
+)
+
+// notInBin leaves out deleted records unless the filter says which it wants.
+func notInBin(filter string) string {
+	if asksForBin.MatchString(quoted.ReplaceAllString(filter, `""`)) {
+		return ""
+	}
+	return " AND deleted_at IS NULL"
+}
+
+// points finds records by a number or an address: the whole of it with =, a part of it with ":".
+func points(kind record.Kind, point string) func(aip.Comparison, func(any) string) (string, error) {
+	return func(c aip.Comparison, bind func(any) string) (string, error) {
+		v := strings.ToLower(strings.TrimSpace(c.Value))
+		if point == reach.EmailPoint && strings.Contains(v, "@") {
+			if n := reach.NormalizeEmail(v); n != "" {
+				v = n
+			}
+		}
+		if point == reach.PhonePoint {
+			v = strings.Map(func(r rune) rune {
+				if r >= '0' && r <= '9' || r == '+' {
+					return r
+				}
+				return -1
+			}, v)
+		}
+		if v == "" {
+			return "", errors.New("there is nothing to look for")
+		}
+		cond := "value = " + bind(v)
+		switch c.Op {
+		case "=", "!=":
+		case ":":
+			cond = "value LIKE " + bind("%"+escapeLike(v)+"%")
+		default:
+			return "", fmt.Errorf("operator %s does not apply; use =, != or :", c.Op)
+		}
+		in := " IN "
+		if c.Op == "!=" {
+			in = " NOT IN "
+		}
+		return "id" + in + "(SELECT record_id FROM contact_points WHERE organization_id = $1 AND kind = " + bind(point) +
+			" AND record_kind = " + bind(string(kind)) + " AND " + cond + ")", nil
+	}
+}
+
+func externalID(kind record.Kind) func(aip.Comparison, func(any) string) (string, error) {
+	return func(c aip.Comparison, bind func(any) string) (string, error) {
+		if c.Op != "=" && c.Op != ":" {
+			return "", fmt.Errorf("operator %s does not apply; use =", c.Op)
+		}
+		return "id IN (SELECT record_id FROM external_ids WHERE organization_id = $1 AND record_kind = " + bind(string(kind)) +
+			" AND source = " + bind(c.Key) + " AND external_id = " + bind(c.Value) + ")", nil
+	}
+}

@@ -1,0 +1,473 @@
+// Package store keeps leads, contacts and companies in PostgreSQL, with an event for every change.
+//
+// The three kinds are kept alike, so one generic table does what they share: a row per record, look-up rows for its
+// numbers, addresses and external IDs, the event. What is particular to a kind is in its own file: columns, indexes,
+// references, filters. Every write is one transaction; a create is one round trip.
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoregistry"
+
+	"kontor.internal/libs/aip"
+	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/event"
+	"kontor.internal/libs/idem"
+	"kontor.internal/libs/pg"
+	"kontor.internal/services/contacts/internal/reach"
+	"kontor.internal/services/contacts/internal/record"
+)
+
+// Store keeps the records of this service.
+type Store struct {
+	db *pg.DB
+
+	contacts  *Contacts
+	companies *Companies
+	leads     *Leads
+}
+
+// New returns the store on the service's database, reached as kontor_app.
+func New(db *pg.DB) *Store {
+	s := &Store{db: db}
+	s.contacts, s.companies, s.leads = newContacts(db), newCompanies(db), newLeads(db)
+	return s
+}
+
+// Contacts returns the store of contacts.
+func (s *Store) Contacts() *Contacts { return s.contacts }
+
+// Companies returns the store of companies.
+func (s *Store) Companies() *Companies { return s.companies }
+
+// Leads returns the store of leads.
+func (s *Store) Leads() *Leads { return s.leads }
+
+// column is a column of a table: its name, and the type that text is cast to when many rows are written at once.
+type column struct{ name, cast string }
+
+// table keeps the records of one kind. T is the record, P its pointer.
+type table[T any, P record.Entity[T]] struct {
+	db   *pg.DB
+	kind record.Kind
+	name string
+	// columns and refs belong together: refs returns where the value of each column is, in their order.
+	columns []column
+	refs    func(*T) []any
+	// points lists what a record is looked up by.
+	points func(*T) []reach.Point
+	// encode makes the event of a change, false if there is nothing to tell.
+	encode func(*record.Change[T]) (event.Event, bool)
+	// decode reads the record from the first field of an event's message.
+	decode func(proto.Message) (*T, error)
+	// more adds the kind's own statements to a write. Either record may be nil.
+	more func(b *pgx.Batch, org string, before, after *T)
+	// refuse turns the violation of a constraint of the kind into what the caller is told.
+	refuse      func(error) error
+	errNotFound *apperr.Error
+	schema      *aip.Schema
+
+	selectSQL, insertSQL, updateSQL, insertManySQL, updateManySQL string
+}
+
+// metaColumns are those that all kinds begin with; metaRefs are their fields.
+func metaColumns() []column {
+	return []column{
+		{"id", "uuid"}, {"version", "bigint"}, {"responsible_id", "uuid"}, {"observer_ids", "uuid[]"}, {"everyone", "boolean"},
+		{"external_ids", "jsonb"}, {"origin_kind", "text"}, {"origin_id", "text"}, {"creator_id", "uuid"},
+		{"created_at", "timestamptz"}, {"updated_at", "timestamptz"}, {"deleted_at", "timestamptz"},
+		{"phones", "jsonb"}, {"emails", "jsonb"}, {"links", "jsonb"},
+	}
+}
+
+func metaRefs(m *record.Meta, p *reach.Points) []any {
+	return []any{
+		idRef{&m.ID}, &m.Version, idRef{&m.ResponsibleID}, &m.ObserverIDs, &m.Everyone,
+		jsonRef{&m.ExternalIDs, "[]"}, &m.Origin.Kind, &m.Origin.ID, uuidRef{&m.CreatorID},
+		timeRef{&m.CreatedAt}, timeRef{&m.UpdatedAt}, timeRef{&m.DeletedAt},
+		jsonRef{&p.Phones, "[]"}, jsonRef{&p.Emails, "[]"}, jsonRef{&p.Links, "[]"},
+	}
+}
+
+// prepare writes the statements once.
+func (t *table[T, P]) prepare() {
+	names, params, casts, sets := make([]string, len(t.columns)), make([]string, len(t.columns)), make([]string, len(t.columns)), []string{}
+	arrays := make([]string, len(t.columns))
+	manySets := []string{}
+	for i, c := range t.columns {
+		n := strconv.Itoa(i + 2)
+		names[i], params[i] = c.name, "$"+n
+		casts[i] = "n." + c.name + "::" + c.cast
+		arrays[i] = "$" + n + "::text[]"
+		if c.name != "id" {
+			sets = append(sets, c.name+" = $"+n)
+			manySets = append(manySets, c.name+" = "+casts[i])
+		}
+	}
+	all := strings.Join(names, ", ")
+	t.selectSQL = "SELECT " + all + " FROM " + t.name + " WHERE organization_id = $1"
+	t.insertSQL = "INSERT INTO " + t.name + " (organization_id, " + all + ") VALUES ($1, " + strings.Join(params, ", ") + ")"
+	t.updateSQL = "UPDATE " + t.name + " SET " + strings.Join(sets, ", ") + " WHERE organization_id = $1 AND id = $2"
+	from := " FROM unnest(" + strings.Join(arrays, ", ") + ") AS n (" + all + ")"
+	t.insertManySQL = "INSERT INTO " + t.name + " (organization_id, " + all + ") SELECT $1, " + strings.Join(casts, ", ") + from
+	t.updateManySQL = "UPDATE " + t.name + " AS t SET " + strings.Join(manySets, ", ") + from +
+		" WHERE t.organization_id = $1 AND t.id = n.id::uuid"
+}
+
+// arguments are those of insertSQL and updateSQL.
+func (t *table[T, P]) arguments(org string, r *T) ([]any, error) {
+	refs := t.refs(r)
+	args := make([]any, 1, len(refs)+1)
+	args[0] = org
+	for i, ref := range refs {
+		a, err := argument(ref)
+		if err != nil {
+			return nil, fmt.Errorf("%s.%s: %w", t.name, t.columns[i].name, err)
+		}
+		args = append(args, a)
+	}
+	return args, nil
+}
+
+// Create see [record.Store].Create. One round trip.
+func (t *table[T, P]) Create(ctx context.Context, org string, r *T, cause string) (*T, error) {
+	b, ev, err := t.creation(org, r, cause)
+	if err != nil {
+		return nil, err
+	}
+	if err := t.db.WriteBatch(ctx, org, b, ev); err != nil {
+		return t.answer(ctx, org, err)
+	}
+	return r, nil
+}
+
+// creation is what a create writes.
+func (t *table[T, P]) creation(org string, r *T, cause string) (*pgx.Batch, event.Event, error) {
+	args, err := t.arguments(org, r)
+	if err != nil {
+		return nil, event.Event{}, err
+	}
+	b := &pgx.Batch{}
+	b.Queue(t.insertSQL, args...)
+	t.queueIndex(b, org, nil, r)
+	ev, _ := t.encode(&record.Change[T]{What: record.Created, After: r, Cause: cause})
+	return b, ev, nil
+}
+
+// Get see [record.Store].Get.
+func (t *table[T, P]) Get(ctx context.Context, org, id string) (*T, error) {
+	r, err := t.scan(t.db.QueryRow(ctx, org, t.selectSQL+" AND id = $2", org, id))
+	if err != nil {
+		return nil, fmt.Errorf("get %s: %w", t.kind, err)
+	}
+	return r, nil
+}
+
+func (t *table[T, P]) scan(row pgx.Row) (*T, error) {
+	r := new(T)
+	if err := row.Scan(t.refs(r)...); err != nil {
+		if errors.Is(err, pgx.ErrNoRows) {
+			return nil, t.errNotFound
+		}
+		return nil, err
+	}
+	return r, nil
+}
+
+// Update see [record.Store].Update. Three round trips after the begin: the locked row, the row as
+// changed, then the event with the commit.
+func (t *table[T, P]) Update(ctx context.Context, org, id string, fn func(*T) (*record.Change[T], error)) (*T, error) {
+	var out *T
+	err := t.db.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+		cur, err := t.lock(ctx, tx, org, id)
+		if err != nil {
+			return nil, err
+		}
+		out = cur
+		ch, err := fn(cur)
+		if err != nil || ch == nil {
+			return nil, err
+		}
+		ev, err := t.save(ctx, tx, org, ch)
+		if ev == nil || err != nil {
+			return nil, err
+		}
+		out = ch.After
+		return []event.Event{*ev}, nil
+	})
+	if err != nil {
+		return t.answer(ctx, org, err)
+	}
+	return out, nil
+}
+
+// save writes a change of a locked record and returns its event; nil if there is nothing to tell, and then nothing is
+// written either.
+func (t *table[T, P]) save(ctx context.Context, tx pgx.Tx, org string, ch *record.Change[T]) (*event.Event, error) {
+	P(ch.After).Common().Version = P(ch.Before).Common().Version + 1
+	ev, ok := t.encode(ch)
+	if !ok {
+		return nil, nil
+	}
+	b := &pgx.Batch{}
+	if err := t.queueUpdate(b, org, ch); err != nil {
+		return nil, err
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, fmt.Errorf("update %s: %w", t.kind, err)
+	}
+	return &ev, nil
+}
+
+// lock reads a record so that nobody else changes it before the transaction ends.
+func (t *table[T, P]) lock(ctx context.Context, tx pgx.Tx, org, id string) (*T, error) {
+	r, err := t.scan(tx.QueryRow(ctx, t.selectSQL+" AND id = $2 FOR UPDATE", org, id))
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", t.kind, err)
+	}
+	return r, nil
+}
+
+// queueUpdate adds the statements that save a change.
+func (t *table[T, P]) queueUpdate(b *pgx.Batch, org string, ch *record.Change[T]) error {
+	args, err := t.arguments(org, ch.After)
+	if err != nil {
+		return err
+	}
+	b.Queue(t.updateSQL, args...)
+	t.queueIndex(b, org, ch.Before, ch.After)
+	return nil
+}
+
+// answer decides what a failed write means to the caller: the earlier answer of a repeated request, a reference or a
+// key that does not fit, or a failure of ours.
+func (t *table[T, P]) answer(ctx context.Context, org string, err error) (*T, error) {
+	var replay *idem.Replay
+	if errors.As(err, &replay) {
+		if replay.Kind != string(t.kind) {
+			return nil, idem.ErrReused
+		}
+		return t.at(ctx, org, replay.RecordID, replay.Version)
+	}
+	return nil, t.told(err)
+}
+
+// told turns violations of constraints into what the caller is told.
+func (t *table[T, P]) told(err error) error {
+	switch {
+	case pg.IsUnique(err, "external_ids_pkey"):
+		return record.ErrExternalIDTaken
+	case t.refuse != nil:
+		return t.refuse(err)
+	}
+	return err
+}
+
+// at returns a record as it was at a version, from its event.
+func (t *table[T, P]) at(ctx context.Context, org, id string, version int64) (*T, error) {
+	ev, err := t.db.EventAt(ctx, org, string(t.kind), id, version)
+	if err != nil {
+		return nil, fmt.Errorf("read %s as of version %d: %w", t.kind, version, err)
+	}
+	return t.fromEvent(ev)
+}
+
+// fromEvent reads the record after the change, which is the first field of every event's message.
+func (t *table[T, P]) fromEvent(ev event.Event) (*T, error) {
+	rec, err := first(ev)
+	if err != nil {
+		return nil, err
+	}
+	return t.decode(rec)
+}
+
+func first(ev event.Event) (proto.Message, error) {
+	typ, err := protoregistry.GlobalTypes.FindMessageByURL(ev.Type)
+	if err != nil {
+		return nil, fmt.Errorf("event type %s: %w", ev.Type, err)
+	}
+	msg := typ.New()
+	if err := proto.Unmarshal(ev.Payload, msg.Interface()); err != nil {
+		return nil, fmt.Errorf("decode event %s: %w", ev.ID, err)
+	}
+	return msg.Get(msg.Descriptor().Fields().ByNumber(1)).Message().Interface(), nil
+}
+
+// History see [record.Store].History.
+func (t *table[T, P]) History(ctx context.Context, org, id string, before int64, limit int) ([]event.Event, error) {
+	evs, err := t.db.History(ctx, org, string(t.kind), id, before, limit)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", t.kind, err)
+	}
+	return evs, nil
+}
+
+// visible is the condition under which the caller sees a row, and what of the caller a page token is bound to.
+func visible(c record.Caller, args *[]any) string {
+	scope := c.View.SQL("responsible_id", args)
+	if c.View.All() || c.View.None() {
+		return scope
+	}
+	*args = append(*args, c.UserID)
+	return "(" + scope + " OR everyone OR $" + strconv.Itoa(len(*args)) + "::uuid = ANY(observer_ids))"
+}
+
+func bound(c record.Caller) []string {
+	if c.View.All() {
+		return []string{c.OrganizationID, "all"}
+	}
+	return append([]string{c.OrganizationID, c.UserID}, c.View.Users()...)
+}
+
+// List see [record.Store].List.
+func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query) (record.Page[T], error) {
+	l, err := t.schema.In(c.Location()).List(q, bound(c)...)
+	if err != nil {
+		return record.Page[T]{}, err
+	}
+	args := []any{c.OrganizationID}
+	names := make([]string, len(t.columns))
+	for i, col := range t.columns {
+		names[i] = col.name
+	}
+	sql := "SELECT " + strings.Join(names, ", ") + ", " + l.Key() + " FROM " + t.name +
+		" WHERE organization_id = $1 AND " + visible(c, &args) + notInBin(q.GetFilter()) + " AND " + l.Where(&args) +
+		" ORDER BY " + l.OrderBy() + " LIMIT " + l.Limit()
+	rows, err := t.db.Query(ctx, c.OrganizationID, sql, args...)
+	if err != nil {
+		return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
+	}
+	defer rows.Close()
+	page := record.Page[T]{Records: make([]*T, 0, l.Size())}
+	keys := make([]aip.Key, 0, l.Size()+1)
+	for rows.Next() {
+		r := new(T)
+		var key aip.Key
+		if err := rows.Scan(append(t.refs(r), &key)...); err != nil {
+			return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
+		}
+		page.Records, keys = append(page.Records, r), append(keys, key)
+	}
+	if err := rows.Err(); err != nil {
+		return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
+	}
+	page.Records, page.Next = aip.Page(l, page.Records, keys)
+	return page, nil
+}
+
+// Count see [record.Store].Count.
+func (t *table[T, P]) Count(ctx context.Context, c record.Caller, filter string) (n int, more bool, err error) {
+	args := []any{c.OrganizationID}
+	where := visible(c, &args)
+	cond, err := t.schema.In(c.Location()).Where(filter, &args)
+	if err != nil {
+		return 0, false, err
+	}
+	err = t.db.QueryRow(ctx, c.OrganizationID, "SELECT count(*) FROM (SELECT FROM "+t.name+
+		" WHERE organization_id = $1 AND "+where+notInBin(filter)+" AND "+cond+
+		" LIMIT "+strconv.Itoa(record.CountLimit+1)+") AS some", args...).Scan(&n)
+	if err != nil {
+		return 0, false, fmt.Errorf("count %s: %w", t.name, err)
+	}
+	return min(n, record.CountLimit), n > record.CountLimit, nil
+}
+
+// queueIndex adds the statements that keep the look-up rows of a record in step with it; before is nil for a new one.
+func (t *table[T, P]) queueIndex(b *pgx.Batch, org string, before, after *T) {
+	gone, came := difference(t.lookUp(before), t.lookUp(after))
+	if len(gone) > 0 {
+		kinds, values := split(gone)
+		b.Queue(`
+			DELETE FROM contact_points
+			USING unnest($4::text[], $5::text[]) AS n (kind, value)
+			WHERE organization_id = $1 AND record_kind = $2 AND record_id = $3
+				AND contact_points.kind = n.kind AND contact_points.value = n.value`,
+			org, string(t.kind), P(after).Common().ID, kinds, values)
+	}
+	if len(came) > 0 {
+		kinds, values := split(came)
+		b.Queue(`
+			INSERT INTO contact_points (organization_id, kind, value, record_kind, record_id)
+			SELECT $1, n.kind, n.value, $2, $3 FROM unnest($4::text[], $5::text[]) AS n (kind, value)`,
+			org, string(t.kind), P(after).Common().ID, kinds, values)
+	}
+	lost, got := difference(t.external(before), t.external(after))
+	if len(lost) > 0 {
+		sources, ids := split(lost)
+		b.Queue(`
+			DELETE FROM external_ids
+			USING unnest($4::text[], $5::text[]) AS n (source, external_id)
+			WHERE organization_id = $1 AND record_kind = $2 AND record_id = $3
+				AND external_ids.source = n.source AND external_ids.external_id = n.external_id`,
+			org, string(t.kind), P(after).Common().ID, sources, ids)
+	}
+	if len(got) > 0 {
+		sources, ids := split(got)
+		b.Queue(`
+			INSERT INTO external_ids (organization_id, record_kind, source, external_id, record_id)
+			SELECT $1, $2, n.source, n.external_id, $3 FROM unnest($4::text[], $5::text[]) AS n (source, external_id)`,
+			org, string(t.kind), P(after).Common().ID, sources, ids)
+	}
+	if t.more != nil {
+		t.more(b, org, before, after)
+	}
+}
+
+// pair is the key of a look-up row.
+type pair [2]string
+
+// lookUp lists the points of a record; one in the bin is not looked up.
+func (t *table[T, P]) lookUp(r *T) []pair {
+	if r == nil || P(r).Common().Deleted() {
+		return nil
+	}
+	points := t.points(r)
+	out := make([]pair, len(points))
+	for i, p := range points {
+		out[i] = pair{p.Kind, p.Value}
+	}
+	return out
+}
+
+// external lists the external IDs of a record; one in the bin has given them up.
+func (t *table[T, P]) external(r *T) []pair {
+	if r == nil || P(r).Common().Deleted() {
+		return nil
+	}
+	ids := P(r).Common().ExternalIDs
+	out := make([]pair, len(ids))
+	for i, x := range ids {
+		out[i] = pair{x.Source, x.ID}
+	}
+	return out
+}
+
+// difference returns what only before has and what only after has.
+func difference[E comparable](before, after []E) (gone, came []E) {
+	for _, e := range before {
+		if !slices.Contains(after, e) {
+			gone = append(gone, e)
+		}
+	}
+	for _, e := range after {
+		if !slices.Contains(before, e) {
+			came = append(came, e)
+		}
+	}
+	return gone, came
+}
+
+func split(pairs []pair) (a, b []string) {
+	for _, p := range pairs {
+		a, b = append(a, p[0]), append(b, p[1])
+	}
+	return a, b
+}

@@ -1,0 +1,213 @@
+package store
+
+import (
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/shopspring/decimal"
+
+	"kontor.internal/libs/money"
+)
+
+// The fields of a record and its columns meet in a list of pointers, one per column and in their order (table.refs).
+// The same list is scanned into (a row read), taken as arguments (a row written) and as text (many rows written). The
+// types below stand for fields whose empty value is NULL, and for lists and structures that are kept as JSON.
+
+// uuidRef is an ID that is "" for NULL.
+type uuidRef struct{ p *string }
+
+// ScanUUID reads the binary form without a detour through text.
+func (r uuidRef) ScanUUID(v pgtype.UUID) error {
+	*r.p = ""
+	if v.Valid {
+		*r.p = formatUUID(v.Bytes)
+	}
+	return nil
+}
+
+// idRef is an ID that is never NULL.
+type idRef struct{ p *string }
+
+// ScanUUID reads the binary form without a detour through text.
+func (r idRef) ScanUUID(v pgtype.UUID) error {
+	*r.p = formatUUID(v.Bytes)
+	return nil
+}
+
+func formatUUID(u [16]byte) string {
+	var b [36]byte
+	hex.Encode(b[:], u[:4])
+	hex.Encode(b[9:], u[4:6])
+	hex.Encode(b[14:], u[6:8])
+	hex.Encode(b[19:], u[8:10])
+	hex.Encode(b[24:], u[10:])
+	b[8], b[13], b[18], b[23] = '-', '-', '-', '-'
+	return string(b[:])
+}
+
+// timeRef is an instant that is zero for NULL.
+type timeRef struct{ p *time.Time }
+
+// ScanTimestamptz reads an instant in UTC.
+func (r timeRef) ScanTimestamptz(v pgtype.Timestamptz) error {
+	*r.p = time.Time{}
+	if v.Valid {
+		*r.p = v.Time.UTC()
+	}
+	return nil
+}
+
+// jsonRef is a list or structure kept as JSON; its empty value is written as empty.
+type jsonRef struct {
+	p     any
+	empty string // "[]", "{}", or "" for NULL
+}
+
+// ScanBytes reads JSON; the empty value, which is the usual one, is not decoded.
+func (r jsonRef) ScanBytes(b []byte) error {
+	if b == nil || string(b) == r.empty {
+		return nil
+	}
+	if err := json.Unmarshal(b, r.p); err != nil {
+		return fmt.Errorf("decode column: %w", err)
+	}
+	return nil
+}
+
+func (r jsonRef) text() (*string, error) {
+	b, err := json.Marshal(r.p)
+	if err != nil {
+		return nil, fmt.Errorf("encode column: %w", err)
+	}
+	s := string(b)
+	if s == "null" || s == "[]" || s == "{}" {
+		if r.empty == "" {
+			return nil, nil
+		}
+		return &r.empty, nil
+	}
+	return &s, nil
+}
+
+// amountRef is the amount of a sum that is NULL if it has no currency.
+type amountRef struct{ p *money.Money }
+
+// Scan reads the decimal as text, exactly.
+func (r amountRef) Scan(src any) error {
+	s, ok := src.(string)
+	if !ok {
+		return nil // NULL: the zero Money
+	}
+	d, err := decimal.NewFromString(s)
+	if err != nil {
+		return fmt.Errorf("decode amount: %w", err)
+	}
+	r.p.Amount = d
+	return nil
+}
+
+// currencyRef is the currency of a sum.
+type currencyRef struct{ p *money.Money }
+
+// ScanText reads the code.
+func (r currencyRef) ScanText(v pgtype.Text) error {
+	r.p.Currency = v.String
+	return nil
+}
+
+// derived is a column that is computed from the record: written, and skipped when read.
+type derived string
+
+// Scan skips the column.
+func (derived) Scan(any) error { return nil }
+
+// derivedID is a derived column that holds an ID, or NULL for "".
+type derivedID string
+
+// Scan skips the column.
+func (derivedID) Scan(any) error { return nil }
+
+// argument is what pgx gets for a column when one row is written.
+func argument(ref any) (any, error) {
+	switch r := ref.(type) {
+	case *string:
+		return *r, nil
+	case *bool:
+		return *r, nil
+	case *int32:
+		return *r, nil
+	case *int64:
+		return *r, nil
+	case *[]string:
+		if *r == nil {
+			return []string{}, nil
+		}
+		return *r, nil
+	case timeRef:
+		if r.p.IsZero() {
+			return nil, nil
+		}
+		return *r.p, nil
+	}
+	s, err := text(ref)
+	if s == nil || err != nil {
+		return nil, err
+	}
+	return *s, nil
+}
+
+// text is the column's value as PostgreSQL reads it; nil for NULL.
+func text(ref any) (*string, error) {
+	var s string
+	switch r := ref.(type) {
+	case *string:
+		return r, nil
+	case derived:
+		s = string(r)
+	case derivedID:
+		if r == "" {
+			return nil, nil
+		}
+		s = string(r)
+	case idRef:
+		return r.p, nil
+	case uuidRef:
+		if *r.p == "" {
+			return nil, nil
+		}
+		return r.p, nil
+	case *bool:
+		s = strconv.FormatBool(*r)
+	case *int32:
+		s = strconv.FormatInt(int64(*r), 10)
+	case *int64:
+		s = strconv.FormatInt(*r, 10)
+	case *[]string: // of IDs, which need no quotes
+		s = "{" + strings.Join(*r, ",") + "}"
+	case timeRef:
+		if r.p.IsZero() {
+			return nil, nil
+		}
+		s = r.p.UTC().Format(time.RFC3339Nano)
+	case jsonRef:
+		return r.text()
+	case amountRef:
+		if r.p.Currency == "" {
+			return nil, nil
+		}
+		s = r.p.Amount.String()
+	case currencyRef:
+		if r.p.Currency == "" {
+			return nil, nil
+		}
+		s = r.p.Currency
+	default:
+		return nil, fmt.Errorf("no way to write a column from %T", ref)
+	}
+	return &s, nil
+}
