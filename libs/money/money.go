@@ -141,13 +141,14 @@ func (m Money) Equal(o Money) bool { return m.Currency == o.Currency && m.Amount
 // String is for people and logs: "12.50 EUR", with the currency's minor units at least.
 func (m Money) String() string { return m.Text() + " " + m.Currency }
 
-// Text is the amount as decimal text with at least the currency's minor units: "12.50", "12.345".
+// Text is the amount as decimal text with at least the currency's minor units: "12.50", "12.345". The same amount
+// always gives the same text.
 func (m Money) Text() string {
 	units := MinorUnits(m.Currency)
-	if -m.Amount.Exponent() >= units {
-		return m.Amount.String()
+	if m.Amount.Equal(m.Amount.Round(units)) {
+		return m.Amount.StringFixed(units)
 	}
-	return m.Amount.StringFixed(units)
+	return m.Amount.String()
 }
 
 // Split divides the amount into parts of the given weights, each rounded to the currency's minor units, so that the
