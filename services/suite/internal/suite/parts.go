@@ -3,12 +3,15 @@ package suite
 import (
 	"context"
 	"io/fs"
+	"log/slog"
 
+	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
 	"kontor.internal/libs/process"
 	"kontor.internal/libs/runner"
 	gateway "kontor.internal/services/gateway/app"
+	reporting "kontor.internal/services/reporting/app"
 )
 
 // part is one service of the suite.
@@ -31,6 +34,10 @@ type service interface {
 type wiring struct {
 	*process.Process
 
+	// Log and Metrics bear the service's name.
+	Log     *slog.Logger
+	Metrics prometheus.Registerer
+
 	cfg   *Config
 	pools process.Pools
 	db    process.Database
@@ -38,12 +45,22 @@ type wiring struct {
 
 // partConfigs are the configurations of the services.
 type partConfigs struct {
-	Gateway gateway.Config
+	Gateway   gateway.Config
+	Reporting reporting.Config
 }
 
 // parts lists the services in the order they start.
 func parts() []part {
-	return []part{}
+	return []part{
+		{name: "reporting", migrations: reporting.Migrations, build: buildReporting},
+	}
+}
+
+func buildReporting(_ context.Context, w wiring) (service, error) {
+	return reporting.New(w.cfg.Parts.Reporting, reporting.Deps{
+		Log: w.Log, Now: w.Clock, DB: w.pools.App, SystemDB: w.pools.System, Brokers: w.Brokers, Directory: w.Directory,
+		Metrics: w.Metrics,
+	}), nil
 }
 
 func names(parts []part) []string {

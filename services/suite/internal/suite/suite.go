@@ -6,12 +6,16 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"path/filepath"
 	"sync"
 	"time"
 
+	"github.com/prometheus/client_golang/prometheus"
+
 	"kontor.internal/libs/broker"
 	"kontor.internal/libs/embedded"
+	"kontor.internal/libs/logx"
 	"kontor.internal/libs/process"
 	"kontor.internal/libs/runner"
 	gateway "kontor.internal/services/gateway/app"
@@ -26,6 +30,7 @@ type Suite struct {
 	First *Administrator
 
 	cfg        Config
+	log        *slog.Logger // names no service yet
 	process    *process.Process
 	components []runner.Component
 	closing    sync.Once
@@ -69,11 +74,10 @@ func (s *Suite) open(ctx context.Context, o Options) (err error) {
 	if pc.ServiceSecret == "" {
 		pc.ServiceSecret = derive(secret, "services")
 	}
-	bootLog, err := process.NewLog("kontor", pc, o.Output)
-	if err != nil {
+	if s.log, err = process.NewLog("", pc, o.Output); err != nil {
 		return err
 	}
-	if err := s.Infra.Start(ctx, s.cfg.infra(bootLog)); err != nil {
+	if err := s.Infra.Start(ctx, s.cfg.infra(s.log)); err != nil {
 		return err
 	}
 	urls, err := provision(ctx, s.Infra.PostgresURL, derive(secret, "databases"), all)
@@ -100,7 +104,12 @@ func (s *Suite) open(ctx context.Context, o Options) (err error) {
 
 // add wires one service.
 func (s *Suite) add(ctx context.Context, p part, url string) (err error) {
-	w := wiring{Process: s.process, cfg: &s.cfg, db: process.Database{URL: url, MaxConns: 12, SystemConns: 6}}
+	w := wiring{
+		Process: s.process, cfg: &s.cfg,
+		Log:     s.log.With(logx.KeyService, p.name),
+		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": p.name}, s.process.Metrics),
+		db:      process.Database{URL: url, MaxConns: 12, SystemConns: 6},
+	}
 	if w.pools, err = w.db.Open(ctx, s.process, p.name); err != nil {
 		return err
 	}
