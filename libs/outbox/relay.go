@@ -129,6 +129,7 @@ func (r *Relay) listen(ctx context.Context, settled func()) error {
 		return fmt.Errorf("listen: %w", err)
 	}
 	settled()
+	r.Wake() // for what was notified before we listened
 	for {
 		if _, err := conn.WaitForNotification(ctx); err != nil {
 			return fmt.Errorf("wait for notification: %w", err)
