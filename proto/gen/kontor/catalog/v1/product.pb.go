@@ -313,7 +313,9 @@ type ProductSummary struct {
 	// The section it is kept in.
 	SectionId string `protobuf:"bytes,9,opt,name=section_id,json=sectionId,proto3" json:"section_id,omitempty"`
 	// Version of the product.
-	Version       int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
+	Version int64 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
+	// What it must not be sold below, without tax. Absent if there is no such limit.
+	MinimumPrice  *v1.Money `protobuf:"bytes,11,opt,name=minimum_price,json=minimumPrice,proto3" json:"minimum_price,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -416,6 +418,13 @@ func (x *ProductSummary) GetVersion() int64 {
 		return x.Version
 	}
 	return 0
+}
+
+func (x *ProductSummary) GetMinimumPrice() *v1.Money {
+	if x != nil {
+		return x.MinimumPrice
+	}
+	return nil
 }
 
 // ProductRevision is one change in the history of a product.
@@ -550,7 +559,7 @@ const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"deleteTime\"j\n" +
 	"\x05Price\x12,\n" +
 	"\rprice_type_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\vpriceTypeId\x123\n" +
-	"\x05price\x18\x02 \x01(\v2\x15.kontor.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05price\"\x96\x02\n" +
+	"\x05price\x18\x02 \x01(\v2\x15.kontor.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05price\"\xd2\x02\n" +
 	"\x0eProductSummary\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
@@ -564,7 +573,8 @@ const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"\n" +
 	"section_id\x18\t \x01(\tR\tsectionId\x12\x18\n" +
 	"\aversion\x18\n" +
-	" \x01(\x03R\aversion\"\x85\x02\n" +
+	" \x01(\x03R\aversion\x12:\n" +
+	"\rminimum_price\x18\v \x01(\v2\x15.kontor.type.v1.MoneyR\fminimumPrice\"\x85\x02\n" +
 	"\x0fProductRevision\x12\x18\n" +
 	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12;\n" +
@@ -608,13 +618,14 @@ var file_kontor_catalog_v1_product_proto_depIdxs = []int32{
 	7,  // 6: kontor.catalog.v1.Product.delete_time:type_name -> google.protobuf.Timestamp
 	4,  // 7: kontor.catalog.v1.Price.price:type_name -> kontor.type.v1.Money
 	4,  // 8: kontor.catalog.v1.ProductSummary.list_price:type_name -> kontor.type.v1.Money
-	7,  // 9: kontor.catalog.v1.ProductRevision.happen_time:type_name -> google.protobuf.Timestamp
-	0,  // 10: kontor.catalog.v1.ProductRevision.product:type_name -> kontor.catalog.v1.Product
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	4,  // 9: kontor.catalog.v1.ProductSummary.minimum_price:type_name -> kontor.type.v1.Money
+	7,  // 10: kontor.catalog.v1.ProductRevision.happen_time:type_name -> google.protobuf.Timestamp
+	0,  // 11: kontor.catalog.v1.ProductRevision.product:type_name -> kontor.catalog.v1.Product
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_kontor_catalog_v1_product_proto_init() }
