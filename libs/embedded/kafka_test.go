@@ -3,7 +3,7 @@ package embedded_test
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -81,7 +81,7 @@ func TestKafkaShortensPartitionsButKeepsWhatIsUnread(t *testing.T) {
 
 	// The offsets hold over a restart.
 	require.NoError(t, k.Close())
-	k = startKafka(t, opts)
+	startKafka(t, opts)                   // at the same address
 	client.Transport = &kafka.Transport{} // the old one's connections are gone
 	require.Equal(t, int64(100), offsets(t, client).LastOffset)
 	require.GreaterOrEqual(t, firstOffset(), first)
@@ -95,7 +95,7 @@ func TestKafkaCompacts(t *testing.T) {
 		ConfigEntries: []kafka.ConfigEntry{{ConfigName: "cleanup.policy", ConfigValue: "compact"}},
 	})
 	for i := range 50 {
-		produce(t, k.Addr(), fmt.Sprint(i)) // all of the same key
+		produce(t, k.Addr(), strconv.Itoa(i)) // all of the same key
 	}
 	eventually(t, "few are left", func() bool { return len(consume(t, k.Addr(), 0, 1)) == 1 && consume(t, k.Addr(), 0, 1)[0] != "0" })
 }

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"sync"
 	"syscall"
@@ -224,7 +225,7 @@ func (p *Postgres) launch(ctx context.Context) (*Child, error) {
 func (p *Postgres) settings() map[string]string {
 	s := map[string]string{
 		"listen_addresses":        "127.0.0.1",
-		"port":                    fmt.Sprint(p.port),
+		"port":                    strconv.Itoa(p.port),
 		"unix_socket_directories": "", // a path over 107 bytes would not start
 		"max_connections":         "200",
 		"shared_buffers":          "128MB",

@@ -166,7 +166,7 @@ func extract(root *os.Root, name string, r io.Reader, mode os.FileMode) error {
 	if err != nil {
 		return err
 	}
-	_, err = io.Copy(f, r) //nolint:gosec // the archive's digest is known, so its size is
+	_, err = io.Copy(f, r)
 	return errors.Join(err, f.Close())
 }
 

@@ -104,7 +104,7 @@ func passable(dir string, o *owner) bool {
 // dataVersion is the major version that made the data folder, "" if there is
 // none yet.
 func dataVersion(dataDir string) (string, error) {
-	b, err := os.ReadFile(filepath.Join(dataDir, "PG_VERSION"))
+	b, err := os.ReadFile(filepath.Clean(filepath.Join(dataDir, "PG_VERSION")))
 	if errors.Is(err, os.ErrNotExist) {
 		return "", nil
 	}
@@ -125,7 +125,7 @@ func checkOwner(dataDir string, o *owner) error {
 	if !ok {
 		return nil
 	}
-	want := uint32(os.Geteuid()) //nolint:gosec // never negative on Unix
+	want := uint32(os.Geteuid())
 	if o != nil {
 		want = o.uid
 	}
@@ -187,7 +187,7 @@ func lockFileSays(dataDir, status string) bool {
 }
 
 func lockFile(dataDir string) []string {
-	b, err := os.ReadFile(filepath.Join(dataDir, "postmaster.pid"))
+	b, err := os.ReadFile(filepath.Clean(filepath.Join(dataDir, "postmaster.pid")))
 	if err != nil {
 		return nil
 	}

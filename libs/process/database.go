@@ -74,5 +74,5 @@ func tracer(t *telemetry.Telemetry) pgx.QueryTracer {
 	if !t.Enabled() {
 		return nil
 	}
-	return otelpgx.NewTracer(otelpgx.WithTracerProvider(t.TracerProvider()), otelpgx.WithTrimSQLInSpanName())
+	return otelpgx.NewTracer(otelpgx.WithTracerProvider(t.TracerProvider()))
 }

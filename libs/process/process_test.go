@@ -69,7 +69,9 @@ func TestOpenSaysWhatIsWrongWithoutSecrets(t *testing.T) {
 	require.NotContains(t, err.Error(), "secret")
 }
 
-func noKeys(context.Context, grpc.ClientConnInterface) ([]byte, error) { return []byte(`{"keys":[]}`), nil }
+func noKeys(context.Context, grpc.ClientConnInterface) ([]byte, error) {
+	return []byte(`{"keys":[]}`), nil
+}
 
 func status(url string, want int) error {
 	res, err := http.Get(url)

@@ -11,7 +11,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write golden files instead of comparing") //nolint:gochecknoglobals // a flag of the test binary
+var update = flag.Bool("update", false, "write golden files instead of comparing")
 
 // Golden compares got with testdata/<name>. A missing file fails; -update writes
 // it. JSON (by the name's ending) is compared by meaning, everything else byte by

@@ -15,7 +15,8 @@ import (
 	"kontor.internal/libs/embedded"
 )
 
-var kafkaServer shared[[]string] //nolint:gochecknoglobals // one per test process
+// kafkaServer is one per test process.
+var kafkaServer shared[[]string]
 
 // Kafka returns the addresses of a broker: Apache Kafka if
 // KONTOR_TEST_KAFKA_BROKERS names one, else the embedded one. Tests share it, so

@@ -25,7 +25,8 @@ import (
 // share a server.
 const secret = "test"
 
-var postgresServer shared[string] //nolint:gochecknoglobals // one per test process
+// postgresServer is one per test process.
+var postgresServer shared[string]
 
 // Database is a database of one test's own.
 type Database struct {
@@ -87,7 +88,7 @@ func PostgresURL(t testing.TB) string {
 		return url
 	}
 	return postgresServer.get(t, func() (string, error) {
-		dir, err := os.MkdirTemp("", "kontor-test-pg-*")
+		dir, err := os.MkdirTemp("", "kontor-test-pg-*") //nolint:usetesting // outlives the test that asks first
 		if err != nil {
 			return "", err
 		}

@@ -10,7 +10,8 @@ import (
 	"kontor.internal/libs/embedded"
 )
 
-var redisServer shared[string] //nolint:gochecknoglobals // one per test process
+// redisServer is one per test process.
+var redisServer shared[string]
 
 // Redis returns a client of a Redis server: the one KONTOR_TEST_REDIS_URL names,
 // else the embedded one. Tests share it, so keys come from [Unique].

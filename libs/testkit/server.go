@@ -4,7 +4,6 @@ import (
 	"os"
 	"os/exec"
 	"strconv"
-	"strings"
 	"sync"
 	"syscall"
 	"testing"
@@ -49,21 +48,4 @@ func removeAfterExit(dir string, pid int) error {
 	}
 	// Not our output: `go test` would wait for it to be closed.
 	return cmd.Start()
-}
-
-// word makes a test's name fit for a database, topic or key.
-func word(name string, atMost int) string {
-	var b strings.Builder
-	for _, r := range strings.ToLower(name) {
-		switch {
-		case r >= 'a' && r <= 'z', r >= '0' && r <= '9':
-			b.WriteRune(r)
-		case b.Len() > 0 && !strings.HasSuffix(b.String(), "_"):
-			b.WriteByte('_')
-		}
-		if b.Len() == atMost {
-			break
-		}
-	}
-	return strings.Trim(b.String(), "_")
 }

@@ -41,7 +41,7 @@ func run() (code int, err error) {
 	mode := flag.String("real", "auto", "real Redis and Kafka: auto, always or never")
 	flag.Parse()
 	if flag.NArg() == 0 {
-		return 2, errors.New("what to run? testenv -- go test ./...")
+		return 2, errors.New("what to run? Say: testenv -- COMMAND")
 	}
 	ctx, stop := signal.NotifyContext(context.Background(), syscall.SIGINT, syscall.SIGTERM)
 	defer stop()
