@@ -15,12 +15,12 @@ help: ## List the targets.
 
 .PHONY: run
 run: bin/kontor ## Build and start the whole suite on embedded defaults.
-	@tools/setup.sh run
 	@bin/kontor suite
 
 .PHONY: test
 test: ## Run every test: Go with the race detector, web units, browser journeys.
-	@tools/setup.sh test
+	@tools/testenv/setup.sh
+	@$(MAKE) --no-print-directory bin/kontor
 	@tools/testenv/with.sh tools/test.sh
 
 .PHONY: lint
@@ -34,13 +34,13 @@ proto: $(BIN)/buf $(BIN)/protoc-gen-go ## Generate Go and OpenAPI from the proto
 	@tools/proto-post.sh
 
 .PHONY: bench
-bench: bin/kontor ## Measure; results go to docs/benchmarks.md by hand, with the command.
-	@tools/setup.sh test
+bench: bin/kontor ## Measure speed and memory; docs/benchmarks.md keeps the figures.
+	@tools/testenv/setup.sh
 	@tools/testenv/with.sh tools/bench.sh
 
 .PHONY: e2e
 e2e: bin/kontor ## Drive the suite with a real browser.
-	@tools/setup.sh test
+	@tools/testenv/setup.sh
 	@tools/e2e.sh
 
 .PHONY: images

@@ -1,0 +1,20 @@
+#!/usr/bin/env bash
+# Every test, on the servers that tools/testenv has started. Goes on after a failure and fails at the end.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+failed=0
+
+run() {
+	echo "+ $*"
+	"$@" || {
+		echo "FAILED: $*" >&2
+		failed=1
+	}
+}
+
+# One package at a time per core would let the databases idle; the servers are shared.
+run go test -race -count=1 -timeout 20m work
+run npm --prefix services/web run --silent test
+run tools/e2e.sh
+
+exit "$failed"
