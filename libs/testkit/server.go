@@ -35,6 +35,9 @@ func requireReal(t testing.TB, what, env, how string) {
 	}
 }
 
+// untilExit keeps pipes open until we end.
+var untilExit sync.Map //nolint:gochecknoglobals // as long as the process
+
 // removeAfterExit deletes a folder after this process has ended, and the process
 // with the given ID after it, however they end: a test binary has no hook that
 // runs then. A shell waits on a pipe that breaks at our end.
@@ -43,9 +46,12 @@ func removeAfterExit(dir string, pid int) error {
 		`kill -9 "$2" 2>/dev/null; rm -rf -- "$1"`
 	cmd := exec.Command("/bin/sh", "-c", script, "sh", dir, strconv.Itoa(pid))
 	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	if _, err := cmd.StdinPipe(); err != nil { // kept open until we end
+	pipe, err := cmd.StdinPipe()
+	if err != nil {
 		return err
 	}
+	// What nobody refers to is closed by the garbage collector, and the server would be killed in the middle of a test.
+	untilExit.Store(dir, pipe)
 	// Not our output: `go test` would wait for it to be closed.
 	return cmd.Start()
 }
