@@ -19,7 +19,9 @@ import (
 
 type write func(ctx context.Context, db *pg.DB, org, thing, name string) error
 
-func writes() map[string]write { return map[string]write{"read-modify-write": create, "blind": createBlind} }
+func writes() map[string]write {
+	return map[string]write{"read-modify-write": create, "blind": createBlind}
+}
 
 func request(ctx context.Context, requestID, hash string) context.Context {
 	return idem.With(ctx, idem.Request{Method: "/kontor.things.v1.ThingsService/CreateThing", ID: requestID, Hash: []byte(hash)})

@@ -35,4 +35,3 @@ func TestCheckWantsAllMigrationsAndAllowsNewer(t *testing.T) {
 	require.Equal(t, int64(2), latest)
 	require.Error(t, migrate.Up(t.Context(), db.OwnerURL, fstest.MapFS{}), "a binary without migrations is a broken build")
 }
-
