@@ -174,7 +174,7 @@ const (
 )
 
 // CreateStatus adds a status, last in the order.
-func (s *Leads) CreateStatus(ctx context.Context, org string, st Status) (Status, error) {
+func (s *Leads) CreateStatus(ctx context.Context, org string, st Status) (Placed, error) {
 	return s.changeStatus(ctx, org, func(cfg *Config) (string, error) {
 		if len(cfg.Statuses) >= maxStatuses {
 			return "", ErrStatusTooMany
@@ -192,7 +192,7 @@ func (s *Leads) CreateStatus(ctx context.Context, org string, st Status) (Status
 }
 
 // UpdateStatus changes a status; its ID and kind stay. version is the one the caller has seen, 0 for any.
-func (s *Leads) UpdateStatus(ctx context.Context, org, statusID string, version int64, change func(Status) (Status, error)) (Status, error) {
+func (s *Leads) UpdateStatus(ctx context.Context, org, statusID string, version int64, change func(Status) Status) (Placed, error) {
 	return s.changeStatus(ctx, org, func(cfg *Config) (string, error) {
 		st, err := cfg.Find(strings.ToLower(statusID))
 		if err != nil {
@@ -201,10 +201,7 @@ func (s *Leads) UpdateStatus(ctx context.Context, org, statusID string, version 
 		if version != 0 && version != st.Version {
 			return "", ErrStatusStale
 		}
-		next, err := change(*st)
-		if err != nil {
-			return "", err
-		}
+		next := change(*st)
 		st.Name, st.Color, st.Retired = next.Name, next.Color, next.Retired
 		st.Version++
 		st.UpdatedAt = s.Clock.Now()
@@ -215,16 +212,23 @@ func (s *Leads) UpdateStatus(ctx context.Context, org, statusID string, version 
 	})
 }
 
-func (s *Leads) changeStatus(ctx context.Context, org string, fn func(*Config) (string, error)) (Status, error) {
+// Placed is a status with its place in the order.
+type Placed struct {
+	Status
+
+	Position int
+}
+
+func (s *Leads) changeStatus(ctx context.Context, org string, fn func(*Config) (string, error)) (Placed, error) {
 	cfg, about, err := s.Config.UpdateConfig(ctx, org, fn)
 	if err != nil {
-		return Status{}, err
+		return Placed{}, err
 	}
-	st, err := cfg.Find(about)
-	if err != nil {
-		return Status{}, err
+	i := slices.IndexFunc(cfg.Statuses, func(st Status) bool { return st.ID == about })
+	if i < 0 {
+		return Placed{}, ErrStatusNotFound
 	}
-	return *st, nil
+	return Placed{cfg.Statuses[i], i}, nil
 }
 
 // ReorderStatuses puts the statuses into a new order.
@@ -247,11 +251,15 @@ func (s *Leads) ReorderStatuses(ctx context.Context, org string, ids []string) (
 	return cfg, err
 }
 
-// SetUntouchedLimit says how long leads may stay untouched, those that are waiting included.
-func (s *Leads) SetUntouchedLimit(ctx context.Context, org string, version int64, limit time.Duration) (Config, error) {
+// SetUntouchedLimit says how long leads may stay untouched, those that are waiting included. Without set the limit
+// stays as it is.
+func (s *Leads) SetUntouchedLimit(ctx context.Context, org string, version int64, limit time.Duration, set bool) (Config, error) {
 	cfg, _, err := s.Config.UpdateConfig(ctx, org, func(cfg *Config) (string, error) {
 		if version != 0 && version != cfg.Version {
 			return "", ErrSettingsStale
+		}
+		if !set {
+			return "", nil
 		}
 		if limit < time.Minute {
 			var f record.Faults

@@ -287,3 +287,13 @@ func (t *table[T, P]) LookUp(ctx context.Context, c record.Caller, k Keys) ([]Hi
 	}
 	return hits, nil
 }
+
+// LookUpContacts finds contacts; see table.LookUp.
+func (s *Store) LookUpContacts(ctx context.Context, c record.Caller, k Keys) ([]Hit, error) {
+	return s.contacts.LookUp(ctx, c, k)
+}
+
+// LookUpCompanies finds companies; see table.LookUp.
+func (s *Store) LookUpCompanies(ctx context.Context, c record.Caller, k Keys) ([]Hit, error) {
+	return s.companies.LookUp(ctx, c, k)
+}

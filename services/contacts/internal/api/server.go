@@ -1,0 +1,178 @@
+// Package api is the gRPC face of the contacts service: it turns requests into calls of the use cases and records into
+// messages. It decides nothing.
+package api
+
+import (
+	"context"
+	"time"
+
+	"google.golang.org/grpc"
+	"google.golang.org/protobuf/types/known/anypb"
+	"google.golang.org/protobuf/types/known/timestamppb"
+
+	"kontor.internal/libs/aip"
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/authz"
+	"kontor.internal/libs/clock"
+	"kontor.internal/libs/event"
+	"kontor.internal/libs/operation"
+	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
+	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
+	"kontor.internal/services/contacts/internal/company"
+	"kontor.internal/services/contacts/internal/contact"
+	"kontor.internal/services/contacts/internal/lead"
+	"kontor.internal/services/contacts/internal/reach"
+	"kontor.internal/services/contacts/internal/record"
+	"kontor.internal/services/contacts/internal/store"
+)
+
+// Server holds what the handlers of all services call.
+type Server struct {
+	Contacts   *contact.Contacts
+	Companies  *company.Companies
+	Leads      *lead.Leads
+	LookUp     LookUp
+	Directory  *authz.Directory
+	Operations *operation.Store
+	// Import starts an import and returns the UUID of its operation.
+	Import func(ctx context.Context, kind record.Kind, fileID, mapping string, dryRun bool) (string, error)
+	Clock  clock.Clock
+}
+
+// LookUp finds records by what is known of them.
+type LookUp interface {
+	LookUpPoints(ctx context.Context, contacts, companies, leads record.Caller, points []reach.Point) ([]store.Match, error)
+	LookUpContacts(ctx context.Context, c record.Caller, k store.Keys) ([]store.Hit, error)
+	LookUpCompanies(ctx context.Context, c record.Caller, k store.Keys) ([]store.Hit, error)
+}
+
+// Register adds the services to a gRPC server.
+func (s *Server) Register(r grpc.ServiceRegistrar) {
+	contactsv1.RegisterContactsServiceServer(r, &contactsServer{Server: s})
+	contactsv1.RegisterCompaniesServiceServer(r, &companiesServer{Server: s})
+	contactsv1.RegisterLeadsServiceServer(r, &leadsServer{Server: s})
+	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
+	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations})
+}
+
+// caller is who asks, with the scopes of this call: of seeing records of the kind, and of what the method does.
+func (s *Server) caller(ctx context.Context, kind record.Kind) record.Caller {
+	c := s.viewer(ctx, kind)
+	c.Act = authz.ScopeFrom(ctx)
+	return c
+}
+
+// viewer is who asks, with the scope of seeing records of a kind that may be another than the method's.
+func (s *Server) viewer(ctx context.Context, kind record.Kind) record.Caller {
+	who := authn.MustFrom(ctx)
+	return record.Caller{
+		OrganizationID: who.OrganizationID, UserID: who.UserID, Zone: s.zone(who.OrganizationID),
+		View: authz.For(ctx, string(kind), optionsv1.Action_ACTION_VIEW),
+	}
+}
+
+// maker is who asks, with the scope of making records of a kind.
+func (s *Server) maker(ctx context.Context, kind record.Kind) record.Caller {
+	c := s.viewer(ctx, kind)
+	c.Act = authz.For(ctx, string(kind), optionsv1.Action_ACTION_CREATE)
+	return c
+}
+
+func (s *Server) zone(org string) *time.Location {
+	o, _ := s.Directory.Organization(org)
+	return o.Location()
+}
+
+// started answers with the operation of an import.
+func (s *Server) started(ctx context.Context, kind record.Kind, fileID, mapping string, dryRun bool) (*operationv1.Operation, error) {
+	id, err := s.Import(ctx, kind, fileID, mapping, dryRun)
+	if err != nil {
+		return nil, err
+	}
+	return s.Operations.Load(ctx, authn.MustFrom(ctx).OrganizationID, id)
+}
+
+// historian reads the events of a record that the caller may see.
+type historian interface {
+	History(ctx context.Context, who record.Caller, id string, before int64, limit int) ([]event.Event, error)
+}
+
+// historyRequest is any of the history requests.
+type historyRequest interface {
+	GetId() string
+	GetPageSize() int32
+	GetPageToken() string
+}
+
+const (
+	historyPage    = 50
+	historyPageMax = 500
+)
+
+// history reads a page of events. The token is the version of the last event shown: versions go down by one.
+func history(ctx context.Context, h historian, who record.Caller, req historyRequest) ([]*contactsv1.HistoryEntry, string, error) {
+	before := int64(0)
+	if t := req.GetPageToken(); t != "" {
+		v, err := aip.Version(t)
+		if err != nil || v == 0 {
+			return nil, "", aip.ErrPageToken
+		}
+		before = v
+	}
+	size := min(int(req.GetPageSize()), historyPageMax)
+	if size == 0 {
+		size = historyPage
+	}
+	evs, err := h.History(ctx, who, req.GetId(), before, size+1)
+	if err != nil {
+		return nil, "", err
+	}
+	next := ""
+	if len(evs) > size {
+		evs = evs[:size]
+		next = aip.Etag(evs[size-1].Version)
+	}
+	out := make([]*contactsv1.HistoryEntry, len(evs))
+	for i := range evs {
+		out[i] = entry(&evs[i])
+	}
+	return out, next, nil
+}
+
+func entry(ev *event.Event) *contactsv1.HistoryEntry {
+	e := &contactsv1.HistoryEntry{
+		Id: ev.ID, Version: ev.Version, Type: ev.Type, HappenTime: timestamppb.New(ev.HappenedAt), UserId: ev.Actor, Cause: ev.Cause,
+		// The payload is stored as it was encoded: no need to decode it to pass it on.
+		Event: &anypb.Any{TypeUrl: "type.googleapis.com/" + ev.Type, Value: ev.Payload},
+	}
+	if ev.EffectiveAt != nil {
+		e.EffectiveTime = timestamppb.New(*ev.EffectiveAt)
+	}
+	return e
+}
+
+// operationsServer serves the OperationsService of this context.
+type operationsServer struct {
+	contactsv1.UnimplementedOperationsServiceServer
+
+	operations *operation.Store
+}
+
+// GetOperation see the contract.
+func (s *operationsServer) GetOperation(ctx context.Context, req *operationv1.GetOperationRequest) (*operationv1.GetOperationResponse, error) {
+	op, err := s.operations.Get(ctx, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return &operationv1.GetOperationResponse{Operation: op}, nil
+}
+
+// CancelOperation see the contract.
+func (s *operationsServer) CancelOperation(ctx context.Context, req *operationv1.CancelOperationRequest) (*operationv1.CancelOperationResponse, error) {
+	op, err := s.operations.Cancel(ctx, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return &operationv1.CancelOperationResponse{Operation: op}, nil
+}
