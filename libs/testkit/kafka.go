@@ -70,25 +70,25 @@ func CreateTopic(t testing.TB, brokers []string, topic string, partitions int, c
 	t.Fatalf("testkit: create topic %s: %v", topic, last)
 }
 
-// awaitTopic waits until every partition has a leader, which with a real broker
-// is a little after the creation was answered.
+// awaitTopic waits until the leader of every partition serves it. A real broker
+// names the leaders a little before they do.
 func awaitTopic(t testing.TB, client *kafka.Client, topic string, partitions int) {
 	t.Helper()
+	ask := make([]kafka.OffsetRequest, partitions)
+	for p := range ask {
+		ask[p] = kafka.LastOffsetOf(p)
+	}
 	Eventually(t, func() error {
-		meta, err := client.Metadata(t.Context(), &kafka.MetadataRequest{Topics: []string{topic}})
-		switch {
-		case err != nil:
+		res, err := client.ListOffsets(t.Context(), &kafka.ListOffsetsRequest{Topics: map[string][]kafka.OffsetRequest{topic: ask}})
+		if err != nil {
 			return err
-		case len(meta.Topics) != 1:
-			return fmt.Errorf("%d topics answered", len(meta.Topics))
-		case meta.Topics[0].Error != nil:
-			return meta.Topics[0].Error
-		case len(meta.Topics[0].Partitions) < partitions:
-			return fmt.Errorf("%d of %d partitions", len(meta.Topics[0].Partitions), partitions)
 		}
-		for _, p := range meta.Topics[0].Partitions {
-			if p.Error != nil || p.Leader.Host == "" {
-				return fmt.Errorf("partition %d has no leader: %w", p.ID, p.Error)
+		if n := len(res.Topics[topic]); n < partitions {
+			return fmt.Errorf("%d of %d partitions", n, partitions)
+		}
+		for _, p := range res.Topics[topic] {
+			if p.Error != nil {
+				return fmt.Errorf("partition %d: %w", p.Partition, p.Error)
 			}
 		}
 		return nil
