@@ -14,6 +14,7 @@ run() {
 
 # One package at a time per core would let the databases idle; the servers are shared.
 run go test -race -count=1 -timeout 20m work
+(export GOWORK=off; cd tools/deploy && go test ./...) || failed=1
 run npm --prefix services/web run --silent test
 run tools/e2e.sh
 
