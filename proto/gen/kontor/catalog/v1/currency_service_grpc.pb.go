@@ -46,7 +46,7 @@ type CurrenciesServiceClient interface {
 	SetExchangeRate(ctx context.Context, in *SetExchangeRateRequest, opts ...grpc.CallOption) (*SetExchangeRateResponse, error)
 	// ListExchangeRates pages through the rates.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListExchangeRates(ctx context.Context, in *ListExchangeRatesRequest, opts ...grpc.CallOption) (*ListExchangeRatesResponse, error)
 	// DeleteExchangeRate takes a rate away; the one of the last day before holds again.
 	//
@@ -132,7 +132,7 @@ type CurrenciesServiceServer interface {
 	SetExchangeRate(context.Context, *SetExchangeRateRequest) (*SetExchangeRateResponse, error)
 	// ListExchangeRates pages through the rates.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListExchangeRates(context.Context, *ListExchangeRatesRequest) (*ListExchangeRatesResponse, error)
 	// DeleteExchangeRate takes a rate away; the one of the last day before holds again.
 	//

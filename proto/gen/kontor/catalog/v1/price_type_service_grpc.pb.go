@@ -46,11 +46,11 @@ type PriceTypesServiceClient interface {
 	GetPriceType(ctx context.Context, in *GetPriceTypeRequest, opts ...grpc.CallOption) (*GetPriceTypeResponse, error)
 	// ListPriceTypes pages through the price types.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListPriceTypes(ctx context.Context, in *ListPriceTypesRequest, opts ...grpc.CallOption) (*ListPriceTypesResponse, error)
 	// CountPriceTypes counts price types exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountPriceTypes(ctx context.Context, in *CountPriceTypesRequest, opts ...grpc.CallOption) (*CountPriceTypesResponse, error)
 	// UpdatePriceType changes the fields named in update_mask.
 	//
@@ -162,11 +162,11 @@ type PriceTypesServiceServer interface {
 	GetPriceType(context.Context, *GetPriceTypeRequest) (*GetPriceTypeResponse, error)
 	// ListPriceTypes pages through the price types.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListPriceTypes(context.Context, *ListPriceTypesRequest) (*ListPriceTypesResponse, error)
 	// CountPriceTypes counts price types exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountPriceTypes(context.Context, *CountPriceTypesRequest) (*CountPriceTypesResponse, error)
 	// UpdatePriceType changes the fields named in update_mask.
 	//

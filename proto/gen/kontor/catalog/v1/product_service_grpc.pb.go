@@ -51,11 +51,11 @@ type ProductsServiceClient interface {
 	GetProduct(ctx context.Context, in *GetProductRequest, opts ...grpc.CallOption) (*GetProductResponse, error)
 	// ListProducts pages through the products.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListProducts(ctx context.Context, in *ListProductsRequest, opts ...grpc.CallOption) (*ListProductsResponse, error)
 	// CountProducts counts products exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountProducts(ctx context.Context, in *CountProductsRequest, opts ...grpc.CallOption) (*CountProductsResponse, error)
 	// UpdateProduct changes the fields named in update_mask.
 	//
@@ -85,7 +85,7 @@ type ProductsServiceClient interface {
 	SearchProducts(ctx context.Context, in *SearchProductsRequest, opts ...grpc.CallOption) (*SearchProductsResponse, error)
 	// ListProductHistory pages through the changes of a product, the newest first.
 	//
-	// Errors: PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: PRODUCT_NOT_FOUND, INVALID_PAGE_TOKEN.
 	ListProductHistory(ctx context.Context, in *ListProductHistoryRequest, opts ...grpc.CallOption) (*ListProductHistoryResponse, error)
 	// ImportProducts reads products from a CSV file that was uploaded to the files service.
 	//
@@ -239,11 +239,11 @@ type ProductsServiceServer interface {
 	GetProduct(context.Context, *GetProductRequest) (*GetProductResponse, error)
 	// ListProducts pages through the products.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListProducts(context.Context, *ListProductsRequest) (*ListProductsResponse, error)
 	// CountProducts counts products exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountProducts(context.Context, *CountProductsRequest) (*CountProductsResponse, error)
 	// UpdateProduct changes the fields named in update_mask.
 	//
@@ -273,7 +273,7 @@ type ProductsServiceServer interface {
 	SearchProducts(context.Context, *SearchProductsRequest) (*SearchProductsResponse, error)
 	// ListProductHistory pages through the changes of a product, the newest first.
 	//
-	// Errors: PRODUCT_NOT_FOUND, PAGE_TOKEN_INVALID.
+	// Errors: PRODUCT_NOT_FOUND, INVALID_PAGE_TOKEN.
 	ListProductHistory(context.Context, *ListProductHistoryRequest) (*ListProductHistoryResponse, error)
 	// ImportProducts reads products from a CSV file that was uploaded to the files service.
 	//

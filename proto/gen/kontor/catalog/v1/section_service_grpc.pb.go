@@ -46,11 +46,11 @@ type SectionsServiceClient interface {
 	GetSection(ctx context.Context, in *GetSectionRequest, opts ...grpc.CallOption) (*GetSectionResponse, error)
 	// ListSections pages through the sections.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListSections(ctx context.Context, in *ListSectionsRequest, opts ...grpc.CallOption) (*ListSectionsResponse, error)
 	// CountSections counts sections exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountSections(ctx context.Context, in *CountSectionsRequest, opts ...grpc.CallOption) (*CountSectionsResponse, error)
 	// UpdateSection changes the fields named in update_mask.
 	//
@@ -162,11 +162,11 @@ type SectionsServiceServer interface {
 	GetSection(context.Context, *GetSectionRequest) (*GetSectionResponse, error)
 	// ListSections pages through the sections.
 	//
-	// Errors: FILTER_INVALID, ORDER_BY_INVALID, PAGE_TOKEN_INVALID.
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListSections(context.Context, *ListSectionsRequest) (*ListSectionsResponse, error)
 	// CountSections counts sections exactly up to 10,000.
 	//
-	// Errors: FILTER_INVALID.
+	// Errors: INVALID_FILTER.
 	CountSections(context.Context, *CountSectionsRequest) (*CountSectionsResponse, error)
 	// UpdateSection changes the fields named in update_mask.
 	//
