@@ -33,6 +33,10 @@ proto: $(BIN)/buf $(BIN)/protoc-gen-go ## Generate Go and OpenAPI from the proto
 	@$(BIN)/buf generate
 	@tools/proto-post.sh
 
+.PHONY: docs
+docs: ## Write the lists in docs that are made from the sources.
+	@GOWORK=off go -C tools/errors run . -root ../..
+
 .PHONY: bench
 bench: bin/kontor ## Measure speed and memory; docs/benchmarks.md keeps the figures.
 	@tools/testenv/setup.sh

@@ -29,6 +29,9 @@ for module in libs services/*/go.mod; do
 	run "$dir" "$root/.bin/golangci-lint" run --config "$root/.golangci.yml" ./...
 done
 
+echo "lint: docs"
+GOWORK=off run tools/errors go run . -root ../.. -check
+
 echo "lint: each module builds on its own"
 for module in proto libs services/*/go.mod; do
 	GOWORK=off run "${module%/go.mod}" go build ./...

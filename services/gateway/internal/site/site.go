@@ -18,6 +18,11 @@ import (
 //go:embed all:client
 var client embed.FS
 
+// errorsPage is the page that problem details point to; make docs writes it.
+//
+//go:embed errors.html
+var errorsPage []byte
+
 // policy lets the client load only what is its own. Styles set from script are what component libraries do.
 const policy = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; " +
 	"script-src 'self'; connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
@@ -38,6 +43,9 @@ func Handler() http.Handler {
 		case name == "openapi.yaml":
 			h.Set("Content-Type", "application/yaml")
 			http.ServeContent(w, r, "openapi.yaml", time.Time{}, bytes.NewReader(protofiles.OpenAPI))
+		case name == "docs/errors":
+			h.Set("Content-Type", "text/html; charset=utf-8")
+			http.ServeContent(w, r, "errors.html", time.Time{}, bytes.NewReader(errorsPage))
 		case name == "" || !exists(root, name):
 			serveIndex(w, r, root)
 		default:

@@ -1,0 +1,3 @@
+module kontor.internal/tools/errors
+
+go 1.26.0
