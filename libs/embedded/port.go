@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+	"syscall"
 )
 
 // listenAgain listens on the loopback port recorded in file, or on any free one
@@ -32,14 +33,26 @@ func listenAgain(ctx context.Context, file string) (net.Listener, error) {
 	return ln, nil
 }
 
-// reservePort finds a port for a child process, which must bind it itself.
-func reservePort(ctx context.Context, file string) (int, error) {
-	ln, err := listenAgain(ctx, file)
-	if err != nil {
-		return 0, err
+// onFreePort calls start with a port that was free a moment ago, for servers that
+// must bind it themselves, and with another one should it have been taken
+// meanwhile.
+func onFreePort(ctx context.Context, file string, start func(port int) error) error {
+	const attempts = 5
+	var err error
+	for range attempts {
+		ln, lerr := listenAgain(ctx, file)
+		if lerr != nil {
+			return lerr
+		}
+		port := portOf(ln)
+		if err := ln.Close(); err != nil {
+			return err
+		}
+		if err = start(port); err == nil || !errors.Is(err, syscall.EADDRINUSE) {
+			return err
+		}
 	}
-	port := portOf(ln)
-	return port, ln.Close()
+	return err
 }
 
 func portOf(ln net.Listener) int {

@@ -75,9 +75,11 @@ func StartPostgres(ctx context.Context, opts PostgresOptions) (*Postgres, error)
 
 // URL names the administrator's database. Its password is made up and is kept
 // in the folder.
-func (p *Postgres) URL() string {
+func (p *Postgres) URL() string { return p.urlOn(p.port) }
+
+func (p *Postgres) urlOn(port int) string {
 	u := url.URL{
-		Scheme: "postgres", Host: loopback(p.port), Path: "/postgres",
+		Scheme: "postgres", Host: loopback(port), Path: "/postgres",
 		User: url.UserPassword(postgresAdmin, p.password), RawQuery: "sslmode=disable",
 	}
 	return u.String()
@@ -195,19 +197,23 @@ func (p *Postgres) prepare(ctx context.Context) error {
 }
 
 // launch runs the server and waits until it answers.
-func (p *Postgres) launch(ctx context.Context) (*Child, error) {
+func (p *Postgres) launch(ctx context.Context) (c *Child, err error) {
 	if err := clearStale(ctx, p.dataDir, p.opts.Log); err != nil {
 		return nil, err
 	}
-	port, err := reservePort(ctx, filepath.Join(p.opts.Dir, "port"))
-	if err != nil {
-		return nil, err
+	if p.port != 0 { // clients know it
+		return p.launchOn(ctx, p.port)
 	}
-	p.port = port
+	err = onFreePort(ctx, filepath.Join(p.opts.Dir, "port"), func(port int) error {
+		c, err = p.launchOn(ctx, port)
+		return err
+	})
+	return c, err
+}
 
-	settings := p.settings()
+func (p *Postgres) launchOn(ctx context.Context, port int) (*Child, error) {
 	args := []string{"-D", p.dataDir}
-	for k, v := range settings {
+	for k, v := range p.settings(port) {
 		args = append(args, "-c", k+"="+v)
 	}
 	cmd := exec.Command(filepath.Join(p.bin, "postgres"), args...) //nolint:gosec,noctx // our own arguments; outlives ctx
@@ -216,16 +222,17 @@ func (p *Postgres) launch(ctx context.Context) (*Child, error) {
 	if err != nil {
 		return nil, fmt.Errorf("start %s: %w", cmd.Path, err)
 	}
-	if err := p.awaitReady(ctx, c); err != nil {
+	if err := p.awaitReady(ctx, c, port); err != nil {
 		return nil, errors.Join(err, c.Stop(syscall.SIGQUIT))
 	}
+	p.port = port
 	return c, nil
 }
 
-func (p *Postgres) settings() map[string]string {
+func (p *Postgres) settings(port int) map[string]string {
 	s := map[string]string{
 		"listen_addresses":        "127.0.0.1",
-		"port":                    strconv.Itoa(p.port),
+		"port":                    strconv.Itoa(port),
 		"unix_socket_directories": "", // a path over 107 bytes would not start
 		"max_connections":         "200",
 		"shared_buffers":          "128MB",
@@ -269,7 +276,7 @@ func (p *Postgres) settings() map[string]string {
 
 // awaitReady waits for the server to say so in its lock file, which costs no
 // failed logins, and then proves it with one connection.
-func (p *Postgres) awaitReady(ctx context.Context, c *Child) error {
+func (p *Postgres) awaitReady(ctx context.Context, c *Child, port int) error {
 	ctx, cancel := context.WithTimeout(ctx, startTimeout)
 	defer cancel()
 	tick := time.NewTicker(pollInterval)
@@ -277,13 +284,17 @@ func (p *Postgres) awaitReady(ctx context.Context, c *Child) error {
 	for !lockFileSays(p.dataDir, "ready") {
 		select {
 		case <-c.done:
-			return fmt.Errorf("the server ended while starting: %w", c.Err())
+			err := fmt.Errorf("the server ended while starting: %w", c.Err())
+			if strings.Contains(err.Error(), "Address already in use") {
+				err = errors.Join(err, syscall.EADDRINUSE)
+			}
+			return err
 		case <-ctx.Done():
 			return fmt.Errorf("the server is not ready: %w", ctx.Err())
 		case <-tick.C:
 		}
 	}
-	conn, err := pgx.Connect(ctx, p.URL())
+	conn, err := pgx.Connect(ctx, p.urlOn(port))
 	if err != nil {
 		return fmt.Errorf("the server refuses its administrator: %w", err)
 	}

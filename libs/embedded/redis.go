@@ -19,7 +19,6 @@ type RedisOptions struct {
 
 // Redis is a running miniredis.
 type Redis struct {
-	opts RedisOptions
 	addr string
 
 	mu     sync.Mutex
@@ -30,18 +29,18 @@ type Redis struct {
 
 // StartRedis starts a server and returns when it listens.
 func StartRedis(ctx context.Context, opts RedisOptions) (*Redis, error) {
-	r := &Redis{opts: opts, addr: loopback(0)}
-	if opts.Dir != "" {
-		if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
-			return nil, fmt.Errorf("embedded redis: %w", err)
-		}
-		port, err := reservePort(ctx, filepath.Join(opts.Dir, "port"))
-		if err != nil {
-			return nil, fmt.Errorf("embedded redis: %w", err)
-		}
-		r.addr = loopback(port)
+	r := &Redis{addr: loopback(0)}
+	if opts.Dir == "" {
+		return r, r.Start(ctx)
 	}
-	return r, r.Start(ctx)
+	if err := os.MkdirAll(opts.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("embedded redis: %w", err)
+	}
+	err := onFreePort(ctx, filepath.Join(opts.Dir, "port"), func(port int) error {
+		r.addr = loopback(port)
+		return r.Start(ctx)
+	})
+	return r, err
 }
 
 // Addr is the server's host and port.

@@ -49,7 +49,7 @@ func Commands() []Command {
 }
 
 // ErrUsage is a wrong command line. The exit code is 2.
-var ErrUsage = errors.New("see `kontor help`") //nolint:gochecknoglobals // a sentinel
+var ErrUsage = errors.New("see `kontor help`")
 
 // Main runs the command that args name and returns the exit code.
 func Main(ctx context.Context, env Env, args []string) int {

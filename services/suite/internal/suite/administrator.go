@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"os"
+	"path/filepath"
 	"strings"
 )
 
@@ -50,7 +51,7 @@ func (s *Suite) firstAdministrator(ctx context.Context, make makeFunc) error {
 
 func (s *Suite) madeUpPassword() (string, error) {
 	file := s.dataFile(passwordFile)
-	b, err := os.ReadFile(file)
+	b, err := os.ReadFile(filepath.Clean(file))
 	if err == nil {
 		return strings.TrimSpace(string(b)), nil
 	}

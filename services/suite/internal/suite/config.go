@@ -12,9 +12,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
-	"path/filepath"
-	"strings"
 
 	"kontor.internal/libs/process"
 	"kontor.internal/services/suite/internal/infra"
@@ -65,29 +62,4 @@ func (c *Config) checkPorts(ctx context.Context) error {
 		errs = append(errs, ln.Close())
 	}
 	return errors.Join(errs...)
-}
-
-// keptSecret is the installation's secret, made up at the first start: passwords of database roles and the secret that
-// services share come from it.
-func keptSecret(dataDir string, made func() string) (string, error) {
-	file := filepath.Join(dataDir, "secret")
-	b, err := os.ReadFile(filepath.Clean(file))
-	if err == nil {
-		if s := strings.TrimSpace(string(b)); s != "" {
-			return s, nil
-		}
-	} else if !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("the installation's secret: %w", err)
-	}
-	secret := made()
-	return secret, writeSecret(file, secret)
-}
-
-// writeSecret is readable by us alone and whole or not there at all.
-func writeSecret(file, text string) error {
-	tmp := file + ".new"
-	if err := os.WriteFile(tmp, []byte(text+"\n"), 0o600); err != nil {
-		return err
-	}
-	return os.Rename(tmp, file)
 }

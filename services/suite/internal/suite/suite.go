@@ -18,6 +18,7 @@ import (
 	"kontor.internal/libs/logx"
 	"kontor.internal/libs/process"
 	"kontor.internal/libs/runner"
+	"kontor.internal/proto/jwks"
 	gateway "kontor.internal/services/gateway/app"
 	"kontor.internal/services/suite/internal/infra"
 )
@@ -89,7 +90,7 @@ func (s *Suite) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.process, err = process.Open(ctx, "kontor", pc, process.Options{
-		Version: o.Version, Output: o.Output, Keys: keys, Local: names(all),
+		Version: o.Version, Output: o.Output, Keys: jwks.Fetch, Local: names(all),
 	})
 	if err != nil {
 		return err
