@@ -6,6 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"github.com/shopspring/decimal"
+
 	"kontor.internal/libs/money"
 	"kontor.internal/services/deals/internal/pipeline"
 )
@@ -225,6 +227,13 @@ func (d *Deal) setLostReason(p *pipeline.Pipeline, id, text string) error {
 			text = r.Name
 		}
 	}
+	if id == "" {
+		for _, r := range p.LostReasons {
+			if strings.EqualFold(r.Name, text) {
+				id = r.ID // said in the words of the list
+			}
+		}
+	}
 	if text == "" {
 		return ErrReasonRequired.WithField(FieldLostReason, "give a reason of the pipeline or say it in words")
 	}
@@ -358,3 +367,14 @@ func (d *Deal) Relocate(p *pipeline.Pipeline, s pipeline.Stage, env Env) Event {
 }
 
 func indexed(field string, i int) string { return field + "[" + strconv.Itoa(i) + "]" }
+
+// Rate sets the base amount of a deal that had no rate, and returns no event if it has one.
+func (d *Deal) Rate(base string, rate decimal.Decimal, now time.Time) []Event {
+	if d.Base.Currency != "" {
+		return nil
+	}
+	before := d.clone()
+	d.Base = d.Amount.Convert(base, rate)
+	d.touch(Env{Now: now})
+	return []Event{Updated{Before: before, After: d.clone()}}
+}

@@ -58,7 +58,9 @@ func (s *Service) Get(ctx context.Context, org, id string) (*Pipeline, error) {
 }
 
 // GetAny is Get with those in the bin too.
-func (s *Service) GetAny(ctx context.Context, org, id string) (*Pipeline, error) { return s.Store.Get(ctx, org, id) }
+func (s *Service) GetAny(ctx context.Context, org, id string) (*Pipeline, error) {
+	return s.Store.Get(ctx, org, id)
+}
 
 // OfStage returns the pipeline that has the stage, or ErrStageNotFound.
 func (s *Service) OfStage(ctx context.Context, org, stageID string) (*Pipeline, error) {

@@ -116,4 +116,3 @@ func entered(e deal.Event) (d *deal.Deal, from string, ok bool) {
 	}
 	return nil, "", false
 }
-

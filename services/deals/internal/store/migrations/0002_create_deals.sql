@@ -110,6 +110,8 @@ CREATE INDEX deals_lead ON deals (organization_id, lead_id) WHERE lead_id IS NOT
 CREATE INDEX deals_products ON deals USING gin (organization_id, product_ids) WHERE deleted_at IS NULL;
 CREATE INDEX deals_observers ON deals USING gin (organization_id, observer_ids) WHERE deleted_at IS NULL;
 CREATE INDEX deals_name_trgm ON deals USING gin (organization_id, name gin_trgm_ops);
+-- What waits for a rate.
+CREATE INDEX deals_unrated ON deals (organization_id, currency, base_date) WHERE base_amount IS NULL;
 -- What everyone may see, and the bin.
 CREATE INDEX deals_available ON deals (organization_id, pipeline_id, stage_id) WHERE available_to_everyone AND deleted_at IS NULL;
 CREATE INDEX deals_deleted ON deals (organization_id, deleted_at) WHERE deleted_at IS NOT NULL;

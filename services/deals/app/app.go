@@ -1,0 +1,261 @@
+// Package app wires the deals service. Read it top to bottom: it is the only file that knows every package.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
+	"google.golang.org/grpc"
+
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/authz"
+	"kontor.internal/libs/broker"
+	"kontor.internal/libs/clock"
+	"kontor.internal/libs/id"
+	"kontor.internal/libs/imports"
+	"kontor.internal/libs/inbox"
+	"kontor.internal/libs/jobs"
+	"kontor.internal/libs/operation"
+	"kontor.internal/libs/outbox"
+	"kontor.internal/libs/pg"
+	"kontor.internal/libs/pg/migrate"
+	"kontor.internal/libs/runner"
+	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
+	"kontor.internal/services/deals/internal/api"
+	"kontor.internal/services/deals/internal/clients"
+	"kontor.internal/services/deals/internal/consume"
+	"kontor.internal/services/deals/internal/deal"
+	"kontor.internal/services/deals/internal/importer"
+	"kontor.internal/services/deals/internal/pipeline"
+	"kontor.internal/services/deals/internal/publish"
+	"kontor.internal/services/deals/internal/store"
+	"kontor.internal/services/deals/internal/store/migrations"
+	"kontor.internal/services/deals/internal/views"
+)
+
+// Name of the service: of its database, its operations and its grant to act for users.
+const Name = "deals"
+
+// Config is what the operator may set.
+type Config struct {
+	// FoldEvery is the pause between two rounds of folding the sums of boards.
+	FoldEvery time.Duration `env:"KONTOR_DEALS_FOLD_EVERY" default:"1s" help:"pause between two rounds of adding up the boards"`
+	// Workers is how many imports run at a time.
+	Workers int `env:"KONTOR_DEALS_WORKERS" default:"2" help:"imports that run at a time"`
+}
+
+// Deps are what the service shares with the process it runs in.
+type Deps struct {
+	Log       *slog.Logger
+	DB        *pg.DB // as kontor_app
+	SystemDB  *pg.DB // as kontor_system
+	Brokers   []string
+	Directory *authz.Directory
+	// Dial returns the connection to another service.
+	Dial func(service string) (grpc.ClientConnInterface, error)
+	// Clock is the machine's if nil.
+	Clock clock.Clock
+	// Metrics takes the service's metrics; none are kept if nil.
+	Metrics prometheus.Registerer
+}
+
+// App is the deals service.
+type App struct {
+	deals      *api.Server
+	pipelines  *api.PipelinesServer
+	operations *api.OperationsServer
+	components []runner.Component
+}
+
+// New wires the service. Nothing runs yet.
+func New(_ context.Context, cfg Config, d Deps) (*App, error) {
+	// ② rules, on ③ the store.
+	dealStore := &store.Deals{DB: d.DB}
+	pipelineStore := &store.Pipelines{DB: d.DB, System: d.SystemDB}
+	organizations := directory{d.Directory}
+	pipelines := &pipeline.Service{Store: pipelineStore, Clock: d.Clock, NewID: id.New}
+	catalog, err := clients.NewCatalog(d.Dial)
+	if err != nil {
+		return nil, err
+	}
+	deals := &deal.Service{
+		Store: dealStore, Pipelines: pipelines, Products: catalog, Rates: &views.Rates{DB: d.DB},
+		Organizations: organizations, Clock: d.Clock, NewID: id.New,
+	}
+
+	// Imports: files come from the files service, a job runs them on behalf of who asked.
+	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
+	imported := &importer.Importer{
+		Organizations: organizations, Directory: d.Directory, Pipelines: pipelines, Store: pipelineStore, Clock: d.Clock, NewID: id.New,
+	}
+	run, err := newImports(d, operations, imported)
+	if err != nil {
+		return nil, err
+	}
+	workers := river.NewWorkers()
+	if err := imports.AddWorker(workers, run); err != nil {
+		return nil, err
+	}
+	work, err := jobs.New(jobs.Config{DB: d.SystemDB, Workers: workers, Queues: map[string]int{river.QueueDefault: cfg.Workers}, Log: d.Log})
+	if err != nil {
+		return nil, fmt.Errorf("jobs of deals: %w", err)
+	}
+	run.Enqueue = imports.Enqueue(work)
+
+	// ① the gRPC face.
+	a := &App{
+		deals: &api.Server{
+			Deals: deals, Pipelines: pipelines, Store: dealStore, DB: d.DB, Directory: d.Directory, Clock: d.Clock,
+			Import: startImport(run, pipelines), Operations: operations,
+		},
+		pipelines:  &api.PipelinesServer{Pipelines: pipelines, Store: pipelineStore, Directory: d.Directory},
+		operations: &api.OperationsServer{Operations: operations},
+	}
+
+	// ④ telling, ⑤ being told, ⑥ sums, and housekeeping.
+	relay := &outbox.Relay{
+		DB: d.SystemDB, Brokers: d.Brokers, Topics: []broker.Topic{{Name: publish.Topic}}, Log: d.Log, Metrics: labelled(d.Metrics),
+	}
+	d.DB.OnWrite(relay.Wake)
+	d.SystemDB.OnWrite(relay.Wake)
+	consumer := &inbox.Consumer{
+		Name: consume.Name, Topics: consume.Topics(), Brokers: d.Brokers, DB: d.SystemDB, Log: d.Log, Metrics: labelled(d.Metrics),
+		Handlers: consume.Handlers(func(ctx context.Context, tx pgx.Tx, org string, r views.Rate) error {
+			return store.Rerate(ctx, d.SystemDB, tx, org, r, d.Clock.Now())
+		}),
+	}
+	folder := &views.Folder{DB: d.SystemDB, Every: cfg.FoldEvery, Log: d.Log}
+	upkeep := &pg.Maintenance{DB: d.SystemDB, Log: d.Log}
+	bin := &purger{db: d.SystemDB, clock: d.Clock, log: d.Log}
+	a.components = []runner.Component{
+		{Name: "deals outbox relay", Run: relay.Run},
+		{Name: "deals consumer", Run: consumer.Run},
+		{Name: "deals jobs", Run: work.Run},
+		{Name: "deals board sums", Run: folder.Run},
+		{Name: "deals maintenance", Run: upkeep.Run},
+		{Name: "deals bin", Run: bin.Run},
+	}
+	return a, nil
+}
+
+// labelled tells the service's metrics from those of others in the process.
+func labelled(r prometheus.Registerer) prometheus.Registerer {
+	if r == nil {
+		return nil
+	}
+	return prometheus.WrapRegistererWith(prometheus.Labels{"service": Name}, r)
+}
+
+// newImports returns the runner of imports, without its Enqueue.
+func newImports(d Deps, operations *operation.Store, im *importer.Importer) (*imports.Runner, error) {
+	files, err := clients.NewFiles(d.Dial)
+	if err != nil {
+		return nil, err
+	}
+	behalf, err := clients.NewBehalf(d.Dial)
+	if err != nil {
+		return nil, err
+	}
+	lookups, err := clients.Lookups(d.Dial, im.Seen)
+	if err != nil {
+		return nil, err
+	}
+	for kind, l := range im.Lookups() {
+		lookups[kind] = l
+	}
+	target := im.Target()
+	return &imports.Runner{
+		DB: d.DB, Files: files, Operations: operations, Targets: map[string]imports.Target{target.Kind: target},
+		Lookups: lookups, As: behalf.As, Log: d.Log,
+		Locale: func(org string) imports.Locale {
+			o, _ := d.Directory.Organization(org)
+			return imports.Locale{TimeZone: o.Location(), Currency: o.BaseCurrency}
+		},
+	}, nil
+}
+
+// startImport starts imports for the caller. The default pipeline is there before the first row asks for it.
+func startImport(run *imports.Runner, pipelines *pipeline.Service) func(context.Context, string, string, bool) (string, error) {
+	return func(ctx context.Context, fileID, mapping string, dryRun bool) (string, error) {
+		who := authn.MustFrom(ctx)
+		if err := pipelines.EnsureReady(ctx, who.OrganizationID); err != nil {
+			return "", err
+		}
+		return run.Start(ctx, imports.Request{
+			Organization: who.OrganizationID, UserID: who.UserID, Kind: publish.KindDeal, FileID: fileID, Mapping: mapping, DryRun: dryRun,
+		})
+	}
+}
+
+// Register puts the service on a server.
+func (a *App) Register(s grpc.ServiceRegistrar) {
+	dealsv1.RegisterDealsServiceServer(s, a.deals)
+	dealsv1.RegisterPipelinesServiceServer(s, a.pipelines)
+	dealsv1.RegisterOperationsServiceServer(s, a.operations)
+}
+
+// Components are the long-running parts.
+func (a *App) Components() []runner.Component { return a.components }
+
+// Migrate brings the database up to date, as the owner of its tables.
+func Migrate(ctx context.Context, ownerURL string) error {
+	if err := migrate.Up(ctx, ownerURL, migrations.Files); err != nil {
+		return err
+	}
+	return jobs.Migrate(ctx, ownerURL)
+}
+
+// Migrations are the files of Migrate; River's schema comes on top of them.
+func Migrations() fs.FS { return migrations.Files }
+
+// CheckSchema returns an error if the database is older than this binary.
+func CheckSchema(ctx context.Context, db *pg.DB) error {
+	return migrate.Check(ctx, db, migrations.Files)
+}
+
+// directory implements deal.Organizations on what identity tells.
+type directory struct{ *authz.Directory }
+
+// Settings see deal.Organizations.
+func (d directory) Settings(org string) (zone *time.Location, baseCurrency string) {
+	o, _ := d.Organization(org)
+	return o.Location(), o.BaseCurrency
+}
+
+// ActiveUser see deal.Organizations.
+func (d directory) ActiveUser(org, id string) bool {
+	u, ok := d.User(org, id)
+	return ok && u.Active
+}
+
+// purger empties the bin of what has been in it for longer than it is kept.
+type purger struct {
+	db    *pg.DB
+	clock clock.Clock
+	log   *slog.Logger
+}
+
+// purgeEvery is the pause between two rounds.
+const purgeEvery = time.Hour
+
+// Run works until ctx is done. A round that fails is logged and tried again with the next.
+func (p *purger) Run(ctx context.Context) error {
+	t := time.NewTicker(purgeEvery)
+	defer t.Stop()
+	for {
+		if _, err := store.Purge(ctx, p.db, p.clock.Now()); err != nil && ctx.Err() == nil {
+			p.log.ErrorContext(ctx, "the bin of deals is not emptied", "error", err)
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-t.C:
+		}
+	}
+}

@@ -1,0 +1,69 @@
+package api
+
+import (
+	"strings"
+
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
+
+	"kontor.internal/libs/aip"
+	"kontor.internal/libs/money"
+	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
+	"kontor.internal/services/deals/internal/deal"
+	"kontor.internal/services/deals/internal/pipeline"
+	"kontor.internal/services/deals/internal/publish"
+)
+
+// draft reads what a caller may set of a deal. A new field of a deal is read here.
+func draft(m *dealsv1.Deal) (deal.Draft, error) {
+	amount, err := money.FromProto(m.GetAmount())
+	if err != nil {
+		return deal.Draft{}, deal.ErrInvalid.WithField(deal.FieldAmount, err.Error())
+	}
+	d := deal.Draft{
+		Name: m.GetName(), PipelineID: m.GetPipelineId(), StageID: m.GetStageId(), Amount: amount,
+		AmountSource: deal.AmountSource(m.GetAmountSource()), ResponsibleID: m.GetResponsibleId(),
+		ObserverIDs: m.GetObserverIds(), Type: m.GetType(), Probability: m.Probability, //nolint:protogetter // Absent is not zero.
+		PlannedClose: publish.Day(m.GetPlannedCloseDate()), CompanyID: m.GetCompanyId(), ContactID: m.GetContactId(),
+		Source: m.GetSource(), LeadID: m.GetLeadId(), Comment: m.GetComment(),
+		AvailableToEveryone: m.GetAvailableToEveryone(), LostReasonID: m.GetLostReasonId(), LostReason: m.GetLostReason(),
+	}
+	for _, p := range m.GetParties() {
+		d.Parties = append(d.Parties, deal.Party{Kind: p.GetRef().GetKind(), ID: p.GetRef().GetId(), Role: p.GetRole()})
+	}
+	for _, e := range m.GetExternalIds() {
+		d.ExternalIDs = append(d.ExternalIDs, deal.ExternalID{Source: e.GetSource(), ID: e.GetId()})
+	}
+	for _, l := range m.GetLines() {
+		in, err := publish.LineInput(l)
+		if err != nil {
+			return deal.Draft{}, deal.ErrInvalid.WithField(deal.FieldLines, err.Error())
+		}
+		d.Lines = append(d.Lines, in)
+	}
+	return d, nil
+}
+
+// dealMask is the fields that an update changes. A path below a field stands for the field.
+func dealMask(mask *fieldmaskpb.FieldMask, m *dealsv1.Deal) ([]string, error) {
+	checked, err := aip.UpdateMask(mask, m, deal.Fields()...)
+	if err != nil {
+		return nil, err
+	}
+	return topLevel(checked.Paths()), nil
+}
+
+func topLevel(paths []string) []string {
+	out := make([]string, len(paths))
+	for i, p := range paths {
+		out[i], _, _ = strings.Cut(p, ".")
+	}
+	return out
+}
+
+// pipelineDraft reads what a caller may set of a pipeline.
+func pipelineDraft(m *dealsv1.Pipeline) pipeline.Draft {
+	return pipeline.Draft{
+		Name: m.GetName(), Position: m.GetPosition(), IsDefault: m.GetIsDefault(), Stages: publish.Stages(m),
+		LostReasons: publish.LostReasons(m),
+	}
+}

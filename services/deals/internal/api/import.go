@@ -1,0 +1,21 @@
+package api
+
+import (
+	"context"
+
+	"kontor.internal/libs/authn"
+	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
+)
+
+// ImportDeals see the contract.
+func (s *Server) ImportDeals(ctx context.Context, req *dealsv1.ImportDealsRequest) (*dealsv1.ImportDealsResponse, error) {
+	id, err := s.Import(ctx, req.GetFileId(), req.GetMapping(), req.GetDryRun())
+	if err != nil {
+		return nil, err
+	}
+	op, err := s.Operations.Load(ctx, authn.MustFrom(ctx).OrganizationID, id)
+	if err != nil {
+		return nil, err
+	}
+	return &dealsv1.ImportDealsResponse{Operation: op}, nil
+}

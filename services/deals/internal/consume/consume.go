@@ -1,0 +1,89 @@
+// Package consume applies what other services tell to our replicas: names of companies, contacts and products, and
+// exchange rates.
+package consume
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/shopspring/decimal"
+	"google.golang.org/protobuf/proto"
+
+	"kontor.internal/libs/event"
+	"kontor.internal/libs/inbox"
+	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
+	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	"kontor.internal/services/deals/internal/publish"
+	"kontor.internal/services/deals/internal/views"
+)
+
+// Name of the consumer.
+const Name = "deals.replicas"
+
+// Topics are those read, the one for replays included.
+func Topics() []string {
+	return []string{"kontor.contacts.v1", "kontor.catalog.v1", "kontor.replay." + Name}
+}
+
+// Rerate reckons the base amounts of deals that waited for the rate of a currency from a day on.
+type Rerate func(ctx context.Context, tx pgx.Tx, org string, r views.Rate) error
+
+// Handlers by event type.
+func Handlers(rerate Rerate) map[string]inbox.Handler {
+	const contacts, catalog = "kontor.contacts.v1.", "kontor.catalog.v1."
+	company := name(views.KindCompany, func() proto.Message { return &contactsv1.CompanyCreated{} }, func(m proto.Message) string {
+		return m.(*contactsv1.CompanyCreated).GetCompany().GetName()
+	})
+	contact := name(views.KindContact, func() proto.Message { return &contactsv1.ContactCreated{} }, func(m proto.Message) string {
+		return m.(*contactsv1.ContactCreated).GetContact().GetName()
+	})
+	product := name(views.KindProduct, func() proto.Message { return &catalogv1.ProductCreated{} }, func(m proto.Message) string {
+		return m.(*catalogv1.ProductCreated).GetProduct().GetName()
+	})
+	return map[string]inbox.Handler{
+		contacts + "CompanyCreated": company, contacts + "CompanyUpdated": company,
+		contacts + "CompanyDeleted": company, contacts + "CompanyUndeleted": company,
+		contacts + "ContactCreated": contact, contacts + "ContactUpdated": contact,
+		contacts + "ContactDeleted": contact, contacts + "ContactUndeleted": contact,
+		catalog + "ProductCreated": product, catalog + "ProductUpdated": product,
+		catalog + "ProductDeleted": product, catalog + "ProductUndeleted": product,
+		catalog + "RateSet": rate(rerate, false), catalog + "RateRemoved": rate(rerate, true),
+	}
+}
+
+// name keeps the name that an event tells. All events of a kind carry the record in their first field, so the message
+// of the first one reads them all.
+func name(kind string, message func() proto.Message, of func(proto.Message) string) inbox.Handler {
+	return func(ctx context.Context, tx pgx.Tx, ev event.Event) error {
+		m := message()
+		if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(ev.Payload, m); err != nil {
+			return fmt.Errorf("%w: %w", inbox.ErrPermanent, err)
+		}
+		return views.PutName(ctx, tx, ev.Organization, views.Name{
+			Kind: kind, ID: ev.RecordID, Name: of(m), Version: ev.Version,
+		})
+	}
+}
+
+func rate(rerate Rerate, removed bool) inbox.Handler {
+	return func(ctx context.Context, tx pgx.Tx, ev event.Event) error {
+		var m catalogv1.RateSet // RateRemoved has the rate in the same field
+		if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(ev.Payload, &m); err != nil {
+			return fmt.Errorf("%w: %w", inbox.ErrPermanent, err)
+		}
+		x := m.GetExchangeRate()
+		value, err := decimal.NewFromString(x.GetRate())
+		if err != nil {
+			return fmt.Errorf("%w: rate %q: %w", inbox.ErrPermanent, x.GetRate(), err)
+		}
+		r := views.Rate{
+			ID: ev.RecordID, Currency: x.GetCurrencyCode(), BaseCurrency: x.GetBaseCurrencyCode(), Day: publish.Day(x.GetDate()),
+			Rate: value, Removed: removed, Version: ev.Version,
+		}
+		if err := views.PutRate(ctx, tx, ev.Organization, r); err != nil || removed {
+			return err
+		}
+		return rerate(ctx, tx, ev.Organization, r)
+	}
+}
