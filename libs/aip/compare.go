@@ -134,7 +134,7 @@ func (f Field) read(v string) (any, error) {
 		}
 		return t, nil
 	case Date:
-		if _, err := time.Parse(time.DateOnly, v); err != nil {
+		if d, err := time.Parse(time.DateOnly, v); err != nil || d.Year() < 1 {
 			return nil, fmt.Errorf("%.80q is not a day such as 2026-11-21", v)
 		}
 		return v, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"go.einride.tech/aip/filtering"
 	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
@@ -27,7 +28,7 @@ func (s *Schema) Where(filter string, args *[]any) (string, error) {
 		return "", filterError("%.300s", err.Error())
 	}
 	c := compiler{schema: s, bind: binder(args)}
-	sql, err := c.predicate(parsed, 0)
+	sql, err := c.predicate(parsed)
 	if err != nil {
 		return "", err
 	}
@@ -46,8 +47,8 @@ func parse(filter string) (*expr.Expr, error) {
 	if len(filter) > maxFilter {
 		return nil, fmt.Errorf("longer than %d bytes", maxFilter)
 	}
-	if strings.ContainsRune(filter, 0) {
-		return nil, errors.New("contains a NUL character")
+	if !storable(filter) {
+		return nil, errNotText
 	}
 	if nesting(filter) > maxDepth {
 		return nil, fmt.Errorf("nested more than %d deep", maxDepth)
@@ -60,6 +61,11 @@ func parse(filter string) (*expr.Expr, error) {
 	}
 	return parsed.GetExpr(), nil
 }
+
+var errNotText = errors.New("contains a NUL character or is not UTF-8")
+
+// storable reports whether PostgreSQL can hold s as text.
+func storable(s string) bool { return utf8.ValidString(s) && !strings.ContainsRune(s, 0) }
 
 // nesting bounds the parser's recursion, counting parentheses within strings as well, which does no harm.
 func nesting(filter string) int {
@@ -87,10 +93,8 @@ type compiler struct {
 	count  int
 }
 
-func (c *compiler) predicate(e *expr.Expr, depth int) (string, error) {
-	if depth > maxComparisons {
-		return "", filterError("nested more than %d deep", maxComparisons)
-	}
+// predicate recurses no deeper than maxFilter allows.
+func (c *compiler) predicate(e *expr.Expr) (string, error) {
 	call := e.GetCallExpr()
 	if call == nil {
 		return c.word(e)
@@ -98,14 +102,14 @@ func (c *compiler) predicate(e *expr.Expr, depth int) (string, error) {
 	args := call.GetArgs()
 	switch fn := call.GetFunction(); fn {
 	case filtering.FunctionAnd, filtering.FunctionFuzzyAnd:
-		return c.join(" AND ", args, depth)
+		return c.join(" AND ", args)
 	case filtering.FunctionOr:
-		return c.join(" OR ", args, depth)
+		return c.join(" OR ", args)
 	case filtering.FunctionNot:
 		if len(args) != 1 {
 			return "", filterError("NOT takes one condition")
 		}
-		p, err := c.predicate(args[0], depth+1)
+		p, err := c.predicate(args[0])
 		if err != nil {
 			return "", err
 		}
@@ -122,10 +126,10 @@ func (c *compiler) predicate(e *expr.Expr, depth int) (string, error) {
 	}
 }
 
-func (c *compiler) join(op string, args []*expr.Expr, depth int) (string, error) {
+func (c *compiler) join(op string, args []*expr.Expr) (string, error) {
 	parts := make([]string, len(args))
 	for i, a := range args {
-		p, err := c.predicate(a, depth+1)
+		p, err := c.predicate(a)
 		if err != nil {
 			return "", err
 		}
@@ -214,6 +218,9 @@ func value(e *expr.Expr) (string, error) {
 	}
 	switch k := e.GetConstExpr().GetConstantKind().(type) {
 	case *expr.Constant_StringValue:
+		if !storable(k.StringValue) { // "\x00"
+			return "", filterError("%s", errNotText)
+		}
 		return k.StringValue, nil
 	case *expr.Constant_Int64Value:
 		return strconv.FormatInt(k.Int64Value, 10), nil

@@ -8,7 +8,6 @@ import (
 	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
 
 	"go.einride.tech/aip/ordering"
 
@@ -262,7 +261,7 @@ func (k sortKey) holds(v *string) bool {
 		}
 		return false
 	default:
-		return utf8.ValidString(*v) && !strings.ContainsRune(*v, 0)
+		return storable(*v)
 	}
 	return err == nil
 }
