@@ -1,0 +1,162 @@
+// Package app wires catalog. Read it top to bottom.
+package app
+
+import (
+	"context"
+	"io/fs"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
+	"google.golang.org/grpc"
+
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/authz"
+	"kontor.internal/libs/broker"
+	"kontor.internal/libs/clock"
+	"kontor.internal/libs/id"
+	"kontor.internal/libs/imports"
+	"kontor.internal/libs/jobs"
+	"kontor.internal/libs/operation"
+	"kontor.internal/libs/outbox"
+	"kontor.internal/libs/pg"
+	"kontor.internal/libs/runner"
+	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
+	"kontor.internal/services/catalog/internal/api"
+	"kontor.internal/services/catalog/internal/clients"
+	"kontor.internal/services/catalog/internal/currency"
+	"kontor.internal/services/catalog/internal/pricetype"
+	"kontor.internal/services/catalog/internal/product"
+	"kontor.internal/services/catalog/internal/publish"
+	"kontor.internal/services/catalog/internal/section"
+	"kontor.internal/services/catalog/internal/store"
+	"kontor.internal/services/catalog/internal/store/migrations"
+)
+
+// Name of the service and of its database.
+const Name = "catalog"
+
+// Config is what the operator may set.
+type Config struct {
+	// ImportWorkers is how many imports run at a time.
+	ImportWorkers int `env:"KONTOR_CATALOG_IMPORTS" default:"2" help:"imports of products that run at a time"`
+}
+
+// Deps are what catalog shares with the process it runs in.
+type Deps struct {
+	Log   *slog.Logger
+	Clock clock.Clock
+	// DB works as kontor_app, SystemDB as kontor_system.
+	DB, SystemDB *pg.DB
+	Brokers      []string
+	Directory    *authz.Directory
+	// Dial returns the connection to another service.
+	Dial    func(service string) (grpc.ClientConnInterface, error)
+	Metrics prometheus.Registerer
+}
+
+// App is catalog.
+type App struct {
+	products   *api.Products
+	sections   *api.Sections
+	priceTypes *api.PriceTypes
+	currencies *api.Currencies
+	operations *api.Operations
+
+	relay *outbox.Relay
+	jobs  *jobs.Client
+	tidy  *pg.Maintenance
+}
+
+// Migrations are the schema of catalog's database, beside that of its jobs.
+func Migrations() fs.FS { return migrations.Files }
+
+// Topics are those that catalog publishes to.
+func Topics() []broker.Topic { return []broker.Topic{{Name: publish.Topic}} }
+
+// New wires catalog. Nothing runs before Components do.
+func New(cfg Config, d Deps) (*App, error) {
+	settings := func(org string) currency.Settings {
+		o, _ := d.Directory.Organization(org)
+		return currency.Settings{Base: o.BaseCurrency, Location: o.Location()}
+	}
+
+	// The aggregates, each with its store.
+	products := &store.Products{DB: d.DB}
+	sections := &store.Sections{DB: d.DB}
+	priceTypes := &store.PriceTypes{DB: d.DB}
+	rates := &store.Rates{DB: d.DB}
+	productRules := &product.Service{Store: products, Clock: d.Clock, NewID: id.New}
+	sectionRules := &section.Service{Store: sections, Clock: d.Clock, NewID: id.New}
+	priceTypeRules := &pricetype.Service{Store: priceTypes, Clock: d.Clock, NewID: id.New}
+	currencyRules := &currency.Service{Store: rates, Clock: d.Clock, NewID: id.New, Settings: settings}
+
+	// Imports: jobs that act for the user who started them.
+	files, err := clients.NewFiles(d.Dial)
+	if err != nil {
+		return nil, err
+	}
+	behalf, err := clients.NewBehalf(d.Dial, Name)
+	if err != nil {
+		return nil, err
+	}
+	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
+	target := (&store.ProductImport{Now: d.Clock.Now, NewID: id.New, Base: priceTypeRules.Base}).Target()
+	runs := &imports.Runner{
+		DB: d.DB, Files: files, Operations: operations, As: behalf.As, Log: d.Log,
+		Targets: map[string]imports.Target{target.Kind: target},
+		Locale: func(org string) imports.Locale {
+			s := settings(org)
+			return imports.Locale{TimeZone: s.Location, Currency: s.Base}
+		},
+	}
+	workers := river.NewWorkers()
+	if err := imports.AddWorker(workers, runs); err != nil {
+		return nil, err
+	}
+	work, err := jobs.New(jobs.Config{
+		DB: d.SystemDB, Workers: workers, Queues: map[string]int{river.QueueDefault: max(cfg.ImportWorkers, 1)}, Log: d.Log,
+	})
+	if err != nil {
+		return nil, err
+	}
+	runs.Enqueue = imports.Enqueue(work)
+
+	relay := &outbox.Relay{DB: d.SystemDB, Brokers: d.Brokers, Topics: Topics(), Log: d.Log, Metrics: d.Metrics}
+	d.DB.OnWrite(relay.Wake)
+
+	return &App{
+		products: &api.Products{
+			Products: productRules, PriceTypes: priceTypeRules, Store: products, DB: d.DB, Settings: settings, Operations: operations,
+			Import: func(ctx context.Context, fileID, mapping string, dryRun bool) (string, error) {
+				who := authn.MustFrom(ctx)
+				return runs.Start(ctx, imports.Request{
+					Organization: who.OrganizationID, UserID: who.UserID, Kind: target.Kind, FileID: fileID, Mapping: mapping, DryRun: dryRun,
+				})
+			},
+		},
+		sections:   &api.Sections{Sections: sectionRules, Store: sections},
+		priceTypes: &api.PriceTypes{PriceTypes: priceTypeRules, Store: priceTypes},
+		currencies: &api.Currencies{Currencies: currencyRules, Store: rates, Settings: settings},
+		operations: &api.Operations{Operations: operations},
+		relay:      relay, jobs: work, tidy: &pg.Maintenance{DB: d.SystemDB, Log: d.Log},
+	}, nil
+}
+
+// Register puts catalog's services on a server.
+func (a *App) Register(r grpc.ServiceRegistrar) {
+	catalogv1.RegisterProductsServiceServer(r, a.products)
+	catalogv1.RegisterSectionsServiceServer(r, a.sections)
+	catalogv1.RegisterPriceTypesServiceServer(r, a.priceTypes)
+	catalogv1.RegisterCurrenciesServiceServer(r, a.currencies)
+	catalogv1.RegisterOperationsServiceServer(r, a.operations)
+}
+
+// Components are the parts to run, in order.
+func (a *App) Components() []runner.Component {
+	return []runner.Component{
+		{Name: "catalog tables", Run: a.tidy.Run},
+		{Name: "catalog relay", Run: a.relay.Run},
+		{Name: "catalog jobs", Run: a.jobs.Run},
+	}
+}

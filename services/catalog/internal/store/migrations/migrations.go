@@ -1,0 +1,9 @@
+// Package migrations holds the schema of the catalog service, forward only.
+package migrations
+
+import "embed"
+
+// Files are the migrations in order.
+//
+//go:embed *.sql
+var Files embed.FS //nolint:gochecknoglobals // embed wants a variable
