@@ -10,6 +10,7 @@ import (
 
 	"kontor.internal/libs/process"
 	"kontor.internal/libs/runner"
+	deals "kontor.internal/services/deals/app"
 	gateway "kontor.internal/services/gateway/app"
 	reporting "kontor.internal/services/reporting/app"
 )
@@ -45,6 +46,7 @@ type wiring struct {
 
 // partConfigs are the configurations of the services.
 type partConfigs struct {
+	Deals     deals.Config
 	Gateway   gateway.Config
 	Reporting reporting.Config
 }
@@ -52,8 +54,16 @@ type partConfigs struct {
 // parts lists the services in the order they start.
 func parts() []part {
 	return []part{
-		{name: "reporting", migrations: reporting.Migrations, build: buildReporting},
+		{name: deals.Name, migrations: deals.Migrations, build: buildDeals},
+		{name: reporting.Name, migrations: reporting.Migrations, build: buildReporting},
 	}
+}
+
+func buildDeals(ctx context.Context, w wiring) (service, error) {
+	return deals.New(ctx, w.cfg.Parts.Deals, deals.Deps{
+		Log: w.Log, DB: w.pools.App, SystemDB: w.pools.System, Brokers: w.Brokers, Directory: w.Directory,
+		Dial: w.DialAs(deals.Name), Clock: w.Clock, Metrics: w.Metrics,
+	})
 }
 
 func buildReporting(_ context.Context, w wiring) (service, error) {

@@ -11,8 +11,6 @@ import (
 	"sync"
 	"time"
 
-	"github.com/prometheus/client_golang/prometheus"
-
 	"kontor.internal/libs/broker"
 	"kontor.internal/libs/embedded"
 	"kontor.internal/libs/logx"
@@ -108,7 +106,7 @@ func (s *Suite) add(ctx context.Context, p part, url string) (err error) {
 	w := wiring{
 		Process: s.process, cfg: &s.cfg,
 		Log:     s.log.With(logx.KeyService, p.name),
-		Metrics: prometheus.WrapRegistererWith(prometheus.Labels{"service": p.name}, s.process.Metrics),
+		Metrics: newServiceMetrics(s.process.Metrics, p.name),
 		db:      process.Database{URL: url, MaxConns: 12, SystemConns: 6},
 	}
 	if w.pools, err = w.db.Open(ctx, s.process, p.name); err != nil {
