@@ -91,7 +91,7 @@ func (c *client) unary(ctx context.Context, method string, req, reply any, cc *g
 		ctx, cancel = context.WithTimeout(ctx, c.timeout)
 		defer cancel()
 	}
-	return c.convert(ctx, invoke(c.outgoing(ctx), method, req, reply, cc, opts...))
+	return c.convert(invoke(c.outgoing(ctx), method, req, reply, cc, opts...))
 }
 
 func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
@@ -99,7 +99,7 @@ func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cli
 ) (grpc.ClientStream, error) {
 	s, err := open(c.outgoing(ctx), desc, cc, method, opts...)
 	if err != nil {
-		return nil, c.convert(ctx, err)
+		return nil, c.convert(err)
 	}
 	if c.opts.Raw {
 		return s, nil
@@ -134,13 +134,9 @@ func (c *client) outgoing(ctx context.Context) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, kv[:n]...)
 }
 
-func (c *client) convert(ctx context.Context, err error) error {
+func (c *client) convert(err error) error {
 	if err == nil || c.opts.Raw {
 		return err
-	}
-	// The caller's own end of patience is told as such.
-	if cause := ctx.Err(); errors.Is(cause, context.Canceled) {
-		return fmt.Errorf("%w: %w", cause, err)
 	}
 	return apperr.FromStatus(err) //nolint:wrapcheck // The conversion.
 }
@@ -162,5 +158,5 @@ func (s *stream) convert(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
 		return err //nolint:wrapcheck // io.EOF must stay what it is.
 	}
-	return s.client.convert(s.Context(), err)
+	return s.client.convert(err)
 }

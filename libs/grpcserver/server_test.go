@@ -1,0 +1,571 @@
+package grpcserver_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"net"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/prometheus/client_golang/prometheus/testutil"
+	"github.com/stretchr/testify/require"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
+	"google.golang.org/grpc"
+	"google.golang.org/grpc/codes"
+	healthpb "google.golang.org/grpc/health/grpc_health_v1"
+	testgrpc "google.golang.org/grpc/interop/grpc_testing"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
+	"google.golang.org/grpc/test/bufconn"
+
+	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/authn/authntest"
+	"kontor.internal/libs/authz"
+	"kontor.internal/libs/grpcclient"
+	"kontor.internal/libs/grpcserver"
+	"kontor.internal/libs/id"
+	"kontor.internal/libs/idem"
+	"kontor.internal/libs/logx"
+	"kontor.internal/libs/telemetry"
+	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
+	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
+	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
+	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
+	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
+)
+
+const (
+	org       = "0192f0c4-0000-7000-8000-0000000000aa"
+	ann       = "0192f0c4-0000-7000-8000-000000000001" // may view and create products
+	ben       = "0192f0c4-0000-7000-8000-000000000002" // may nothing
+	leaver    = "0192f0c4-0000-7000-8000-000000000003" // deactivated
+	sectionID = "0192f0c4-0000-7000-8000-0000000000bb"
+)
+
+// sections is a service of one method each way, filled in by the test.
+type sections struct {
+	catalogv1.UnimplementedSectionsServiceServer
+
+	get    func(context.Context) error
+	create func(context.Context) error
+}
+
+func (s *sections) GetSection(ctx context.Context, _ *catalogv1.GetSectionRequest) (*catalogv1.GetSectionResponse, error) {
+	return &catalogv1.GetSectionResponse{}, s.get(ctx)
+}
+
+func (s *sections) CreateSection(ctx context.Context, _ *catalogv1.CreateSectionRequest) (*catalogv1.CreateSectionResponse, error) {
+	return &catalogv1.CreateSectionResponse{}, s.create(ctx)
+}
+
+type files struct {
+	filesv1.UnimplementedFilesServiceServer
+
+	download func(context.Context) error
+}
+
+func (f *files) DownloadFile(_ *filesv1.DownloadFileRequest, s grpc.ServerStreamingServer[filesv1.DownloadFileResponse]) error {
+	if err := s.Send(&filesv1.DownloadFileResponse{}); err != nil {
+		return err
+	}
+	return f.download(s.Context())
+}
+
+func (f *files) UploadFile(s grpc.ClientStreamingServer[filesv1.UploadFileRequest, filesv1.UploadFileResponse]) error {
+	_, err := s.Recv()
+	return err
+}
+
+type internal struct {
+	identityv1.UnimplementedInternalServiceServer
+
+	issue func(context.Context) error
+}
+
+func (i *internal) IssueToken(ctx context.Context, _ *identityv1.IssueTokenRequest) (*identityv1.IssueTokenResponse, error) {
+	return &identityv1.IssueTokenResponse{}, i.issue(ctx)
+}
+
+type keys struct {
+	identityv1.UnimplementedKeysServiceServer
+}
+
+func (keys) GetJwks(ctx context.Context, _ *identityv1.GetJwksRequest) (*identityv1.GetJwksResponse, error) {
+	if _, known := authn.From(ctx); known {
+		return nil, errors.New("a public method knows no caller")
+	}
+	return &identityv1.GetJwksResponse{}, nil
+}
+
+// lines is a log that tests read.
+type lines struct {
+	mu  sync.Mutex
+	buf bytes.Buffer
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.Write(p)
+}
+
+func (l *lines) text() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.buf.String()
+}
+
+// rpcs returns the completion lines.
+func (l *lines) rpcs(t *testing.T) []map[string]any {
+	t.Helper()
+	var out []map[string]any
+	for line := range strings.Lines(l.text()) {
+		var m map[string]any
+		require.NoError(t, json.Unmarshal([]byte(line), &m))
+		if m["msg"] == "rpc" {
+			out = append(out, m)
+		}
+	}
+	return out
+}
+
+type bench struct {
+	server   *grpcserver.Server
+	issuer   *authntest.Issuer
+	dir      *authz.Directory
+	log      *lines
+	metrics  *prometheus.Registry
+	sections *sections
+	files    *files
+	internal *internal
+	listener *bufconn.Listener
+}
+
+func directory() *authz.Directory {
+	d := authz.NewDirectory()
+	put := func(version int64, set func(*accessv1.DirectoryEntry)) {
+		e := &accessv1.DirectoryEntry{OrganizationId: org, Version: version}
+		set(e)
+		d.Apply(e)
+	}
+	put(1, func(e *accessv1.DirectoryEntry) {
+		e.Entry = &accessv1.DirectoryEntry_Role{Role: &accessv1.DirectoryRole{Id: "r", Grants: []*accessv1.DirectoryGrant{
+			{Kind: "product", Action: optionsv1.Action_ACTION_VIEW, Scope: accessv1.Scope_SCOPE_ALL},
+			{Kind: "product", Action: optionsv1.Action_ACTION_CREATE, Scope: accessv1.Scope_SCOPE_OWN},
+		}}}
+	})
+	for who, roles := range map[string][]string{ann: {"r"}, ben: nil, leaver: {"r"}} {
+		put(1, func(e *accessv1.DirectoryEntry) { e.Entry = userEntry(who, who != leaver, roles...) })
+	}
+	d.SetReady(time.Unix(1, 0))
+	return d
+}
+
+func userEntry(who string, active bool, roles ...string) *accessv1.DirectoryEntry_User {
+	return &accessv1.DirectoryEntry_User{User: &accessv1.DirectoryUser{Id: who, Active: active, RoleIds: roles}}
+}
+
+func setup(t testing.TB, change ...func(*grpcserver.Options)) *bench {
+	t.Helper()
+	fine := func(context.Context) error { return nil }
+	b := &bench{
+		issuer: authntest.NewIssuer(t), dir: directory(), log: &lines{}, metrics: prometheus.NewRegistry(),
+		sections: &sections{get: fine, create: fine}, files: &files{download: fine}, internal: &internal{issue: fine},
+		listener: bufconn.Listen(1 << 20),
+	}
+	o := grpcserver.Options{
+		Log: logx.New(b.log, logx.Options{}), Verifier: b.issuer.Verifier(), Directory: b.dir, Metrics: b.metrics,
+		ServiceSecret: authn.NewServiceSecret("s3cret"),
+	}
+	for _, f := range change {
+		f(&o)
+	}
+	var err error
+	b.server, err = grpcserver.New(o)
+	require.NoError(t, err)
+	// One server holds the services of several contexts.
+	catalogv1.RegisterSectionsServiceServer(b.server, b.sections)
+	filesv1.RegisterFilesServiceServer(b.server, b.files)
+	identityv1.RegisterInternalServiceServer(b.server, b.internal)
+	identityv1.RegisterKeysServiceServer(b.server, keys{})
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() { done <- b.server.Run(ctx, b.listener) }()
+	t.Cleanup(func() {
+		cancel()
+		require.NoError(t, <-done)
+	})
+	return b
+}
+
+func (b *bench) dial(t testing.TB, o grpcclient.Options) *grpc.ClientConn {
+	t.Helper()
+	o.Dialer = func(ctx context.Context, _ string) (net.Conn, error) { return b.listener.DialContext(ctx) }
+	conn, err := grpcclient.Dial("passthrough:///test", o)
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, conn.Close()) })
+	return conn
+}
+
+// as is a context in which the user calls.
+func (b *bench) as(t testing.TB, user string) context.Context {
+	t.Helper()
+	return b.issuer.Context(t.Context(), org, user)
+}
+
+func TestCallerAndScopeReachTheHandler(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.sections.create = func(ctx context.Context) error {
+		p := authn.MustFrom(ctx)
+		require.Equal(t, ann, p.UserID)
+		require.Equal(t, org, p.OrganizationID)
+		require.NotEmpty(t, authn.Token(ctx))
+		require.Equal(t, []string{ann}, authz.ScopeFrom(ctx).Users())
+		require.True(t, authz.For(ctx, "product", optionsv1.Action_ACTION_VIEW).All())
+		r, ok := idem.From(ctx)
+		require.True(t, ok)
+		require.Equal(t, "key-1", r.ID)
+		require.Equal(t, "/kontor.catalog.v1.SectionsService/CreateSection", r.Method)
+		require.NotEmpty(t, r.Hash)
+		_, bounded := ctx.Deadline()
+		require.True(t, bounded)
+		return nil
+	}
+	client := catalogv1.NewSectionsServiceClient(b.dial(t, grpcclient.Options{}))
+	_, err := client.CreateSection(b.as(t, ann), &catalogv1.CreateSectionRequest{Section: &catalogv1.Section{Name: "x"}, RequestId: "key-1"})
+	require.NoError(t, err)
+
+	b.sections.create = func(ctx context.Context) error {
+		_, ok := idem.From(ctx)
+		require.False(t, ok, "no request ID, nothing to recognise")
+		return nil
+	}
+	_, err = client.CreateSection(b.as(t, ann), &catalogv1.CreateSectionRequest{Section: &catalogv1.Section{Name: "x"}})
+	require.NoError(t, err)
+}
+
+// ID-4, ID-7, decisions 10: who gets in.
+func TestAdmission(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	conn := b.dial(t, grpcclient.Options{Raw: true})
+	getSection := func(ctx context.Context) error {
+		_, err := catalogv1.NewSectionsServiceClient(conn).GetSection(ctx, &catalogv1.GetSectionRequest{Id: sectionID})
+		return err
+	}
+	getFile := func(ctx context.Context) error {
+		_, err := filesv1.NewFilesServiceClient(conn).GetFile(ctx, &filesv1.GetFileRequest{Id: sectionID})
+		return err
+	}
+	jwks := func(ctx context.Context) error {
+		_, err := identityv1.NewKeysServiceClient(conn).GetJwks(ctx, &identityv1.GetJwksRequest{})
+		return err
+	}
+	issue := func(ctx context.Context) error {
+		_, err := identityv1.NewInternalServiceClient(conn).IssueToken(ctx, &identityv1.IssueTokenRequest{Service: "deals", OrganizationId: org, UserId: ann})
+		return err
+	}
+	tests := []struct {
+		name   string
+		ctx    context.Context
+		call   func(context.Context) error
+		code   codes.Code
+		reason string
+	}{
+		{"a granted user passes", b.as(t, ann), getSection, codes.OK, ""},
+		{"a user without a grant is refused", b.as(t, ben), getSection, codes.PermissionDenied, "NOT_PERMITTED"},
+		{"a call without a token is refused", t.Context(), getSection, codes.Unauthenticated, "TOKEN_MISSING"},
+		{"rubbish for a token is refused", metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer rubbish"), getSection, codes.Unauthenticated, "TOKEN_INVALID"},
+		{"another issuer's token is refused", authntest.NewIssuer(t).Context(t.Context(), org, ann), getSection, codes.Unauthenticated, "TOKEN_INVALID"},
+		{"a deactivated user is refused though the token is good", b.as(t, leaver), getSection, codes.Unauthenticated, "USER_DEACTIVATED"},
+		{"the same user of another organisation is nobody", b.issuer.Context(t.Context(), id.New(), ann), getSection, codes.Unauthenticated, "USER_UNKNOWN"},
+		{"any user may call what is for the signed-in", b.as(t, ben), getFile, codes.Unimplemented, ""},
+		{"a deactivated one may not", b.as(t, leaver), getFile, codes.Unauthenticated, "USER_DEACTIVATED"},
+		{"nobody in particular may call what is public", t.Context(), jwks, codes.OK, ""},
+		{"a bad token does not matter there", metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer rubbish"), jwks, codes.OK, ""},
+		{"a service may call what is for services", authn.WithServiceSecret(t.Context(), "deals", "s3cret"), issue, codes.OK, ""},
+		{"with a wrong secret it may not", authn.WithServiceSecret(t.Context(), "deals", "wrong"), issue, codes.PermissionDenied, "SERVICE_ONLY"},
+		{"a user may not, however able", b.as(t, ann), issue, codes.PermissionDenied, "SERVICE_ONLY"},
+		{"the secret alone is no user", authn.WithServiceSecret(t.Context(), "deals", "s3cret"), getSection, codes.Unauthenticated, "TOKEN_MISSING"},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			err := tt.call(tt.ctx)
+			require.Equal(t, tt.code, status.Code(err), "%v", err)
+			var reason string
+			for _, d := range status.Convert(err).Details() {
+				if info, ok := d.(*errdetails.ErrorInfo); ok {
+					reason = info.GetReason()
+				}
+			}
+			require.Equal(t, tt.reason, reason)
+		})
+	}
+}
+
+func TestServiceKnowsOnWhoseBehalf(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.internal.issue = func(ctx context.Context) error {
+		require.Equal(t, authn.Principal{OrganizationID: org, UserID: ann, Service: "deals"}, withoutSession(authn.MustFrom(ctx)))
+		require.True(t, authz.ScopeFrom(ctx).All())
+		return nil
+	}
+	conn := b.dial(t, grpcclient.Options{Service: "deals", Secret: "s3cret"})
+	_, err := identityv1.NewInternalServiceClient(conn).IssueToken(b.as(t, ann), &identityv1.IssueTokenRequest{Service: "deals", OrganizationId: org, UserId: ann})
+	require.NoError(t, err)
+}
+
+func withoutSession(p authn.Principal) authn.Principal {
+	p.SessionID = ""
+	return p
+}
+
+func TestInvalidRequestsNameTheirFields(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client := catalogv1.NewSectionsServiceClient(b.dial(t, grpcclient.Options{Raw: true}))
+	_, err := client.CreateSection(b.as(t, ann), &catalogv1.CreateSectionRequest{
+		Section: &catalogv1.Section{Name: strings.Repeat("x", 300)}, RequestId: strings.Repeat("y", 200),
+	})
+	st := status.Convert(err)
+	require.Equal(t, codes.InvalidArgument, st.Code())
+	require.Len(t, st.Details(), 2)
+	require.Equal(t, apperr.ReasonInvalidArgument, st.Details()[0].(*errdetails.ErrorInfo).GetReason())
+	violations := st.Details()[1].(*errdetails.BadRequest).GetFieldViolations()
+	require.Len(t, violations, 2)
+	require.Equal(t, "section.name", violations[0].GetField())
+	require.Contains(t, violations[0].GetDescription(), "256")
+	require.Equal(t, "request_id", violations[1].GetField())
+
+	_, err = client.CreateSection(b.as(t, ann), &catalogv1.CreateSectionRequest{})
+	require.Contains(t, err.Error(), "not valid")
+}
+
+func TestErrorsReachTheCallerAsWhatTheyAre(t *testing.T) {
+	t.Parallel()
+	errGone := apperr.NotFound("SECTION_NOT_FOUND", "section not found")
+	b := setup(t)
+	b.sections.get = func(context.Context) error { return errGone.With("id", "7").Because(errors.New("hunter2")) }
+	client := catalogv1.NewSectionsServiceClient(b.dial(t, grpcclient.Options{}))
+	_, err := client.GetSection(b.as(t, ann), &catalogv1.GetSectionRequest{Id: sectionID})
+	require.ErrorIs(t, err, errGone)
+	var e *apperr.Error
+	require.ErrorAs(t, err, &e)
+	require.Equal(t, map[string]string{"id": "7"}, e.Meta)
+	require.NotContains(t, err.Error(), "hunter2")
+
+	line := b.log.rpcs(t)[0]
+	require.Equal(t, "INFO", line["level"])
+	require.Equal(t, "SECTION_NOT_FOUND", line["reason"])
+	require.Contains(t, line["error"], "hunter2")
+}
+
+func TestUnknownErrorsAreOpaqueAndLoggedOnce(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.sections.get = func(context.Context) error { return errors.New("connection to 10.0.0.7 refused") }
+	client := catalogv1.NewSectionsServiceClient(b.dial(t, grpcclient.Options{Raw: true}))
+	parent := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	ctx := metadata.AppendToOutgoingContext(b.as(t, ann), telemetry.Header, parent)
+	_, err := client.GetSection(ctx, &catalogv1.GetSectionRequest{Id: sectionID})
+	require.Equal(t, codes.Internal, status.Code(err))
+	require.Equal(t, "internal error", status.Convert(err).Message())
+
+	require.Equal(t, 1, strings.Count(b.log.text(), "10.0.0.7"))
+	line := b.log.rpcs(t)[0]
+	require.Equal(t, "ERROR", line["level"])
+	require.Equal(t, "Internal", line["code"])
+	require.Equal(t, "0af7651916cd43dd8448eb211c80319c", line["trace_id"])
+	require.Equal(t, org, line["organization_id"])
+	require.Equal(t, ann, line["user_id"])
+	require.Equal(t, "/kontor.catalog.v1.SectionsService/GetSection", line["method"])
+	require.NotContains(t, b.log.text(), sectionID, "bodies are not logged")
+}
+
+func TestPanicBecomesInternalWithItsLine(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.sections.get = func(context.Context) error { panic("oops") }
+	b.files.download = func(context.Context) error { panic("stream oops") }
+	conn := b.dial(t, grpcclient.Options{Raw: true})
+	_, err := catalogv1.NewSectionsServiceClient(conn).GetSection(b.as(t, ann), &catalogv1.GetSectionRequest{Id: sectionID})
+	require.Equal(t, codes.Internal, status.Code(err))
+	require.Equal(t, "internal error", status.Convert(err).Message())
+	line := b.log.rpcs(t)[0]
+	require.Equal(t, "panic: oops", line["error"])
+	require.Contains(t, line["stack"], "server_test.go")
+
+	stream, err := filesv1.NewFilesServiceClient(conn).DownloadFile(b.as(t, ann), &filesv1.DownloadFileRequest{Id: sectionID})
+	require.NoError(t, err)
+	require.Equal(t, codes.Internal, status.Code(drain(stream)))
+	require.Len(t, b.log.rpcs(t), 2)
+	require.InDelta(t, 1, testutil.ToFloat64(counter(t, b, "GetSection", codes.Internal)), 0)
+}
+
+func counter(t *testing.T, b *bench, method string, code codes.Code) prometheus.Collector {
+	t.Helper()
+	families, err := b.metrics.Gather()
+	require.NoError(t, err)
+	for _, f := range families {
+		if f.GetName() != "kontor_rpc_handled_total" {
+			continue
+		}
+		for _, m := range f.GetMetric() {
+			labels := map[string]string{}
+			for _, l := range m.GetLabel() {
+				labels[l.GetName()] = l.GetValue()
+			}
+			if labels["method"] == method && labels["code"] == code.String() {
+				g := prometheus.NewGauge(prometheus.GaugeOpts{Name: "x"})
+				g.Set(m.GetCounter().GetValue())
+				return g
+			}
+		}
+	}
+	t.Fatalf("no counter of %s %s", method, code)
+	return nil
+}
+
+func drain(s grpc.ServerStreamingClient[filesv1.DownloadFileResponse]) error {
+	for {
+		if _, err := s.Recv(); err != nil {
+			return err
+		}
+	}
+}
+
+func TestStreams(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client := filesv1.NewFilesServiceClient(b.dial(t, grpcclient.Options{}))
+
+	t.Run("each message is validated", func(t *testing.T) {
+		t.Parallel()
+		up, err := client.UploadFile(b.as(t, ann))
+		require.NoError(t, err)
+		require.NoError(t, up.Send(&filesv1.UploadFileRequest{}))
+		_, err = up.CloseAndRecv()
+		require.ErrorContains(t, err, "InvalidArgument")
+	})
+	t.Run("a caller without a token is refused", func(t *testing.T) {
+		t.Parallel()
+		s, err := client.DownloadFile(t.Context(), &filesv1.DownloadFileRequest{Id: sectionID})
+		require.NoError(t, err)
+		require.ErrorIs(t, drain(s), authn.ErrTokenMissing)
+	})
+}
+
+// ID-2, ID-6: what a person may not see any more ends at once.
+func TestStreamEndsWhenItsCallerIsDeactivated(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	b.files.download = func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	client := filesv1.NewFilesServiceClient(b.dial(t, grpcclient.Options{}))
+	s, err := client.DownloadFile(b.as(t, ann), &filesv1.DownloadFileRequest{Id: sectionID})
+	require.NoError(t, err)
+	_, err = s.Recv()
+	require.NoError(t, err)
+	b.dir.Apply(&accessv1.DirectoryEntry{OrganizationId: org, Version: 2, Entry: userEntry(ann, false)})
+	require.ErrorIs(t, drain(s), authz.ErrUserInactive)
+}
+
+func TestRefusesToStartWithoutPermissionOption(t *testing.T) {
+	t.Parallel()
+	s, err := grpcserver.New(grpcserver.Options{
+		Log: logx.New(&lines{}, logx.Options{}), Verifier: authntest.NewIssuer(t).Verifier(), Directory: directory(),
+	})
+	require.NoError(t, err)
+	require.NoError(t, s.Check())
+
+	s, err = grpcserver.New(grpcserver.Options{
+		Log: logx.New(&lines{}, logx.Options{}), Verifier: authntest.NewIssuer(t).Verifier(), Directory: directory(),
+	})
+	require.NoError(t, err)
+	testgrpc.RegisterTestServiceServer(s, testgrpc.UnimplementedTestServiceServer{})
+	const want = "/grpc.testing.TestService/UnaryCall: no (kontor.options.v1.permission)"
+	require.ErrorContains(t, s.Check(), want)
+	require.ErrorContains(t, s.Listen(t.Context(), "127.0.0.1:0"), want)
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	require.NoError(t, err)
+	require.ErrorContains(t, s.Run(t.Context(), ln), want)
+	_, err = net.Dial("tcp", ln.Addr().String())
+	require.Error(t, err, "it does not even listen")
+}
+
+func TestOptionsAreRequired(t *testing.T) {
+	t.Parallel()
+	_, err := grpcserver.New(grpcserver.Options{})
+	require.Error(t, err)
+}
+
+func TestHealthNeedsNoToken(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	client := healthpb.NewHealthClient(b.dial(t, grpcclient.Options{Raw: true}))
+	res, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{})
+	require.NoError(t, err)
+	require.Equal(t, healthpb.HealthCheckResponse_SERVING, res.GetStatus())
+	b.server.NotReady()
+	res, err = client.Check(t.Context(), &healthpb.HealthCheckRequest{})
+	require.NoError(t, err)
+	require.Equal(t, healthpb.HealthCheckResponse_NOT_SERVING, res.GetStatus())
+	require.Empty(t, b.log.rpcs(t), "probes are not logged")
+}
+
+func TestStopLetsCallsEndAndCutsThoseThatDoNot(t *testing.T) {
+	t.Parallel()
+	s, err := grpcserver.New(grpcserver.Options{
+		Log: logx.New(&lines{}, logx.Options{}), Verifier: authntest.NewIssuer(t).Verifier(), Directory: directory(),
+		StopTimeout: 100 * time.Millisecond,
+	})
+	require.NoError(t, err)
+	ln := bufconn.Listen(1 << 20)
+	ctx, cancel := context.WithCancel(t.Context())
+	done := make(chan error, 1)
+	go func() { done <- s.Run(ctx, ln) }()
+	conn, err := grpcclient.Dial("passthrough:///test", grpcclient.Options{
+		Dialer: func(ctx context.Context, _ string) (net.Conn, error) { return ln.DialContext(ctx) },
+	})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	watch, err := healthpb.NewHealthClient(conn).Watch(t.Context(), &healthpb.HealthCheckRequest{}) // never ends by itself
+	require.NoError(t, err)
+	res, err := watch.Recv()
+	require.NoError(t, err)
+	require.Equal(t, healthpb.HealthCheckResponse_SERVING, res.GetStatus())
+	cancel()
+	res, err = watch.Recv()
+	require.NoError(t, err, "told of the stop before being cut")
+	require.Equal(t, healthpb.HealthCheckResponse_NOT_SERVING, res.GetStatus())
+	require.NoError(t, <-done)
+	_, err = watch.Recv()
+	require.Error(t, err)
+}
+
+func TestDeadlineOfTheServer(t *testing.T) {
+	t.Parallel()
+	b := setup(t, func(o *grpcserver.Options) { o.Timeout = 20 * time.Millisecond })
+	b.sections.get = func(ctx context.Context) error {
+		<-ctx.Done()
+		return ctx.Err()
+	}
+	conn, err := grpc.NewClient("passthrough:///test", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
+		return b.listener.DialContext(ctx)
+	}), insecureCredentials())
+	require.NoError(t, err)
+	defer func() { require.NoError(t, conn.Close()) }()
+	_, err = catalogv1.NewSectionsServiceClient(conn).GetSection(b.as(t, ann), &catalogv1.GetSectionRequest{Id: sectionID})
+	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
+}
