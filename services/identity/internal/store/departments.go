@@ -86,8 +86,8 @@ func (s *Store) place(ctx context.Context, tx pgx.Tx, org string, d *department.
 	if d.ParentID == "" {
 		return nil
 	}
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('departments ' || $1, 0))`, org); err != nil {
-		return fmt.Errorf("lock the tree of departments: %w", err)
+	if err := lockTree(ctx, tx, org); err != nil {
+		return err
 	}
 	rows, err := tx.Query(ctx, `
 		SELECT id::text, coalesce(parent_id::text, '') FROM departments WHERE organization_id = $1 AND deleted_at IS NULL`, org)
@@ -112,6 +112,13 @@ func (s *Store) place(ctx context.Context, tx pgx.Tx, org string, d *department.
 		return department.ErrParentNotFound
 	}
 	return department.Below(d.ID, d.ParentID, parents)
+}
+
+func lockTree(ctx context.Context, tx pgx.Tx, org string) error {
+	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended('departments ' || $1::text, 0))`, org); err != nil {
+		return fmt.Errorf("lock the tree of departments: %w", err)
+	}
+	return nil
 }
 
 func departmentError(doing string, err error) error {

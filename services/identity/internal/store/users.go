@@ -198,6 +198,7 @@ func (s *Store) UpdateUser(ctx context.Context, org, id string, etag int64, fn f
 func (s *Store) saveUser(ctx context.Context, tx pgx.Tx, org string, before, u *user.User, ev user.Event) ([]event.Event, error) {
 	now := s.now()
 	u.Version, u.UpdatedAt = before.Version+1, now
+	u.DeactivatedAt = u.DeactivatedAt.Truncate(time.Microsecond)
 	if err := checkMembership(ctx, tx, org, u.DepartmentID, u.RoleIDs, user.ErrDepartment); err != nil {
 		return nil, err
 	}
@@ -342,4 +343,16 @@ func (s *Store) CountUsers(ctx context.Context, org string, l *aip.List, scope S
 	args := []any{org}
 	from := "users u WHERE u.organization_id = $1 AND " + scope.SQL("u.id", &args) + " AND " + l.Filter(&args)
 	return s.count(ctx, org, from, args)
+}
+
+// MemberActive reports whether there is such a user or service account and it is active.
+func (s *Store) MemberActive(ctx context.Context, org, id string) (bool, error) {
+	var active bool
+	err := s.DB.QueryRow(ctx, org, `
+		SELECT EXISTS (SELECT FROM users WHERE organization_id = $1 AND id = $2 AND active)
+			OR EXISTS (SELECT FROM service_accounts WHERE organization_id = $1 AND id = $2 AND active)`, org, id).Scan(&active)
+	if err != nil {
+		return false, fmt.Errorf("look for member: %w", err)
+	}
+	return active, nil
 }
