@@ -138,7 +138,7 @@ func made[T any](kind record.Kind, ch *record.Change[T], now, before *record.Met
 		previous = ""
 	}
 	return event.New(Topic, string(kind), now.ID, now.Version, msg, event.Responsible(now.ResponsibleID, previous),
-		event.Cause(ch.Cause))
+		event.Cause(ch.Cause), event.Effective(ch.EffectiveAt))
 }
 
 // diff returns the fields in which the messages differ, and the first message with only these; nil if they differ in

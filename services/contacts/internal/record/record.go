@@ -102,6 +102,8 @@ type Change[T any] struct {
 	Before, After *T
 	// Cause is what led to it, if not the caller alone.
 	Cause string
+	// EffectiveAt is when it took place, if that is known to be another time than now: imports (decisions 5).
+	EffectiveAt *time.Time
 }
 
 // What is the kind of a change.

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"slices"
 
@@ -80,28 +81,35 @@ func refuseContact(err error) error {
 }
 
 // queueEmployments keeps the rows that say which contacts a company has. A contact in the bin keeps its rows.
-func queueEmployments(b *pgx.Batch, org string, before, after *contact.Contact) {
-	gone, came := difference(employers(before), employers(after))
-	if len(gone) > 0 {
-		b.Queue(`
-			DELETE FROM employments
-			WHERE organization_id = $1 AND contact_id = $2 AND company_id = ANY($3::uuid[])`, org, after.ID, gone)
+func queueEmployments(b *pgx.Batch, org string, changes []*record.Change[contact.Contact]) {
+	var gone, came lookUpRows
+	for _, ch := range changes {
+		gone.add(ch.After.ID, missing(employers(ch.Before), employers(ch.After)))
+		came.add(ch.After.ID, missing(employers(ch.After), employers(ch.Before)))
 	}
-	if len(came) > 0 {
+	if len(gone.records) > 0 {
 		b.Queue(`
-			INSERT INTO employments (organization_id, company_id, contact_id)
-			SELECT $1, n.company_id, $2 FROM unnest($3::uuid[]) AS n (company_id)`, org, after.ID, came)
+			DELETE FROM employments e
+			USING unnest($2::uuid[], $3::uuid[]) AS n (contact_id, company_id)
+			WHERE e.organization_id = $1 AND e.contact_id = n.contact_id AND e.company_id = n.company_id`,
+			org, gone.records, gone.a)
+	}
+	if len(came.records) > 0 {
+		b.Queue(`
+			INSERT INTO employments (organization_id, contact_id, company_id)
+			SELECT $1, n.contact_id, n.company_id FROM unnest($2::uuid[], $3::uuid[]) AS n (contact_id, company_id)`,
+			org, came.records, came.a)
 	}
 }
 
-func employers(c *contact.Contact) []string {
+func employers(c *contact.Contact) []pair {
 	if c == nil {
 		return nil
 	}
-	out := make([]string, 0, len(c.Employments))
+	out := make([]pair, 0, len(c.Employments))
 	for _, e := range c.Employments {
-		if !slices.Contains(out, e.CompanyID) {
-			out = append(out, e.CompanyID)
+		if p := (pair{e.CompanyID, ""}); !slices.Contains(out, p) {
+			out = append(out, p)
 		}
 	}
 	return out
@@ -110,7 +118,7 @@ func employers(c *contact.Contact) []string {
 // employedAt finds the contacts of a company.
 func employedAt(c aip.Comparison, bind func(any) string) (string, error) {
 	if c.Op != "=" && c.Op != ":" || !id.Valid(c.Value) {
-		return "", fmt.Errorf("use company_id = and the ID of a company")
+		return "", errors.New(`use company_id = "…" with the ID of a company`)
 	}
 	return "id IN (SELECT contact_id FROM employments WHERE organization_id = $1 AND company_id = " + bind(c.Value) + "::uuid)", nil
 }

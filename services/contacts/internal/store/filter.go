@@ -55,10 +55,11 @@ func compareKey(column, named string, c aip.Comparison, bind func(any) string) (
 	case ":":
 		return contains(named, key, bind), nil
 	case "=", "!=":
-		equal := column + " = " + bind(key)
+		op := " = "
 		if strings.Contains(key, "*") {
-			equal = column + " LIKE " + bind(strings.ReplaceAll(escapeLike(key), "*", "%"))
+			op, key = " LIKE ", strings.ReplaceAll(escapeLike(key), "*", "%")
 		}
+		equal := column + op + bind(key)
 		if c.Op == "!=" {
 			return "NOT (" + equal + ")", nil
 		}
@@ -125,11 +126,11 @@ func points(kind record.Kind, point string) func(aip.Comparison, func(any) strin
 		if v == "" {
 			return "", errors.New("there is nothing to look for")
 		}
-		cond := "value = " + bind(v)
+		cond := "value = "
 		switch c.Op {
 		case "=", "!=":
 		case ":":
-			cond = "value LIKE " + bind("%"+escapeLike(v)+"%")
+			cond, v = "value LIKE ", "%"+escapeLike(v)+"%"
 		default:
 			return "", fmt.Errorf("operator %s does not apply; use =, != or :", c.Op)
 		}
@@ -138,7 +139,7 @@ func points(kind record.Kind, point string) func(aip.Comparison, func(any) strin
 			in = " NOT IN "
 		}
 		return "id" + in + "(SELECT record_id FROM contact_points WHERE organization_id = $1 AND kind = " + bind(point) +
-			" AND record_kind = " + bind(string(kind)) + " AND " + cond + ")", nil
+			" AND record_kind = " + bind(string(kind)) + " AND " + cond + bind(v) + ")", nil
 	}
 }
 

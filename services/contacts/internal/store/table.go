@@ -9,7 +9,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"slices"
 	"strconv"
 	"strings"
 
@@ -68,8 +67,8 @@ type table[T any, P record.Entity[T]] struct {
 	encode func(*record.Change[T]) (event.Event, bool)
 	// decode reads the record from the first field of an event's message.
 	decode func(proto.Message) (*T, error)
-	// more adds the kind's own statements to a write. Either record may be nil.
-	more func(b *pgx.Batch, org string, before, after *T)
+	// more adds the kind's own statements to a write.
+	more func(b *pgx.Batch, org string, changes []*record.Change[T])
 	// refuse turns the violation of a constraint of the kind into what the caller is told.
 	refuse      func(error) error
 	errNotFound *apperr.Error
@@ -90,7 +89,7 @@ func metaColumns() []column {
 
 func metaRefs(m *record.Meta, p *reach.Points) []any {
 	return []any{
-		idRef{&m.ID}, &m.Version, idRef{&m.ResponsibleID}, &m.ObserverIDs, &m.Everyone,
+		idRef{&m.ID}, &m.Version, idRef{&m.ResponsibleID}, idsRef{&m.ObserverIDs}, &m.Everyone,
 		jsonRef{&m.ExternalIDs, "[]"}, &m.Origin.Kind, &m.Origin.ID, uuidRef{&m.CreatorID},
 		timeRef{&m.CreatedAt}, timeRef{&m.UpdatedAt}, timeRef{&m.DeletedAt},
 		jsonRef{&p.Phones, "[]"}, jsonRef{&p.Emails, "[]"}, jsonRef{&p.Links, "[]"},
@@ -155,10 +154,11 @@ func (t *table[T, P]) creation(org string, r *T, cause string) (*pgx.Batch, even
 	if err != nil {
 		return nil, event.Event{}, err
 	}
+	ch := &record.Change[T]{What: record.Created, After: r, Cause: cause}
 	b := &pgx.Batch{}
 	b.Queue(t.insertSQL, args...)
-	t.queueIndex(b, org, nil, r)
-	ev, _ := t.encode(&record.Change[T]{What: record.Created, After: r, Cause: cause})
+	t.queueIndex(b, org, []*record.Change[T]{ch})
+	ev, _ := t.encode(ch)
 	return b, ev, nil
 }
 
@@ -243,7 +243,7 @@ func (t *table[T, P]) queueUpdate(b *pgx.Batch, org string, ch *record.Change[T]
 		return err
 	}
 	b.Queue(t.updateSQL, args...)
-	t.queueIndex(b, org, ch.Before, ch.After)
+	t.queueIndex(b, org, []*record.Change[T]{ch})
 	return nil
 }
 
@@ -373,101 +373,9 @@ func (t *table[T, P]) Count(ctx context.Context, c record.Caller, filter string)
 	}
 	err = t.db.QueryRow(ctx, c.OrganizationID, "SELECT count(*) FROM (SELECT FROM "+t.name+
 		" WHERE organization_id = $1 AND "+where+notInBin(filter)+" AND "+cond+
-		" LIMIT "+strconv.Itoa(record.CountLimit+1)+") AS some", args...).Scan(&n)
+		" LIMIT "+strconv.Itoa(record.CountLimit+1)+") AS counted", args...).Scan(&n)
 	if err != nil {
 		return 0, false, fmt.Errorf("count %s: %w", t.name, err)
 	}
 	return min(n, record.CountLimit), n > record.CountLimit, nil
-}
-
-// queueIndex adds the statements that keep the look-up rows of a record in step with it; before is nil for a new one.
-func (t *table[T, P]) queueIndex(b *pgx.Batch, org string, before, after *T) {
-	gone, came := difference(t.lookUp(before), t.lookUp(after))
-	if len(gone) > 0 {
-		kinds, values := split(gone)
-		b.Queue(`
-			DELETE FROM contact_points
-			USING unnest($4::text[], $5::text[]) AS n (kind, value)
-			WHERE organization_id = $1 AND record_kind = $2 AND record_id = $3
-				AND contact_points.kind = n.kind AND contact_points.value = n.value`,
-			org, string(t.kind), P(after).Common().ID, kinds, values)
-	}
-	if len(came) > 0 {
-		kinds, values := split(came)
-		b.Queue(`
-			INSERT INTO contact_points (organization_id, kind, value, record_kind, record_id)
-			SELECT $1, n.kind, n.value, $2, $3 FROM unnest($4::text[], $5::text[]) AS n (kind, value)`,
-			org, string(t.kind), P(after).Common().ID, kinds, values)
-	}
-	lost, got := difference(t.external(before), t.external(after))
-	if len(lost) > 0 {
-		sources, ids := split(lost)
-		b.Queue(`
-			DELETE FROM external_ids
-			USING unnest($4::text[], $5::text[]) AS n (source, external_id)
-			WHERE organization_id = $1 AND record_kind = $2 AND record_id = $3
-				AND external_ids.source = n.source AND external_ids.external_id = n.external_id`,
-			org, string(t.kind), P(after).Common().ID, sources, ids)
-	}
-	if len(got) > 0 {
-		sources, ids := split(got)
-		b.Queue(`
-			INSERT INTO external_ids (organization_id, record_kind, source, external_id, record_id)
-			SELECT $1, $2, n.source, n.external_id, $3 FROM unnest($4::text[], $5::text[]) AS n (source, external_id)`,
-			org, string(t.kind), P(after).Common().ID, sources, ids)
-	}
-	if t.more != nil {
-		t.more(b, org, before, after)
-	}
-}
-
-// pair is the key of a look-up row.
-type pair [2]string
-
-// lookUp lists the points of a record; one in the bin is not looked up.
-func (t *table[T, P]) lookUp(r *T) []pair {
-	if r == nil || P(r).Common().Deleted() {
-		return nil
-	}
-	points := t.points(r)
-	out := make([]pair, len(points))
-	for i, p := range points {
-		out[i] = pair{p.Kind, p.Value}
-	}
-	return out
-}
-
-// external lists the external IDs of a record; one in the bin has given them up.
-func (t *table[T, P]) external(r *T) []pair {
-	if r == nil || P(r).Common().Deleted() {
-		return nil
-	}
-	ids := P(r).Common().ExternalIDs
-	out := make([]pair, len(ids))
-	for i, x := range ids {
-		out[i] = pair{x.Source, x.ID}
-	}
-	return out
-}
-
-// difference returns what only before has and what only after has.
-func difference[E comparable](before, after []E) (gone, came []E) {
-	for _, e := range before {
-		if !slices.Contains(after, e) {
-			gone = append(gone, e)
-		}
-	}
-	for _, e := range after {
-		if !slices.Contains(before, e) {
-			came = append(came, e)
-		}
-	}
-	return gone, came
-}
-
-func split(pairs []pair) (a, b []string) {
-	for _, p := range pairs {
-		a, b = append(a, p[0]), append(b, p[1])
-	}
-	return a, b
 }

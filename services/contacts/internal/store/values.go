@@ -39,6 +39,24 @@ func (r idRef) ScanUUID(v pgtype.UUID) error {
 	return nil
 }
 
+// idsRef is a list of IDs, nil if it is empty.
+type idsRef struct{ p *[]string }
+
+// SetDimensions makes room for the list as it is read.
+func (r idsRef) SetDimensions(d []pgtype.ArrayDimension) error {
+	*r.p = nil
+	if len(d) > 0 && d[0].Length > 0 {
+		*r.p = make([]string, d[0].Length)
+	}
+	return nil
+}
+
+// ScanIndex is where an element is read into.
+func (r idsRef) ScanIndex(i int) any { return idRef{&(*r.p)[i]} }
+
+// ScanIndexType tells pgx what elements are read into.
+func (idsRef) ScanIndexType() any { return idRef{} }
+
 func formatUUID(u [16]byte) string {
 	var b [36]byte
 	hex.Encode(b[:], u[:4])
@@ -143,11 +161,11 @@ func argument(ref any) (any, error) {
 		return *r, nil
 	case *int64:
 		return *r, nil
-	case *[]string:
-		if *r == nil {
+	case idsRef:
+		if *r.p == nil {
 			return []string{}, nil
 		}
-		return *r, nil
+		return *r.p, nil
 	case timeRef:
 		if r.p.IsZero() {
 			return nil, nil
@@ -187,8 +205,8 @@ func text(ref any) (*string, error) {
 		s = strconv.FormatInt(int64(*r), 10)
 	case *int64:
 		s = strconv.FormatInt(*r, 10)
-	case *[]string: // of IDs, which need no quotes
-		s = "{" + strings.Join(*r, ",") + "}"
+	case idsRef:
+		s = "{" + strings.Join(*r.p, ",") + "}"
 	case timeRef:
 		if r.p.IsZero() {
 			return nil, nil

@@ -1,0 +1,177 @@
+package store
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/jackc/pgx/v5"
+
+	"kontor.internal/libs/event"
+	"kontor.internal/services/contacts/internal/reach"
+	"kontor.internal/services/contacts/internal/record"
+)
+
+// NaturalKey says what tells that a row without a known external ID is about a record that is there.
+type NaturalKey int
+
+// The natural keys.
+const (
+	NoKey NaturalKey = iota
+	NameKey
+	EmailKey
+)
+
+// Known are records that rows of a file are about.
+type Known struct {
+	ByExternalID map[record.ExternalID]string
+	ByKey        map[string]string
+}
+
+// FindKnown finds the records that external IDs and natural keys belong to, in one round trip. Where several share a key
+// the oldest counts.
+func (t *table[T, P]) FindKnown(
+	ctx context.Context, tx pgx.Tx, org string, ids []record.ExternalID, natural NaturalKey, keys []string,
+) (Known, error) {
+	k := Known{ByExternalID: map[record.ExternalID]string{}, ByKey: map[string]string{}}
+	b := &pgx.Batch{}
+	if len(ids) > 0 {
+		sources, values := make([]string, len(ids)), make([]string, len(ids))
+		for i, x := range ids {
+			sources[i], values[i] = x.Source, x.ID
+		}
+		b.Queue(`
+			SELECT x.source, x.external_id, x.record_id
+			FROM unnest($3::text[], $4::text[]) AS n (source, external_id)
+			JOIN external_ids x ON x.organization_id = $1 AND x.record_kind = $2 AND x.source = n.source
+				AND x.external_id = n.external_id`, org, string(t.kind), sources, values).Query(func(rows pgx.Rows) error {
+			var x record.ExternalID
+			var recordID string
+			_, err := pgx.ForEachRow(rows, []any{&x.Source, &x.ID, idRef{&recordID}}, func() error {
+				k.ByExternalID[x] = recordID
+				return nil
+			})
+			return err
+		})
+	}
+	sql := ""
+	switch {
+	case len(keys) == 0:
+	case natural == NameKey:
+		sql = `
+			SELECT DISTINCT ON (name_key) name_key, id FROM ` + t.name + `
+			WHERE organization_id = $1 AND name_key = ANY($2) AND deleted_at IS NULL
+			ORDER BY name_key, id`
+	case natural == EmailKey:
+		sql = `
+			SELECT DISTINCT ON (value) value, record_id FROM contact_points
+			WHERE organization_id = $1 AND kind = '` + reach.EmailPoint + `' AND value = ANY($2) AND record_kind = '` + string(t.kind) + `'
+			ORDER BY value, record_id`
+	}
+	if sql != "" {
+		b.Queue(sql, org, keys).Query(func(rows pgx.Rows) error {
+			var key, recordID string
+			_, err := pgx.ForEachRow(rows, []any{&key, idRef{&recordID}}, func() error {
+				k.ByKey[key] = recordID
+				return nil
+			})
+			return err
+		})
+	}
+	if b.Len() == 0 {
+		return k, nil
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return Known{}, fmt.Errorf("find known %s: %w", t.name, err)
+	}
+	return k, nil
+}
+
+// LockMany reads records so that nobody else changes them before the transaction ends. They are locked in the order of
+// their IDs, so that two imports do not wait for each other.
+func (t *table[T, P]) LockMany(ctx context.Context, tx pgx.Tx, org string, ids []string) (map[string]*T, error) {
+	if len(ids) == 0 {
+		return nil, nil
+	}
+	rows, err := tx.Query(ctx, t.selectSQL+" AND id = ANY($2::uuid[]) ORDER BY id FOR UPDATE", org, ids)
+	if err != nil {
+		return nil, fmt.Errorf("lock %s: %w", t.name, err)
+	}
+	defer rows.Close()
+	out := make(map[string]*T, len(ids))
+	for rows.Next() {
+		r := new(T)
+		if err := rows.Scan(t.refs(r)...); err != nil {
+			return nil, fmt.Errorf("lock %s: %w", t.name, err)
+		}
+		out[P(r).Common().ID] = r
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("lock %s: %w", t.name, err)
+	}
+	return out, nil
+}
+
+// SaveMany writes changes of locked records and new ones in a handful of statements, and returns their events. A change
+// in which nothing has changed is left out.
+func (t *table[T, P]) SaveMany(ctx context.Context, tx pgx.Tx, org string, changes []*record.Change[T]) ([]event.Event, error) {
+	var created, updated []*T
+	saved := make([]*record.Change[T], 0, len(changes))
+	evs := make([]event.Event, 0, len(changes))
+	for _, ch := range changes {
+		if ch.Before != nil {
+			P(ch.After).Common().Version = P(ch.Before).Common().Version + 1
+		}
+		ev, ok := t.encode(ch)
+		if !ok {
+			continue
+		}
+		if ch.Before == nil {
+			created = append(created, ch.After)
+		} else {
+			updated = append(updated, ch.After)
+		}
+		saved, evs = append(saved, ch), append(evs, ev)
+	}
+	b := &pgx.Batch{}
+	if err := t.queueMany(b, t.insertManySQL, org, created); err != nil {
+		return nil, err
+	}
+	if err := t.queueMany(b, t.updateManySQL, org, updated); err != nil {
+		return nil, err
+	}
+	t.queueIndex(b, org, saved)
+	if b.Len() == 0 {
+		return nil, nil
+	}
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, t.told(fmt.Errorf("save %s: %w", t.name, err))
+	}
+	return evs, nil
+}
+
+// queueMany adds a statement that takes many records as one array of text for each column.
+func (t *table[T, P]) queueMany(b *pgx.Batch, sql, org string, records []*T) error {
+	if len(records) == 0 {
+		return nil
+	}
+	arrays := make([][]*string, len(t.columns))
+	for i := range arrays {
+		arrays[i] = make([]*string, len(records))
+	}
+	for n, r := range records {
+		for i, ref := range t.refs(r) {
+			s, err := text(ref)
+			if err != nil {
+				return fmt.Errorf("%s.%s: %w", t.name, t.columns[i].name, err)
+			}
+			arrays[i][n] = s
+		}
+	}
+	args := make([]any, 1, len(arrays)+1)
+	args[0] = org
+	for _, a := range arrays {
+		args = append(args, a)
+	}
+	b.Queue(sql, args...)
+	return nil
+}
