@@ -1,4 +1,4 @@
-package suite
+package suite_test
 
 import (
 	"bytes"
@@ -17,6 +17,7 @@ import (
 
 	"kontor.internal/libs/config"
 	"kontor.internal/libs/testkit"
+	"kontor.internal/services/suite/internal/suite"
 )
 
 const (
@@ -26,7 +27,7 @@ const (
 
 // running is a suite in the test's process, and an API client of its administrator.
 type running struct {
-	*Suite
+	*suite.Suite
 
 	api
 	stop func() error
@@ -36,7 +37,7 @@ type running struct {
 func start(t *testing.T, dir string) *running {
 	t.Helper()
 	cfg := configFor(t, dir)
-	s, err := Open(t.Context(), cfg, Options{Version: "test", Output: logFile(t, dir)})
+	s, err := suite.Open(t.Context(), cfg, suite.Options{Version: "test", Output: logFile(t, dir)})
 	require.NoError(t, err)
 	ctx, cancel := context.WithCancel(t.Context())
 	ran := make(chan error, 1)
@@ -63,10 +64,10 @@ func openDir(t *testing.T) string {
 	return dir
 }
 
-func configFor(t *testing.T, dir string) Config {
+func configFor(t *testing.T, dir string) suite.Config {
 	t.Helper()
 	env := environment(t, dir)
-	var cfg Config
+	var cfg suite.Config
 	_, err := config.Load(&cfg, config.Source{Env: func(name string) (string, bool) {
 		v, ok := env[name]
 		return v, ok

@@ -10,6 +10,7 @@ import (
 
 	"kontor.internal/libs/process"
 	"kontor.internal/libs/runner"
+	catalog "kontor.internal/services/catalog/app"
 	deals "kontor.internal/services/deals/app"
 	gateway "kontor.internal/services/gateway/app"
 	reporting "kontor.internal/services/reporting/app"
@@ -46,6 +47,7 @@ type wiring struct {
 
 // partConfigs are the configurations of the services.
 type partConfigs struct {
+	Catalog   catalog.Config
 	Deals     deals.Config
 	Gateway   gateway.Config
 	Reporting reporting.Config
@@ -54,9 +56,17 @@ type partConfigs struct {
 // parts lists the services in the order they start.
 func parts() []part {
 	return []part{
+		{name: catalog.Name, migrations: catalog.Migrations, build: buildCatalog},
 		{name: deals.Name, migrations: deals.Migrations, build: buildDeals},
 		{name: reporting.Name, migrations: reporting.Migrations, build: buildReporting},
 	}
+}
+
+func buildCatalog(_ context.Context, w wiring) (service, error) {
+	return catalog.New(w.cfg.Parts.Catalog, catalog.Deps{
+		Log: w.Log, Clock: w.Clock, DB: w.pools.App, SystemDB: w.pools.System, Brokers: w.Brokers, Directory: w.Directory,
+		Dial: w.DialAs(catalog.Name), Metrics: w.Metrics,
+	})
 }
 
 func buildDeals(ctx context.Context, w wiring) (service, error) {

@@ -1,4 +1,4 @@
-package suite
+package suite_test
 
 import (
 	"net"
@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kontor.internal/libs/embedded"
+	"kontor.internal/services/suite/internal/suite"
 )
 
 func TestSuiteStopsAndStartsAgainOnItsData(t *testing.T) {
@@ -25,15 +26,15 @@ func TestSuiteStopsAndStartsAgainOnItsData(t *testing.T) {
 func TestOneSuiteAFolder(t *testing.T) {
 	dir := openDir(t)
 	start(t, dir)
-	_, err := Open(t.Context(), configFor(t, dir), Options{})
+	_, err := suite.Open(t.Context(), configFor(t, dir), suite.Options{})
 	require.ErrorIs(t, err, embedded.ErrLocked)
 	require.ErrorContains(t, err, "already running")
 	require.ErrorContains(t, err, "KONTOR_DATA_DIR")
 
 	// Commands beside it use what it has started.
-	a, err := Attach(t.Context(), configFor(t, dir), nil)
+	a, err := suite.Attach(t.Context(), configFor(t, dir), nil)
 	require.NoError(t, err)
-	require.Len(t, a.Databases, len(Services()))
+	require.Len(t, a.Databases, len(suite.Services()))
 	require.NoError(t, a.Close())
 }
 
@@ -42,7 +43,7 @@ func TestTakenPortIsNamed(t *testing.T) {
 	ln, err := net.Listen("tcp", cfg.Parts.Gateway.HTTPAddr)
 	require.NoError(t, err)
 	defer func() { require.NoError(t, ln.Close()) }()
-	_, err = Open(t.Context(), cfg, Options{})
+	_, err = suite.Open(t.Context(), cfg, suite.Options{})
 	require.ErrorContains(t, err, cfg.Parts.Gateway.HTTPAddr)
 	require.ErrorContains(t, err, "KONTOR_HTTP_ADDR")
 }
