@@ -10,6 +10,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/segmentio/kafka-go"
+	"go.opentelemetry.io/otel/attribute"
+	"go.opentelemetry.io/otel/codes"
+	"go.opentelemetry.io/otel/propagation"
+	"go.opentelemetry.io/otel/trace"
 
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/broker"
@@ -212,6 +216,8 @@ func (p *partition) deliver(ctx context.Context, s *session, ev event.Event) (er
 	if err := s.become(ctx, ev.Organization); err != nil {
 		return err
 	}
+	ctx, end := p.trace(ctx, ev)
+	defer func() { end(err) }()
 	// Who did it goes on doing it, through this consumer.
 	ctx = authn.With(ctx, authn.Principal{OrganizationID: ev.Organization, UserID: userOf(ev.Actor), Service: p.Name})
 	defer func() {
@@ -220,6 +226,27 @@ func (p *partition) deliver(ctx context.Context, s *session, ev event.Event) (er
 		}
 	}()
 	return h(ctx, s.tx, ev)
+}
+
+// trace goes on with the trace of the write, so that one trace leads from a click to what it changed elsewhere, and
+// events that the handler adds belong to it too.
+func (p *partition) trace(ctx context.Context, ev event.Event) (context.Context, func(error)) {
+	if ev.TraceParent != "" {
+		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": ev.TraceParent})
+	}
+	if p.Tracer == nil {
+		return ctx, func(error) {}
+	}
+	ctx, span := p.Tracer.Start(ctx, "apply "+ev.Type, trace.WithSpanKind(trace.SpanKindConsumer),
+		trace.WithAttributes(attribute.String("messaging.consumer.group.name", p.Name),
+			attribute.String("messaging.destination.name", p.topic)))
+	return ctx, func(err error) {
+		if err != nil {
+			span.RecordError(err)
+			span.SetStatus(codes.Error, "not applied")
+		}
+		span.End()
+	}
 }
 
 // userOf is the actor if it is a user.

@@ -17,12 +17,15 @@ package inbox
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
+	"go.opentelemetry.io/otel/trace"
+	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/pg"
@@ -33,6 +36,20 @@ var ErrPermanent = errors.New("event cannot be applied")
 
 // Handler applies one event within tx. It may be called again for the same event.
 type Handler func(ctx context.Context, tx pgx.Tx, ev event.Event) error
+
+// Typed is a handler of events of one message type, decoded. What cannot be decoded is parked.
+func Typed[M any, P interface {
+	*M
+	proto.Message
+}](fn func(ctx context.Context, tx pgx.Tx, ev event.Event, msg P) error) Handler {
+	return func(ctx context.Context, tx pgx.Tx, ev event.Event) error {
+		msg := P(new(M))
+		if err := proto.Unmarshal(ev.Payload, msg); err != nil {
+			return fmt.Errorf("%w: decode %s: %w", ErrPermanent, ev.Type, err)
+		}
+		return fn(ctx, tx, ev, msg)
+	}
+}
 
 // Any is the handler of all types that have none of their own.
 const Any = "*"
@@ -58,17 +75,19 @@ type Consumer struct {
 	Log   *slog.Logger
 	// Metrics registers lag, parked and applied, if set.
 	Metrics prometheus.Registerer
+	// Tracer makes a span of each application, in the trace of the write that made the event, if set.
+	Tracer trace.Tracer
 
 	once    sync.Once
 	metrics metrics
 	state   progress
+	failure error // of the preparation
 }
 
 func (c *Consumer) prepare() error {
-	var err error
 	c.once.Do(func() {
 		if c.Name == "" || len(c.Topics) == 0 || len(c.Brokers) == 0 || c.DB == nil {
-			err = errors.New("consumer without name, topics, brokers or database")
+			c.failure = errors.New("consumer without name, topics, brokers or database")
 			return
 		}
 		if c.Role == "" {
@@ -83,9 +102,9 @@ func (c *Consumer) prepare() error {
 		if c.Log == nil {
 			c.Log = slog.New(slog.DiscardHandler)
 		}
-		err = c.metrics.register(c.Metrics, c.Name)
+		c.failure = c.metrics.register(c.Metrics, c.Name)
 	})
-	return err
+	return c.failure
 }
 
 // handler returns what applies events of a type, if anything does.

@@ -56,7 +56,7 @@ func (p *partition) read(ctx context.Context) error {
 	}
 	reader := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: p.Brokers, Topic: p.topic, Partition: p.id, Dialer: dialer(ctx, p.Name),
-		MinBytes: 1, MaxBytes: 16 << 20, MaxWait: 5 * time.Second, QueueCapacity: p.Batch,
+		MinBytes: 1, MaxBytes: 16 << 20, MaxWait: 5 * time.Second, QueueCapacity: p.Batch, ReadLagInterval: -1,
 		ReadBackoffMin: 50 * time.Millisecond, ReadBackoffMax: time.Second,
 	})
 	if err := reader.SetOffset(p.next); err != nil {

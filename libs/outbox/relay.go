@@ -37,12 +37,14 @@ type Relay struct {
 	// Poll is the net under the notifications; 500 ms if zero.
 	Poll time.Duration
 	Log  *slog.Logger
-	// Metrics registers depth, age and count, if set.
+	// Metrics registers depth, age and count, if set. Several services in one process label it each for itself
+	// (prometheus.WrapRegistererWith).
 	Metrics prometheus.Registerer
 
 	once    sync.Once
 	wakes   [event.Slices]chan struct{}
 	metrics metrics
+	failure error // of the preparation
 }
 
 // Wake makes the relay look at once. Give it to pg.DB.OnWrite.
@@ -70,6 +72,7 @@ func (r *Relay) prepare() {
 		if r.Poll <= 0 {
 			r.Poll = 500 * time.Millisecond
 		}
+		r.failure = r.metrics.register(r.Metrics)
 	})
 }
 
@@ -79,8 +82,8 @@ func (r *Relay) Run(ctx context.Context) error {
 	if r.DB == nil || len(r.Brokers) == 0 {
 		return errors.New("outbox relay: no database or no brokers")
 	}
-	if err := r.metrics.register(r.Metrics); err != nil {
-		return fmt.Errorf("outbox relay: %w", err)
+	if r.failure != nil {
+		return fmt.Errorf("outbox relay: %w", r.failure)
 	}
 	client := broker.NewClient(r.Brokers)
 	defer client.CloseIdle()

@@ -99,6 +99,9 @@ func (p *provision) cluster(ctx context.Context, adminURL string) error {
 		return err
 	}
 	for _, sql := range p.roles() {
+		if p.opts.Template != "" {
+			break // made with the template
+		}
 		if _, err := conn.Exec(ctx, sql); err != nil && State(err) != "42710" { // there already
 			return err
 		}
