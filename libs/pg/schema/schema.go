@@ -15,7 +15,7 @@ var files embed.FS
 
 // Names lists the texts in the order they depend on each other.
 func Names() []string {
-	return []string{"tenant", "events", "outbox", "idempotency", "inbox"}
+	return []string{"tenant", "events", "outbox", "idempotency", "inbox", "operations"}
 }
 
 // Text returns the text of that name.
