@@ -13,6 +13,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
+	sdktrace "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"kontor.internal/libs/authn"
@@ -61,6 +63,50 @@ func TestEventsAreAppliedAsTheirOrganizationWithTheirEffects(t *testing.T) {
 	require.Equal(t, ev.Actor, who.UserID)
 	require.NotEmpty(t, who.Service)
 	require.Empty(t, parked(t, db, ""))
+}
+
+func TestOneTraceLeadsFromTheWriteToTheProjection(t *testing.T) {
+	t.Parallel()
+	db, s := database(t), newStream(t, testkit.Kafka(t))
+	spans := tracetest.NewSpanRecorder()
+	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
+	org, thing := newID(), newID()
+	c := s.consumer(db, map[string]inbox.Handler{
+		"google.protobuf.Int64Value": inbox.Typed(
+			func(ctx context.Context, tx pgx.Tx, ev event.Event, n *wrapperspb.Int64Value) error {
+				if n.GetValue() != ev.Version {
+					return inbox.ErrPermanent
+				}
+				if err := tally(ctx, tx, ev); err != nil {
+					return err
+				}
+				return db.System.Append(ctx, tx, org, event.New("kontor.answers.v1", "answer", newID(), 1, n))
+			}),
+	})
+	c.Tracer = provider.Tracer("test")
+	start(t, c)
+	ev, broken := s.event(org, thing, 1), s.event(org, newID(), 1)
+	ev.TraceParent = "00-0102030405060708090a0b0c0d0e0f10-0102030405060708-01"
+	broken.Payload = []byte{0xff}
+	s.publish(ev, broken)
+	reaches(t, db, map[string][]int64{thing: {1}})
+	var parent string
+	require.NoError(t, db.System.Pool().QueryRow(t.Context(), `SELECT trace_parent FROM events WHERE kind = 'answer'`).Scan(&parent))
+	require.Contains(t, parent, "0102030405060708090a0b0c0d0e0f10")
+	testkit.Eventually(t, func() error {
+		for _, span := range spans.Ended() {
+			if span.SpanContext().TraceID().String() == "0102030405060708090a0b0c0d0e0f10" {
+				return nil
+			}
+		}
+		return errors.New("no span")
+	})
+	testkit.Eventually(t, func() error { // what cannot be decoded is parked
+		if n := len(parked(t, db, c.Name)); n != 1 {
+			return fmt.Errorf("%d parked", n)
+		}
+		return nil
+	})
 }
 
 func TestWildcardAndUnknownTypes(t *testing.T) {

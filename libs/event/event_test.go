@@ -1,0 +1,54 @@
+package event_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/wrapperspb"
+
+	"kontor.internal/libs/event"
+	"kontor.internal/libs/id"
+)
+
+func TestNewEncodesTheMessageAndNamesIt(t *testing.T) {
+	t.Parallel()
+	record := id.New()
+	e := event.New("kontor.things.v1", "thing", record, 3, wrapperspb.String("a"))
+	require.Equal(t, "google.protobuf.StringValue", e.Type)
+	require.NoError(t, e.Check())
+	var back wrapperspb.StringValue
+	require.NoError(t, proto.Unmarshal(e.Payload, &back))
+	require.Equal(t, "a", back.GetValue())
+	empty := event.New("kontor.things.v1", "thing", record, 3, wrapperspb.String(""))
+	require.NotNil(t, empty.Payload, "an empty message is not NULL")
+}
+
+func TestCheckRefusesWhatCannotBeStored(t *testing.T) {
+	t.Parallel()
+	record := id.New()
+	for name, e := range map[string]event.Event{
+		"text that is not UTF-8": event.New("t", "thing", record, 1, wrapperspb.String("\xff")),
+		"no topic":               event.New("", "thing", record, 1, wrapperspb.Bool(true)),
+		"no kind":                event.New("t", "", record, 1, wrapperspb.Bool(true)),
+		"a record ID like none":  event.New("t", "thing", "7", 1, wrapperspb.Bool(true)),
+	} {
+		require.Error(t, e.Check(), name)
+	}
+}
+
+func TestKeysSpreadOverSlicesAndPartitionsIndependently(t *testing.T) {
+	t.Parallel()
+	const partitions = 8
+	count := map[string]int{}
+	for range 4000 {
+		e := event.Event{Organization: id.New(), Kind: "thing", RecordID: id.New()}
+		require.Equal(t, e.Partition(partitions), event.Partition(e.Key(), partitions))
+		count[fmt.Sprint(e.Slice(), e.Partition(partitions))]++
+	}
+	require.Len(t, count, event.Slices*partitions, "every slice fills every partition")
+	for _, n := range count {
+		require.InDelta(t, 4000/(event.Slices*partitions), n, 75)
+	}
+}
