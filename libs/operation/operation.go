@@ -141,11 +141,11 @@ func (s *Store) Advance(ctx context.Context, tx pgx.Tx, org, uuid string, p Prog
 	}
 	err = tx.QueryRow(ctx, `
 		UPDATE operations
-		SET state = 'running', done = $3, total = GREATEST($4, $3), rejected = $5, updated_at = $7,
+		SET state = 'running', done = $3::bigint, total = GREATEST($4::bigint, $3::bigint), rejected = $5::bigint, updated_at = $7,
 			errors = CASE
-				WHEN $6::jsonb = '[]' OR jsonb_array_length(errors) >= $8 THEN errors
+				WHEN $6::jsonb = '[]' OR jsonb_array_length(errors) >= $8::int THEN errors
 				ELSE (SELECT jsonb_agg(e ORDER BY n) FROM jsonb_array_elements(errors || $6::jsonb)
-					WITH ORDINALITY AS x (e, n) WHERE n <= $8)
+					WITH ORDINALITY AS x (e, n) WHERE n <= $8::int)
 			END
 		WHERE organization_id = $1 AND id = $2 AND ended_at IS NULL
 		RETURNING cancel_requested`,
