@@ -39,6 +39,8 @@ type Options struct {
 	MaxReceive int
 	// Dialer replaces the network, for tests and connections within a process.
 	Dialer func(ctx context.Context, addr string) (net.Conn, error)
+	// GRPC are further options.
+	GRPC []grpc.DialOption
 }
 
 const (
@@ -46,7 +48,7 @@ const (
 	defaultMaxReceive = 16 << 20
 )
 
-// Calls go round all addresses that the name resolves to, and to no other replica than a healthy one.
+// Calls go round all addresses that the name resolves to.
 const serviceConfig = `{"loadBalancingConfig": [{"round_robin": {}}]}`
 
 // Dial returns a connection to the service at target, "host:port" or a gRPC target. It does not wait for the service.
@@ -71,7 +73,7 @@ func Dial(target string, o Options) (*grpc.ClientConn, error) {
 	if o.Dialer != nil {
 		opts = append(opts, grpc.WithContextDialer(o.Dialer))
 	}
-	conn, err := grpc.NewClient(target, opts...)
+	conn, err := grpc.NewClient(target, append(opts, o.GRPC...)...)
 	if err != nil {
 		return nil, fmt.Errorf("dial %s: %w", target, err)
 	}
