@@ -327,7 +327,7 @@ func clone[S ~[]E, E any](s S) S { return append(S(nil), s...) }
 // moved on meanwhile is left as it is.
 func (s *Leads) SettleDeal(ctx context.Context, org, leadID, dealID string, refused error) (*Lead, error) {
 	return s.Store.Update(ctx, org, leadID, func(cur *Lead) (*record.Change[Lead], error) {
-		if cur.Conversion == nil || cur.Conversion.DealID != dealID || cur.Conversion.DealState != DealPending {
+		if !cur.Awaits(dealID) {
 			return nil, nil
 		}
 		c := *cur.Conversion
@@ -339,4 +339,9 @@ func (s *Leads) SettleDeal(ctx context.Context, org, leadID, dealID string, refu
 		next.Conversion, next.UpdatedAt = &c, s.Clock.Now()
 		return &record.Change[Lead]{What: DealSettled, Before: cur, After: &next, Cause: "deal/" + dealID}, nil
 	})
+}
+
+// Awaits reports whether the lead waits for this deal to be made.
+func (l *Lead) Awaits(dealID string) bool {
+	return l.Conversion != nil && l.Conversion.DealID == dealID && l.Conversion.DealState == DealPending
 }

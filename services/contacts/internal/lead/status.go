@@ -138,6 +138,42 @@ func (c *Config) choosable(statusID string) (*Status, error) {
 	return s, nil
 }
 
+// Place puts an imported lead into the status of that name, whatever its kind: a file may hold leads that were dealt with
+// long ago. A new lead without a status starts as any other; one that is there stays in its own.
+func (c *Config) Place(l *Lead, name string, now time.Time, made bool) error {
+	if name == "" && !made {
+		return nil
+	}
+	st, err := c.first(KindNew)
+	if name != "" {
+		st, err = c.named(name)
+	}
+	if err != nil {
+		return err
+	}
+	if l.Conversion != nil && st.ID != l.StatusID {
+		return ErrConverted
+	}
+	l.StatusID = st.ID
+	if made {
+		l.OverdueAt = now.Add(c.UntouchedLimit)
+	}
+	if st.Kind != KindNew {
+		l.touch(now)
+	}
+	return nil
+}
+
+func (c *Config) named(name string) (*Status, error) {
+	key := record.Key(name)
+	for i := range c.Statuses {
+		if record.Key(c.Statuses[i].Name) == key {
+			return &c.Statuses[i], nil
+		}
+	}
+	return nil, ErrStatusNotFound.WithField("status", "there is no status of this name")
+}
+
 // Move puts a lead into another status.
 func (s *Leads) Move(ctx context.Context, who record.Caller, leadID string, version int64, statusID string) (*Lead, error) {
 	cfg, err := s.Config.Config(ctx, who.OrganizationID)

@@ -93,7 +93,7 @@ func (s *Companies) Update(
 			return nil, err
 		}
 		if parent := ch.After.ParentID; parent != "" && parent != cur.ParentID {
-			if err := s.checkParents(ctx, tx, org, []string{id}, []string{parent}); err != nil {
+			if err := s.CheckParents(ctx, tx, org, []string{id}, []string{parent}); err != nil {
 				return nil, err
 			}
 		}
@@ -110,9 +110,9 @@ func (s *Companies) Update(
 	return out, nil
 }
 
-// checkParents returns ErrParentCycle if one of the children is above its new parent. Two changes at once could still
+// CheckParents returns ErrParentCycle if one of the children is above its new parent. Two changes at once could still
 // close a cycle between them, so changes of parents wait for each other within an organisation.
-func (s *Companies) checkParents(ctx context.Context, tx pgx.Tx, org string, children, parents []string) error {
+func (s *Companies) CheckParents(ctx context.Context, tx pgx.Tx, org string, children, parents []string) error {
 	var cycle bool
 	b := &pgx.Batch{}
 	b.Queue(`SELECT pg_advisory_xact_lock(hashtextextended('company parents ' || $1, 0))`, org)

@@ -1,0 +1,199 @@
+// Package app wires the contacts service. Read it top to bottom: it is the only file that knows every package.
+package app
+
+import (
+	"context"
+	"fmt"
+	"io/fs"
+	"log/slog"
+
+	"github.com/prometheus/client_golang/prometheus"
+	"github.com/riverqueue/river"
+	"google.golang.org/grpc"
+
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/authz"
+	"kontor.internal/libs/broker"
+	"kontor.internal/libs/clock"
+	"kontor.internal/libs/imports"
+	"kontor.internal/libs/jobs"
+	"kontor.internal/libs/operation"
+	"kontor.internal/libs/outbox"
+	"kontor.internal/libs/pg"
+	"kontor.internal/libs/pg/migrate"
+	"kontor.internal/libs/runner"
+	"kontor.internal/services/contacts/internal/api"
+	"kontor.internal/services/contacts/internal/clients"
+	"kontor.internal/services/contacts/internal/company"
+	"kontor.internal/services/contacts/internal/contact"
+	"kontor.internal/services/contacts/internal/intake"
+	"kontor.internal/services/contacts/internal/lead"
+	"kontor.internal/services/contacts/internal/publish"
+	"kontor.internal/services/contacts/internal/record"
+	"kontor.internal/services/contacts/internal/store"
+	"kontor.internal/services/contacts/internal/store/migrations"
+	"kontor.internal/services/contacts/internal/work"
+)
+
+// Name of the service: of its database, its operations and its grant to act for users.
+const Name = "contacts"
+
+// Config is what the operator may set.
+type Config struct {
+	// Workers is how many jobs run at a time in this process.
+	Workers int `env:"KONTOR_CONTACTS_WORKERS" default:"4" help:"imports and other jobs that run at a time"`
+}
+
+// Deps are what the service shares with the process it runs in.
+type Deps struct {
+	Log       *slog.Logger
+	DB        *pg.DB // as kontor_app
+	SystemDB  *pg.DB // as kontor_system
+	Brokers   []string
+	Directory *authz.Directory
+	// Dial returns the connection to another service.
+	Dial func(service string) (grpc.ClientConnInterface, error)
+	// Clock is the machine's if nil.
+	Clock clock.Clock
+	// Metrics takes the service's metrics; none are kept if nil.
+	Metrics prometheus.Registerer
+}
+
+// App is the contacts service.
+type App struct {
+	api        *api.Server
+	components []runner.Component
+}
+
+// New wires the service. Nothing runs yet.
+func New(_ context.Context, cfg Config, d Deps) (*App, error) {
+	// Neighbours: deals for converted leads, identity for users, files for imports.
+	deals, err := clients.NewDeals(d.Dial)
+	if err != nil {
+		return nil, err
+	}
+	identity, err := clients.NewIdentity(d.Dial, d.Directory)
+	if err != nil {
+		return nil, err
+	}
+	files, err := clients.NewFiles(d.Dial)
+	if err != nil {
+		return nil, err
+	}
+
+	// ② rules, on ③ the store.
+	var worker *jobs.Client // made last: its workers need what follows
+	kept := store.New(d.DB)
+	members := users{d.Directory}
+	contacts := contact.New(kept.Contacts(), members, d.Clock)
+	companies := company.New(kept.Companies(), members, d.Clock)
+	leads := lead.New(lead.Leads{
+		Config:      kept.Config(d.Clock),
+		Conversions: kept.Conversions(work.EnqueueDeal(func() *jobs.Client { return worker })),
+		Contacts:    contacts, Companies: companies, Deals: deals,
+	}, kept.Leads(), members, d.Clock)
+
+	// Imports: files come from the files service, a job runs them on behalf of who asked.
+	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
+	run := &imports.Runner{
+		DB: d.DB, Files: files, Operations: operations, Log: d.Log, As: identity.As,
+		Targets: intake.Targets(kept, contacts, companies, leads),
+		Lookups: intake.Lookups(kept, identity.LookUpUsers),
+		Locale: func(org string) imports.Locale {
+			o, _ := d.Directory.Organization(org)
+			return imports.Locale{TimeZone: o.Location(), Currency: o.BaseCurrency}
+		},
+	}
+
+	// Jobs.
+	workers := river.NewWorkers()
+	if err := imports.AddWorker(workers, run); err != nil {
+		return nil, err
+	}
+	river.AddWorker(workers, &work.Deals{Leads: leads, As: identity.As, Make: deals.Make})
+	river.AddWorker(workers, &work.Upkeep{Store: kept, Directory: d.Directory, Clock: d.Clock, Log: d.Log})
+	worker, err = jobs.New(jobs.Config{
+		DB: d.SystemDB, Workers: workers, Periodic: work.Periodic(), Log: d.Log,
+		Queues: map[string]int{river.QueueDefault: max(cfg.Workers, 1)},
+	})
+	if err != nil {
+		return nil, fmt.Errorf("jobs of contacts: %w", err)
+	}
+	run.Enqueue = imports.Enqueue(worker)
+
+	// ④ telling, and housekeeping.
+	relay := &outbox.Relay{
+		DB: d.SystemDB, Brokers: d.Brokers, Topics: []broker.Topic{{Name: publish.Topic}}, Log: d.Log, Metrics: labelled(d.Metrics),
+	}
+	d.DB.OnWrite(relay.Wake)
+	d.SystemDB.OnWrite(relay.Wake)
+	upkeep := &pg.Maintenance{DB: d.SystemDB, Log: d.Log}
+
+	return &App{
+		// ① the gRPC face.
+		api: &api.Server{
+			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Directory: d.Directory,
+			Operations: operations, Import: startImport(run), Clock: d.Clock,
+		},
+		components: []runner.Component{
+			{Name: "contacts outbox relay", Run: relay.Run},
+			{Name: "contacts jobs", Run: worker.Run},
+			{Name: "contacts maintenance", Run: upkeep.Run},
+		},
+	}, nil
+}
+
+// startImport starts imports for the caller.
+func startImport(run *imports.Runner) func(context.Context, record.Kind, string, string, bool) (string, error) {
+	return func(ctx context.Context, kind record.Kind, fileID, mapping string, dryRun bool) (string, error) {
+		who := authn.MustFrom(ctx)
+		return run.Start(ctx, imports.Request{
+			Organization: who.OrganizationID, UserID: who.UserID, Kind: string(kind), FileID: fileID, Mapping: mapping, DryRun: dryRun,
+		})
+	}
+}
+
+// Register puts the service on a server.
+func (a *App) Register(s grpc.ServiceRegistrar) { a.api.Register(s) }
+
+// Components are the long-running parts.
+func (a *App) Components() []runner.Component { return a.components }
+
+// Migrate brings the database up to date, as the owner of its tables.
+func Migrate(ctx context.Context, ownerURL string) error {
+	if err := migrate.Up(ctx, ownerURL, migrations.Files); err != nil {
+		return err
+	}
+	return jobs.Migrate(ctx, ownerURL)
+}
+
+// Migrations are the files of Migrate; River's schema comes on top of them.
+func Migrations() fs.FS { return migrations.Files }
+
+// CheckSchema returns an error if the database is older than this binary.
+func CheckSchema(ctx context.Context, db *pg.DB) error {
+	return migrate.Check(ctx, db, migrations.Files)
+}
+
+// labelled tells the service's metrics from those of others in the process.
+func labelled(r prometheus.Registerer) prometheus.Registerer {
+	if r == nil {
+		return nil
+	}
+	return prometheus.WrapRegistererWith(prometheus.Labels{"service": Name}, r)
+}
+
+// users implements record.Users on what identity tells.
+type users struct{ *authz.Directory }
+
+// Active see record.Users.
+func (u users) Active(org, id string) bool {
+	user, ok := u.User(org, id)
+	return ok && user.Active
+}
+
+// Country see record.Users.
+func (u users) Country(org string) string {
+	o, _ := u.Organization(org)
+	return o.Country
+}

@@ -1,0 +1,146 @@
+// Package work holds the jobs of the contacts service: the deals of converted leads, telling of overdue leads, emptying
+// the bin. Imports are jobs of libs/imports.
+package work
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"slices"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/riverqueue/river"
+
+	"kontor.internal/libs/authz"
+	"kontor.internal/libs/clock"
+	"kontor.internal/libs/jobs"
+	"kontor.internal/services/contacts/internal/lead"
+	"kontor.internal/services/contacts/internal/store"
+)
+
+// DealArgs are the arguments of the job that makes a converted lead's deal.
+type DealArgs struct {
+	OrganizationID string `json:"organization_id"`
+	LeadID         string `json:"lead_id"`
+	UserID         string `json:"user_id"`
+	DealID         string `json:"deal_id"`
+	Name           string `json:"name"`
+	PipelineID     string `json:"pipeline_id,omitempty"`
+}
+
+// Kind names the job in River's table.
+func (DealArgs) Kind() string { return "contacts.deal" }
+
+// forever is the most attempts that River counts: an outage of another service is no reason to lose a deal.
+const forever = 32767
+
+// EnqueueDeal returns the function that conversions make their job with, in their transaction. client is asked for when
+// the first job is made: it is built after what its workers need.
+func EnqueueDeal(client func() *jobs.Client) func(ctx context.Context, tx pgx.Tx, job store.DealJob) error {
+	return func(ctx context.Context, tx pgx.Tx, job store.DealJob) error {
+		return client().Insert(ctx, tx, DealArgs{
+			OrganizationID: job.OrganizationID, LeadID: job.LeadID, UserID: job.UserID,
+			DealID: job.Deal.ID, Name: job.Deal.Name, PipelineID: job.Deal.PipelineID,
+		}, &river.InsertOpts{MaxAttempts: forever})
+	}
+}
+
+// Deals makes the deals of converted leads, however long it takes (CON-4, decisions 14).
+type Deals struct {
+	river.WorkerDefaults[DealArgs]
+
+	Leads *lead.Leads
+	// As returns a context in which calls are made for a user.
+	As func(ctx context.Context, org, userID string) (context.Context, error)
+	// Make asks the deals service; see clients.Deals.
+	Make func(ctx context.Context, l *lead.Lead, draft lead.DealDraft) (refused, err error)
+}
+
+// Work asks for the deal and notes the answer. It may run again after having been answered: the deals service knows the
+// deal by its ID, and a lead that is settled stays so.
+func (w *Deals) Work(ctx context.Context, job *river.Job[DealArgs]) error {
+	a := job.Args
+	l, err := w.Leads.Store.Get(ctx, a.OrganizationID, a.LeadID)
+	if errors.Is(err, lead.ErrNotFound) || err == nil && !l.Awaits(a.DealID) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	ctx, err = w.As(ctx, a.OrganizationID, a.UserID)
+	if err != nil {
+		return err
+	}
+	refused, err := w.Make(ctx, l, lead.DealDraft{ID: a.DealID, Name: a.Name, PipelineID: a.PipelineID})
+	if err != nil {
+		return err
+	}
+	_, err = w.Leads.SettleDeal(ctx, a.OrganizationID, a.LeadID, a.DealID, refused)
+	return err
+}
+
+// UpkeepArgs are the arguments of the job that looks after what time does to records.
+type UpkeepArgs struct{}
+
+// Kind names the job in River's table.
+func (UpkeepArgs) Kind() string { return "contacts.upkeep" }
+
+// Every is how often overdue leads are looked for.
+const Every = time.Minute
+
+// Periodic returns the jobs that run by the clock. One process of all runs each.
+func Periodic() []*river.PeriodicJob {
+	return []*river.PeriodicJob{
+		river.NewPeriodicJob(river.PeriodicInterval(Every), func() (river.JobArgs, *river.InsertOpts) {
+			// One that waits is enough; one that fails is followed by the next.
+			return UpkeepArgs{}, &river.InsertOpts{MaxAttempts: 1, UniqueOpts: river.UniqueOpts{ByPeriod: Every}}
+		}, &river.PeriodicJobOpts{RunOnStart: true}),
+	}
+}
+
+// Upkeep tells of overdue leads (CON-2) and empties the bin (decisions 24), organisation by organisation.
+type Upkeep struct {
+	river.WorkerDefaults[UpkeepArgs]
+
+	Store     *store.Store
+	Directory *authz.Directory
+	Clock     clock.Clock
+	Log       *slog.Logger
+}
+
+// Work does one round. The trouble of one organisation does not keep the others waiting.
+func (w *Upkeep) Work(ctx context.Context, _ *river.Job[UpkeepArgs]) error {
+	var errs []error
+	for _, org := range w.Directory.Organizations() {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		_, err := w.Store.Leads().TellOverdue(ctx, org, w.Clock.Now(), func(responsible string) []string {
+			return Heads(w.Directory, org, responsible)
+		})
+		errs = append(errs, err)
+		_, err = w.Store.Purge(ctx, org, w.Clock.Now())
+		errs = append(errs, err)
+	}
+	return errors.Join(errs...)
+}
+
+// Heads returns who heads the departments that the user is in, nearest first, the user aside.
+func Heads(d *authz.Directory, org, userID string) []string {
+	var heads []string
+	user, _ := d.User(org, userID)
+	department := user.DepartmentID
+	// Departments are a tree; the bound is against a directory that is half read.
+	for range 100 {
+		dep, ok := d.Department(org, department)
+		if !ok {
+			break
+		}
+		if dep.HeadID != "" && dep.HeadID != userID && !slices.Contains(heads, dep.HeadID) {
+			heads = append(heads, dep.HeadID)
+		}
+		department = dep.ParentID
+	}
+	return heads
+}
