@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -151,6 +152,7 @@ type productWrite struct {
 }
 
 func (w *productWrite) lock(ctx context.Context, tx pgx.Tx, org string, rows []imports.Row) error {
+	w.locked = map[string]*product.Product{}
 	if w.policy != imports.Update {
 		return nil
 	}
@@ -194,21 +196,22 @@ func (w *productWrite) create(row imports.Row, key string) imports.Result {
 	}
 	w.created = append(w.created, p)
 	w.events = append(w.events, publish.ProductEvent(ev, cause(w.origin)))
-	w.known[key] = existing{id: p.ID} // a second row of the batch with the same key is a duplicate
+	// A second row with the same key is a duplicate of this one.
+	w.known[key], w.locked[p.ID] = existing{id: p.ID}, p
 	return imports.Result{Outcome: imports.Created, RecordID: p.ID}
 }
 
 func (w *productWrite) update(row imports.Row, id string) imports.Result {
 	p := w.locked[id]
-	if p == nil { // made by an earlier row of the batch
-		return imports.Result{Outcome: imports.Skipped, RecordID: id}
-	}
+	before := p.Clone()
 	ev, err := p.Change(func(p *product.Product) { w.fill(p, row) }, w.now)
 	if err != nil {
+		*p = *before // an earlier row of the batch may have made or changed it
 		return refused(err)
 	}
-	delete(w.locked, id) // changed once in a transaction
-	w.updated = append(w.updated, p)
+	if !slices.Contains(w.created, p) && !slices.Contains(w.updated, p) {
+		w.updated = append(w.updated, p)
+	}
 	w.events = append(w.events, publish.ProductEvent(ev, cause(w.origin)))
 	return imports.Result{Outcome: imports.Updated, RecordID: id}
 }
