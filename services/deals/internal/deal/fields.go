@@ -136,6 +136,10 @@ func (d *Deal) check() error {
 	if d.Probability < 0 || d.Probability > 100 {
 		add(FieldProbability, "a probability is between 0 and 100 percent")
 	}
+	// Before the amount, which may only be their sum.
+	for i := range d.Lines {
+		bad = append(bad, d.Lines[i].check(indexed(FieldLines, i))...)
+	}
 	switch {
 	case !money.ValidCurrency(d.Amount.Currency):
 		add(FieldAmount, "state a currency by its ISO 4217 code")
@@ -149,9 +153,6 @@ func (d *Deal) check() error {
 	}
 	if d.State != pipeline.Lost && (d.LostReason != "" || d.LostReasonID != "") {
 		add(FieldLostReason, "only a lost deal has a lost reason")
-	}
-	for i := range d.Lines {
-		bad = append(bad, d.Lines[i].check(indexed(FieldLines, i))...)
 	}
 	for i, p := range d.Parties {
 		if p.Kind != KindCompany && p.Kind != KindContact {
