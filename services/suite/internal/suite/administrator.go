@@ -1,6 +1,7 @@
 package suite
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -8,6 +9,8 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+
+	identity "kontor.internal/services/identity/app"
 )
 
 // Administrator is the first user, made at the first start.
@@ -22,44 +25,41 @@ const (
 	passwordFile      = "administrator"
 )
 
-// makeFunc makes the first organisation with its administrator, and reports false if there is one already.
-type makeFunc func(ctx context.Context, email, password string) (made bool, err error)
-
 // firstAdministrator makes the first organisation and administrator, unless there is one. A password that is made up is
 // kept in the data folder before it is used: a crash right after must not lock everybody out.
-func (s *Suite) firstAdministrator(ctx context.Context, make makeFunc) error {
-	a := Administrator{Email: s.cfg.AdminEmail, Password: s.cfg.AdminPassword}
-	if a.Email == "" {
-		a.Email = defaultAdminEmail
-	}
+func (s *Suite) firstAdministrator(ctx context.Context, to *identity.App) error {
+	a := Administrator{Email: cmp.Or(s.cfg.AdminEmail, defaultAdminEmail), Password: s.cfg.AdminPassword}
+	fresh := false
 	if a.Password == "" {
 		var err error
-		if a.Password, err = s.madeUpPassword(); err != nil {
+		if a.Password, fresh, err = s.madeUpPassword(); err != nil {
 			return err
 		}
 		a.MadeUp = true
 	}
-	made, err := make(ctx, a.Email, a.Password)
-	if err != nil {
+	made, err := to.Bootstrap(ctx, identity.First{Email: a.Email, Password: a.Password})
+	switch {
+	case err != nil:
 		return fmt.Errorf("make the first administrator: %w", err)
-	}
-	if made {
+	case made != nil:
 		s.First = &a
+	case fresh: // made up for nobody
+		return os.Remove(s.dataFile(passwordFile))
 	}
 	return nil
 }
 
-func (s *Suite) madeUpPassword() (string, error) {
+func (s *Suite) madeUpPassword() (password string, fresh bool, err error) {
 	file := s.dataFile(passwordFile)
 	b, err := os.ReadFile(filepath.Clean(file))
 	if err == nil {
-		return strings.TrimSpace(string(b)), nil
+		return strings.TrimSpace(string(b)), false, nil
 	}
 	if !errors.Is(err, os.ErrNotExist) {
-		return "", fmt.Errorf("the administrator's password: %w", err)
+		return "", false, fmt.Errorf("the administrator's password: %w", err)
 	}
-	password := strings.ToLower(rand.Text()[:20])
-	return password, writeSecret(file, password)
+	password = strings.ToLower(rand.Text()[:20])
+	return password, true, writeSecret(file, password)
 }
 
 // PasswordFile is where a made-up password is kept, "" if none is.

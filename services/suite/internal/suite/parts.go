@@ -8,11 +8,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
 
+	"kontor.internal/libs/pg"
 	"kontor.internal/libs/process"
 	"kontor.internal/libs/runner"
 	catalog "kontor.internal/services/catalog/app"
 	deals "kontor.internal/services/deals/app"
 	gateway "kontor.internal/services/gateway/app"
+	identity "kontor.internal/services/identity/app"
 	reporting "kontor.internal/services/reporting/app"
 )
 
@@ -40,26 +42,49 @@ type wiring struct {
 	Log     *slog.Logger
 	Metrics prometheus.Registerer
 
-	cfg   *Config
-	pools process.Pools
-	db    process.Database
+	cfg *Config
+	// secret is the installation's.
+	secret string
+	pools  process.Pools
+	db     process.Database
 }
+
+// accountsConns is for sign-ins, which the hashing of passwords bounds anyway.
+const accountsConns = 6
 
 // partConfigs are the configurations of the services.
 type partConfigs struct {
 	Catalog   catalog.Config
 	Deals     deals.Config
 	Gateway   gateway.Config
+	Identity  identity.Config
 	Reporting reporting.Config
 }
 
 // parts lists the services in the order they start.
 func parts() []part {
 	return []part{
+		{name: identity.Name, groups: identity.Groups(), migrations: identity.Migrations, build: buildIdentity},
 		{name: catalog.Name, migrations: catalog.Migrations, build: buildCatalog},
 		{name: deals.Name, migrations: deals.Migrations, build: buildDeals},
 		{name: reporting.Name, migrations: reporting.Migrations, build: buildReporting},
 	}
+}
+
+func buildIdentity(ctx context.Context, w wiring) (service, error) {
+	accounts, err := w.db.Role(ctx, w.Process, pg.RoleAccounts, accountsConns)
+	if err != nil {
+		return nil, err
+	}
+	cfg := w.cfg.Parts.Identity
+	if cfg.Secret == "" {
+		cfg.Secret = derive(w.secret, "identity")
+	}
+	return identity.New(ctx, cfg, identity.Deps{
+		Log: w.Log, Clock: w.Clock, Brokers: w.Brokers, DB: w.pools.App, System: w.pools.System, Accounts: accounts,
+		Redis: w.Redis, Directory: w.Directory, Verifier: w.Verifier, ServiceSecret: w.ServiceSecret,
+		Dial: w.DialAs(identity.Name), Metrics: w.Metrics,
+	})
 }
 
 func buildCatalog(_ context.Context, w wiring) (service, error) {

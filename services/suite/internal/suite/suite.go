@@ -18,6 +18,7 @@ import (
 	"kontor.internal/libs/runner"
 	"kontor.internal/proto/jwks"
 	gateway "kontor.internal/services/gateway/app"
+	identity "kontor.internal/services/identity/app"
 	"kontor.internal/services/suite/internal/infra"
 )
 
@@ -94,31 +95,38 @@ func (s *Suite) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	for _, p := range all {
-		if err := s.add(ctx, p, urls[p.name].Service); err != nil {
+		app, err := s.add(ctx, p, secret, urls[p.name].Service)
+		if err != nil {
 			return fmt.Errorf("%s: %w", p.name, err)
+		}
+		if founder, ok := app.(*identity.App); ok {
+			if err := s.firstAdministrator(ctx, founder); err != nil {
+				return err
+			}
 		}
 	}
 	return s.addGateway(ctx)
 }
 
 // add wires one service.
-func (s *Suite) add(ctx context.Context, p part, url string) (err error) {
+func (s *Suite) add(ctx context.Context, p part, secret, url string) (service, error) {
 	w := wiring{
-		Process: s.process, cfg: &s.cfg,
+		Process: s.process, cfg: &s.cfg, secret: secret,
 		Log:     s.log.With(logx.KeyService, p.name),
 		Metrics: newServiceMetrics(s.process.Metrics, p.name),
 		db:      process.Database{URL: url, MaxConns: 12, SystemConns: 6},
 	}
+	var err error
 	if w.pools, err = w.db.Open(ctx, s.process, p.name); err != nil {
-		return err
+		return nil, err
 	}
 	app, err := p.build(ctx, w)
 	if err != nil {
-		return err
+		return nil, err
 	}
 	app.Register(s.process.Server)
 	s.components = append(s.components, app.Components()...)
-	return nil
+	return app, nil
 }
 
 func (s *Suite) addGateway(ctx context.Context) error {

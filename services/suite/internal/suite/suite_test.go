@@ -20,6 +20,7 @@ func TestSuiteStopsAndStartsAgainOnItsData(t *testing.T) {
 
 	second := start(t, dir)
 	second.must(http.MethodGet, "/readyz", nil)
+	second.signIn()
 	require.Equal(t, url, second.Infra.PostgresURL, "the same server at the same address")
 }
 
