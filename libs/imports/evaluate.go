@@ -100,7 +100,13 @@ func (p *Plan) ragged(rec Record) *Reject {
 }
 
 func (e *evaluation) cell(column string) string {
-	return strings.TrimSpace(e.rec.Cells[e.plan.columns[column]])
+	s := strings.TrimSpace(e.rec.Cells[e.plan.columns[column]])
+	if c, ok := e.plan.mapping.corrections[column]; ok {
+		if right, ok := c.table[s]; ok {
+			return right
+		}
+	}
+	return s
 }
 
 func (e *evaluation) field(i int) *Reject {

@@ -144,6 +144,22 @@ func TestEvaluateFirstOf(t *testing.T) {
 	require.Equal(t, "NUMBER_INVALID", rej.Reason)
 }
 
+// CON-17: a value written in two ways is corrected once, wherever its column is used.
+func TestCorrections(t *testing.T) {
+	t.Parallel()
+	m, err := ParseMapping("kind: deal\ncorrections: {a: {GTXPro: GTX Pro}}\nfields:\n  text: {template: \"{a}!\"}\n  product: {column: a, lookup: {kind: product}}\n")
+	require.NoError(t, err)
+	p, err := m.Bind(deal(), []string{"a"}, Locale{})
+	require.NoError(t, err)
+	row, _, rej, pending := p.evaluate(Record{Line: 2, Cells: []string{"GTXPro"}}, answers(), nil)
+	require.Nil(t, rej)
+	require.False(t, pending)
+	require.Equal(t, "GTX Pro!", row.Text("text"))
+	require.Equal(t, "x1", row.Ref("product"))
+	_, err = m.Bind(deal(), []string{"b"}, Locale{})
+	require.ErrorIs(t, err, ErrColumnMissing)
+}
+
 // Issue, bad input: every reject says which field, why, and what to do.
 func TestEvaluateRejects(t *testing.T) {
 	t.Parallel()

@@ -29,6 +29,14 @@ type Mapping struct {
 
 	effective *expr
 	timeZone  string
+	// corrections are translations of columns, by column, that hold wherever the column is used.
+	corrections map[string]correction
+}
+
+// correction replaces values of a column that are written in two ways.
+type correction struct {
+	line  int
+	table map[string]string
 }
 
 // Source says how a file is written.
@@ -133,7 +141,8 @@ func ParseMapping(text string) (*Mapping, error) {
 	}
 	m := &Mapping{Duplicates: Skip, Source: Source{Quote: '"'}}
 	d := decoder{}
-	o := d.object(doc.Content[0], "kind", "source", "external_id", "duplicates", "effective_time", "defaults", "fields", "records")
+	o := d.object(doc.Content[0], "kind", "source", "external_id", "duplicates", "effective_time", "defaults", "corrections",
+		"fields", "records")
 	m.Kind = d.text(o["kind"])
 	if n := o["source"]; n != nil {
 		d.source(n, &m.Source)
@@ -150,6 +159,9 @@ func ParseMapping(text string) (*Mapping, error) {
 	}
 	if n := o["effective_time"]; n != nil {
 		m.effective = d.expr(n, base)
+	}
+	if n := o["corrections"]; n != nil {
+		m.corrections = d.corrections(n)
 	}
 	d.fields(o["fields"], base, m)
 	if n := o["records"]; n != nil {
@@ -449,17 +461,40 @@ func (d *decoder) exprs(n *yaml.Node, around format, short bool) []*expr {
 	return out
 }
 
+// corrections reads tables by column.
+func (d *decoder) corrections(n *yaml.Node) map[string]correction {
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, "corrections is a list of column: {value: right value}")
+		return nil
+	}
+	out := make(map[string]correction, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		k := n.Content[i]
+		out[k.Value] = correction{line: k.Line, table: d.table(deref(n.Content[i+1]))}
+	}
+	return out
+}
+
+func (d *decoder) table(n *yaml.Node) map[string]string {
+	if n.Kind != yaml.MappingNode {
+		d.fail(n, "expected a table of value: new value")
+		return nil
+	}
+	out := make(map[string]string, len(n.Content)/2)
+	for i := 0; i+1 < len(n.Content); i += 2 {
+		out[n.Content[i].Value] = d.text(deref(n.Content[i+1]))
+	}
+	return out
+}
+
 func (d *decoder) translate(n *yaml.Node, e *expr) {
 	o := d.object(n, "table", "default")
 	e.translate = map[string]string{}
-	t := o["table"]
-	if t == nil || t.Kind != yaml.MappingNode {
+	if o["table"] == nil {
 		d.fail(n, "translate needs a table of value: new value")
 		return
 	}
-	for i := 0; i+1 < len(t.Content); i += 2 {
-		e.translate[t.Content[i].Value] = d.text(deref(t.Content[i+1]))
-	}
+	e.translate = d.table(o["table"])
 	if v := o["default"]; v != nil {
 		s := d.text(v)
 		e.fallback = &s

@@ -208,6 +208,11 @@ func (m *Mapping) columnNames() map[string]int {
 	if m.effective != nil {
 		add(m.effective)
 	}
+	for name, c := range m.corrections {
+		if _, ok := names[name]; !ok {
+			names[name] = c.line
+		}
+	}
 	return names
 }
 
