@@ -248,6 +248,11 @@ func TestProductLists(t *testing.T) {
 	require.Equal(t, []string{"a", "b"}, read(2, `section_id = "`+shelf.GetId()+`"`, "name"))
 	require.Equal(t, []string{"c", "d", "e"}, read(2, `section_id = ""`, "name"))
 
+	w.product(m, &catalogv1.Product{Name: "z", ExternalIds: []*typev1.ExternalId{{Source: "demo", Id: "1"}}})
+	require.Equal(t, []string{"z"}, read(2, "external_ids.demo:*", ""))
+	require.Equal(t, []string{"z"}, read(2, `external_ids.demo = "1"`, ""))
+	require.Empty(t, read(2, `external_ids.demo = "2" OR external_ids.shop:*`, ""))
+
 	for req, want := range map[*catalogv1.ListProductsRequest]string{
 		{Filter: "color = red"}: "INVALID_FILTER", {OrderBy: "color"}: "INVALID_ORDER_BY", {PageToken: "x"}: "INVALID_PAGE_TOKEN",
 	} {

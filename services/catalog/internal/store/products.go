@@ -233,6 +233,8 @@ func productSchema() *aip.Schema {
 			"tax_rate":    {Column: "p.tax_rate", Type: aip.Decimal, Nullable: true},
 			"create_time": {Column: "p.created_at", Type: aip.Time, Sortable: true},
 			"update_time": {Column: "p.updated_at", Type: aip.Time, Sortable: true},
+
+			"external_ids.*": {Custom: externalID("p.id", "product_external_ids", "product_id")},
 		},
 	}
 }

@@ -226,6 +226,8 @@ func sectionSchema() *aip.Schema {
 			"sort":        {Column: "s.sort", Type: aip.Int, Sortable: true},
 			"create_time": {Column: "s.created_at", Type: aip.Time, Sortable: true},
 			"update_time": {Column: "s.updated_at", Type: aip.Time, Sortable: true},
+
+			"external_ids.*": {Custom: externalID("s.id", "section_external_ids", "section_id")},
 		},
 	}
 }

@@ -144,3 +144,17 @@ func (x *externalIDs) add(owner string, ids []record.ExternalID) {
 		x.owners, x.sources, x.ids = append(x.owners, owner), append(x.sources, e.Source), append(x.ids, e.ID)
 	}
 }
+
+// externalID asks in a filter for the records with an ID in a system: external_ids.shop = "7", or any, external_ids.shop:*.
+func externalID(id, table, owner string) func(aip.Comparison, func(any) string) (string, error) {
+	return func(c aip.Comparison, bind func(any) string) (string, error) {
+		if c.Op != "=" && c.Op != ":" {
+			return "", fmt.Errorf("operator %s does not apply; use =", c.Op)
+		}
+		sql := id + " IN (SELECT " + owner + " FROM " + table + " WHERE organization_id = $1 AND source = " + bind(c.Key)
+		if c.Op != ":" || c.Value != "*" {
+			sql += " AND external_id = " + bind(c.Value)
+		}
+		return sql + ")", nil
+	}
+}

@@ -148,7 +148,11 @@ func externalID(kind record.Kind) func(aip.Comparison, func(any) string) (string
 		if c.Op != "=" && c.Op != ":" {
 			return "", fmt.Errorf("operator %s does not apply; use =", c.Op)
 		}
+		of := ""
+		if c.Op != ":" || c.Value != "*" { // ":*" asks for all of the source
+			of = " AND external_id = " + bind(c.Value)
+		}
 		return "id IN (SELECT record_id FROM external_ids WHERE organization_id = $1 AND record_kind = " + bind(string(kind)) +
-			" AND source = " + bind(c.Key) + " AND external_id = " + bind(c.Value) + ")", nil
+			" AND source = " + bind(c.Key) + of + ")", nil
 	}
 }

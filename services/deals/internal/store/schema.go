@@ -103,8 +103,10 @@ func externalID(c aip.Comparison, bind func(any) string) (string, error) {
 	if c.Op != "=" && c.Op != ":" {
 		return "", fmt.Errorf("operator %s does not apply; use =", c.Op)
 	}
-	sql := "d.id IN (SELECT x.deal_id FROM deal_external_ids x WHERE x.organization_id = d.organization_id AND x.external_id = " +
-		bind(c.Value)
+	sql := "d.id IN (SELECT x.deal_id FROM deal_external_ids x WHERE x.organization_id = d.organization_id"
+	if c.Op != ":" || c.Value != "*" { // ":*" asks for all of the source
+		sql += " AND x.external_id = " + bind(c.Value)
+	}
 	if c.Key != "" {
 		sql += " AND x.source = " + bind(c.Key)
 	}
