@@ -7,10 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"maps"
 	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -213,8 +215,9 @@ func (p *Postgres) launch(ctx context.Context) (c *Child, err error) {
 
 func (p *Postgres) launchOn(ctx context.Context, port int) (*Child, error) {
 	args := []string{"-D", p.dataDir}
-	for k, v := range p.settings(port) {
-		args = append(args, "-c", k+"="+v)
+	settings := p.settings(port)
+	for _, k := range slices.Sorted(maps.Keys(settings)) {
+		args = append(args, "-c", k+"="+settings[k])
 	}
 	cmd := exec.Command(filepath.Join(p.bin, "postgres"), args...) //nolint:gosec,noctx // our own arguments; outlives ctx
 	p.runAs(cmd)

@@ -12,6 +12,7 @@ import (
 	"kontor.internal/libs/process"
 	"kontor.internal/libs/runner"
 	catalog "kontor.internal/services/catalog/app"
+	contacts "kontor.internal/services/contacts/app"
 	deals "kontor.internal/services/deals/app"
 	gateway "kontor.internal/services/gateway/app"
 	identity "kontor.internal/services/identity/app"
@@ -55,6 +56,7 @@ const accountsConns = 6
 // partConfigs are the configurations of the services.
 type partConfigs struct {
 	Catalog   catalog.Config
+	Contacts  contacts.Config
 	Deals     deals.Config
 	Gateway   gateway.Config
 	Identity  identity.Config
@@ -65,6 +67,7 @@ type partConfigs struct {
 func parts() []part {
 	return []part{
 		{name: identity.Name, groups: identity.Groups(), migrations: identity.Migrations, build: buildIdentity},
+		{name: contacts.Name, migrations: contacts.Migrations, build: buildContacts},
 		{name: catalog.Name, migrations: catalog.Migrations, build: buildCatalog},
 		{name: deals.Name, migrations: deals.Migrations, build: buildDeals},
 		{name: reporting.Name, migrations: reporting.Migrations, build: buildReporting},
@@ -91,6 +94,13 @@ func buildCatalog(_ context.Context, w wiring) (service, error) {
 	return catalog.New(w.cfg.Parts.Catalog, catalog.Deps{
 		Log: w.Log, Clock: w.Clock, DB: w.pools.App, SystemDB: w.pools.System, Brokers: w.Brokers, Directory: w.Directory,
 		Dial: w.DialAs(catalog.Name), Metrics: w.Metrics,
+	})
+}
+
+func buildContacts(ctx context.Context, w wiring) (service, error) {
+	return contacts.New(ctx, w.cfg.Parts.Contacts, contacts.Deps{
+		Log: w.Log, DB: w.pools.App, SystemDB: w.pools.System, Brokers: w.Brokers, Directory: w.Directory,
+		Dial: w.DialAs(contacts.Name), Clock: w.Clock, Metrics: w.Metrics,
 	})
 }
 
