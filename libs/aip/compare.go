@@ -52,11 +52,12 @@ func (c *compiler) compare(f Field, op, v string) (string, error) {
 	case ID, Bool, Enum:
 		ordered = false
 	case Strings:
-		return "", errors.New("a list is asked with the operator :")
+		return "", errors.New("a list is asked by :, as in tags:hot")
 	case Time:
 		if day, err := time.ParseInLocation(time.DateOnly, v, c.schema.location()); err == nil {
 			return c.wholeDay(f, op, day), nil
 		}
+	case Int, Decimal, Date: // as they are
 	}
 	if !ordered && op != filtering.FunctionEquals && op != filtering.FunctionNotEquals {
 		return "", fmt.Errorf("operator %s does not apply; use = or !=", op)
@@ -98,7 +99,7 @@ func (c *compiler) wholeDay(f Field, op string, day time.Time) string {
 	return f.Column + " " + op + " " + bind(day)
 }
 
-var decimal = regexp.MustCompile(`^-?[0-9]{1,40}(\.[0-9]{1,40})?$`) //nolint:gochecknoglobals // a constant in all but syntax
+var decimal = regexp.MustCompile(`^-?[0-9]{1,40}(\.[0-9]{1,40})?$`)
 
 // read checks a value and returns what to bind for it.
 func (f Field) read(v string) (any, error) {

@@ -101,7 +101,7 @@ func TestFiltersThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 		`company_id = 5`:        "not an ID",
 		`close_date = "31.3."`:  "not a day",
 		`create_time < "noon"`:  "not a time",
-		`tags = "hot"`:          "operator :",
+		`tags = "hot"`:          "asked by :",
 		`external_ids.x > "1"`:  "does not apply",
 		`evil("x")`:             `unknown function "evil"`,
 		`name = evil("x")`:      `"evil" is not a value`,

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -57,7 +58,7 @@ func compare(field string, a, b row) (c int, nulls bool) {
 	case "probability":
 		return cmp.Compare(a.probability, b.probability), false
 	case "open":
-		return cmp.Compare(fmt.Sprint(a.open), fmt.Sprint(b.open)), false
+		return cmp.Compare(strconv.FormatBool(a.open), strconv.FormatBool(b.open)), false
 	case "stage":
 		return cmp.Compare(a.stage, b.stage), false
 	case "company_id":

@@ -171,6 +171,7 @@ func (f Field) cast() string {
 				return "bigint"
 			}
 		}
+	case Text:
 	}
 	return "text"
 }

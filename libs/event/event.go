@@ -108,7 +108,7 @@ func (e *Event) Key() string { return e.Organization + "/" + e.Kind + "/" + e.Re
 
 // Slice is the relay that publishes the event.
 func (e *Event) Slice() int16 {
-	return int16(Hash(e.Key()) % Slices) //nolint:gosec // Below Slices.
+	return int16(Hash(e.Key()) % Slices)
 }
 
 // Partition is where a topic of n partitions holds the event.

@@ -39,7 +39,7 @@ type Answer struct {
 }
 
 // Replay is returned, as an error, by a write whose request was done before. Nothing was written.
-type Replay struct {
+type Replay struct { //nolint:errname // an answer more than an error
 	Kind, RecordID string
 	Version        int64
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"runtime/debug"
+	"strconv"
 	"strings"
 	"time"
 
@@ -14,6 +15,7 @@ import (
 	"go.opentelemetry.io/otel/codes"
 	"go.opentelemetry.io/otel/propagation"
 	"go.opentelemetry.io/otel/trace"
+	"go.opentelemetry.io/otel/trace/noop"
 
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/broker"
@@ -146,7 +148,7 @@ func (p *partition) transaction(ctx context.Context, batch []kafka.Message, pois
 	p.state.seen(p, p.next, p.end, last)
 	p.metrics.applied.Add(float64(applied))
 	p.metrics.parkedTotal.Add(float64(parked))
-	p.metrics.lag.WithLabelValues(p.topic, fmt.Sprint(p.id)).Set(float64(p.end - p.next))
+	p.metrics.lag.WithLabelValues(p.topic, strconv.Itoa(p.id)).Set(float64(p.end - p.next))
 	return nil
 }
 
@@ -216,8 +218,14 @@ func (p *partition) deliver(ctx context.Context, s *session, ev event.Event) (er
 	if err := s.become(ctx, ev.Organization); err != nil {
 		return err
 	}
-	ctx, end := p.trace(ctx, ev)
-	defer func() { end(err) }()
+	ctx, span := p.trace(ctx, ev)
+	defer func() {
+		if err != nil {
+			span.RecordError(err)
+			span.SetStatus(codes.Error, "not applied")
+		}
+		span.End()
+	}()
 	// Who did it goes on doing it, through this consumer.
 	ctx = authn.With(ctx, authn.Principal{OrganizationID: ev.Organization, UserID: userOf(ev.Actor), Service: p.Name})
 	defer func() {
@@ -230,23 +238,16 @@ func (p *partition) deliver(ctx context.Context, s *session, ev event.Event) (er
 
 // trace goes on with the trace of the write, so that one trace leads from a click to what it changed elsewhere, and
 // events that the handler adds belong to it too.
-func (p *partition) trace(ctx context.Context, ev event.Event) (context.Context, func(error)) {
+func (p *partition) trace(ctx context.Context, ev event.Event) (context.Context, trace.Span) {
 	if ev.TraceParent != "" {
 		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": ev.TraceParent})
 	}
 	if p.Tracer == nil {
-		return ctx, func(error) {}
+		return ctx, noop.Span{}
 	}
-	ctx, span := p.Tracer.Start(ctx, "apply "+ev.Type, trace.WithSpanKind(trace.SpanKindConsumer),
+	return p.Tracer.Start(ctx, "apply "+ev.Type, trace.WithSpanKind(trace.SpanKindConsumer), //nolint:spancheck // the caller ends it
 		trace.WithAttributes(attribute.String("messaging.consumer.group.name", p.Name),
 			attribute.String("messaging.destination.name", p.topic)))
-	return ctx, func(err error) {
-		if err != nil {
-			span.RecordError(err)
-			span.SetStatus(codes.Error, "not applied")
-		}
-		span.End()
-	}
 }
 
 // userOf is the actor if it is a user.

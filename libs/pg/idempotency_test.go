@@ -3,7 +3,7 @@ package pg_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -83,7 +83,7 @@ func TestTheSameRequestAtTheSameTime(t *testing.T) {
 				wg.Go(func() {
 					thing := newID()
 					// Names differ, so that nothing but the request ID can hold them apart.
-					err := write(request(ctx, req, "h"), db.App, org, thing, fmt.Sprint(i))
+					err := write(request(ctx, req, "h"), db.App, org, thing, strconv.Itoa(i))
 					mu.Lock()
 					defer mu.Unlock()
 					var replay *idem.Replay

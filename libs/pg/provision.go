@@ -73,7 +73,7 @@ func Provision(ctx context.Context, adminURL, service string, opts ProvisionOpti
 	return urls, nil
 }
 
-var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`) //nolint:gochecknoglobals // a constant in all but syntax
+var plainName = regexp.MustCompile(`^[a-z][a-z0-9_]{0,62}$`)
 
 type provision struct {
 	name, login, owner string
