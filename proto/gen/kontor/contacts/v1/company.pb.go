@@ -591,12 +591,11 @@ var File_kontor_contacts_v1_company_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_company_proto_rawDesc = "" +
 	"\n" +
-	" kontor/contacts/v1/company.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xae\t\n" +
+	" kontor/contacts/v1/company.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xac\t\n" +
 	"\aCompany\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1e\n" +
-	"\x04name\x18\x03 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x04R\x04name\x12'\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1c\n" +
+	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x04name\x12'\n" +
 	"\n" +
 	"legal_name\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\tlegalName\x12\x1b\n" +
 	"\x04type\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04type\x12$\n" +
