@@ -4,6 +4,9 @@ import (
 	"context"
 	"io/fs"
 	"log/slog"
+	"net/url"
+	"os"
+	"path/filepath"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"google.golang.org/grpc"
@@ -14,6 +17,7 @@ import (
 	catalog "kontor.internal/services/catalog/app"
 	contacts "kontor.internal/services/contacts/app"
 	deals "kontor.internal/services/deals/app"
+	files "kontor.internal/services/files/app"
 	gateway "kontor.internal/services/gateway/app"
 	identity "kontor.internal/services/identity/app"
 	reporting "kontor.internal/services/reporting/app"
@@ -58,6 +62,7 @@ type partConfigs struct {
 	Catalog   catalog.Config
 	Contacts  contacts.Config
 	Deals     deals.Config
+	Files     files.Config
 	Gateway   gateway.Config
 	Identity  identity.Config
 	Reporting reporting.Config
@@ -67,6 +72,7 @@ type partConfigs struct {
 func parts() []part {
 	return []part{
 		{name: identity.Name, groups: identity.Groups(), migrations: identity.Migrations, build: buildIdentity},
+		{name: files.Name, migrations: files.Migrations, build: buildFiles},
 		{name: contacts.Name, migrations: contacts.Migrations, build: buildContacts},
 		{name: catalog.Name, migrations: catalog.Migrations, build: buildCatalog},
 		{name: deals.Name, migrations: deals.Migrations, build: buildDeals},
@@ -109,6 +115,32 @@ func buildDeals(ctx context.Context, w wiring) (service, error) {
 		Log: w.Log, DB: w.pools.App, SystemDB: w.pools.System, Brokers: w.Brokers, Directory: w.Directory,
 		Dial: w.DialAs(deals.Name), Clock: w.Clock, Metrics: w.Metrics,
 	})
+}
+
+func buildFiles(ctx context.Context, w wiring) (service, error) {
+	cfg := w.cfg.Parts.Files
+	if cfg.BlobURL == "" {
+		dir, err := filepath.Abs(filepath.Join(w.cfg.DataDir, "files"))
+		if err != nil {
+			return nil, err
+		}
+		if err := os.MkdirAll(dir, 0o700); err != nil {
+			return nil, err
+		}
+		cfg.BlobURL = (&url.URL{Scheme: "file", Path: filepath.ToSlash(dir)}).String()
+	}
+	if cfg.LinkSecret == "" {
+		cfg.LinkSecret = derive(w.secret, "files")
+	}
+	app, err := files.New(ctx, cfg, files.Deps{
+		Log: w.Log, Clock: w.Clock, Brokers: w.Brokers, DB: w.pools.App, System: w.pools.System,
+		Dial: w.DialAs(files.Name), Metrics: w.Metrics,
+	})
+	if err != nil {
+		return nil, err
+	}
+	w.Need("blob store", app.Check)
+	return app, nil
 }
 
 func buildReporting(_ context.Context, w wiring) (service, error) {
