@@ -133,20 +133,12 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		},
 	}
 	a.relay = &outbox.Relay{
-		DB: d.System, Brokers: d.Brokers, Log: d.Log, Metrics: labelled(d.Metrics),
+		DB: d.System, Brokers: d.Brokers, Log: d.Log, Metrics: d.Metrics,
 		Topics: []broker.Topic{{Name: publish.Topic}, {Name: broker.DirectoryTopic, Compacted: true}},
 	}
 	d.DB.OnWrite(a.relay.Wake)
 	d.System.OnWrite(a.relay.Wake)
 	return a, nil
-}
-
-// labelled tells this service's metrics from those of others in the same process.
-func labelled(r prometheus.Registerer) prometheus.Registerer {
-	if r == nil {
-		return nil
-	}
-	return prometheus.WrapRegistererWith(prometheus.Labels{"service": Name}, r)
 }
 
 func newStore(cfg Config, d Deps) (*store.Store, error) {
