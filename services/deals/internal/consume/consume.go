@@ -10,6 +10,7 @@ import (
 	"github.com/shopspring/decimal"
 	"google.golang.org/protobuf/proto"
 
+	"kontor.internal/libs/broker"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/inbox"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
@@ -23,7 +24,7 @@ const Name = "deals.replicas"
 
 // Topics are those read, the one for replays included.
 func Topics() []string {
-	return []string{"kontor.contacts.v1", "kontor.catalog.v1", "kontor.replay." + Name}
+	return []string{"kontor.contacts.v1", "kontor.catalog.v1", broker.ReplayTopic(Name)}
 }
 
 // Rerate reckons the base amounts of deals that waited for the rate of a currency from a day on.

@@ -100,7 +100,7 @@ func TestFilters(t *testing.T) {
 		`state = OPEN`:                {"Alpha 50%", "Beta"},
 		`state = WON OR state = LOST`: {"Gamma"},
 		`responsible_id = "` + ann + `" OR responsible_id = "` + bob + `"`: {"Alpha 50%", "Beta", "Gamma"},
-		`responsible_id = "` + bob + `" AND state = OPEN`:                 {"Beta"},
+		`responsible_id = "` + bob + `" AND state = OPEN`:                  {"Beta"},
 		`company_id = "` + company + `"`:                                   {"Alpha 50%"},
 		`company_id = ""`:                                                  {"Beta", "Gamma"},
 		`product_id = "` + product + `"`:                                   {"Beta"},
