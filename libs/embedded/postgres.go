@@ -46,13 +46,15 @@ type PostgresOptions struct {
 
 // Postgres is a running server. It restarts by itself when it ends unasked.
 type Postgres struct {
-	opts     PostgresOptions
-	bin      string
-	dataDir  string
-	password string
-	port     int
-	owner    *owner          // nil: run as ourselves
-	base     context.Context // the log's values, without the start's deadline
+	opts    PostgresOptions
+	bin     string
+	dataDir string
+	// socketDir is empty if a socket's path would be too long.
+	socketDir string
+	password  string
+	port      int
+	owner     *owner          // nil: run as ourselves
+	base      context.Context // the log's values, without the start's deadline
 
 	mu    sync.Mutex
 	child *Child // nil while stopped
@@ -78,6 +80,17 @@ func StartPostgres(ctx context.Context, opts PostgresOptions) (*Postgres, error)
 // URL names the administrator's database. Its password is made up and is kept
 // in the folder.
 func (p *Postgres) URL() string { return p.urlOn(p.port) }
+
+// SocketURL is URL by way of a Unix socket, which costs a fifth less than the
+// loopback interface. It is URL itself if the folder's path is too long for one.
+func (p *Postgres) SocketURL() string {
+	if p.socketDir == "" {
+		return p.URL()
+	}
+	u := url.URL{Scheme: "postgres", Path: "/postgres", User: url.UserPassword(postgresAdmin, p.password)}
+	u.RawQuery = url.Values{"host": {p.socketDir}, "port": {strconv.Itoa(p.port)}, "sslmode": {"disable"}}.Encode()
+	return u.String()
+}
 
 func (p *Postgres) urlOn(port int) string {
 	u := url.URL{
@@ -182,6 +195,9 @@ func (p *Postgres) prepare(ctx context.Context) error {
 	p.opts.Dir = dir
 	p.dataDir = filepath.Join(dir, "data")
 
+	if p.socketDir, err = makeSocketDir(filepath.Join(dir, "socket"), p.owner); err != nil {
+		return err
+	}
 	version, err := dataVersion(p.dataDir)
 	if err != nil {
 		return err
@@ -201,6 +217,9 @@ func (p *Postgres) prepare(ctx context.Context) error {
 // launch runs the server and waits until it answers.
 func (p *Postgres) launch(ctx context.Context) (c *Child, err error) {
 	if err := clearStale(ctx, p.dataDir, p.opts.Log); err != nil {
+		return nil, err
+	}
+	if err := clearSockets(p.socketDir); err != nil {
 		return nil, err
 	}
 	if p.port != 0 { // clients know it
@@ -236,7 +255,7 @@ func (p *Postgres) settings(port int) map[string]string {
 	s := map[string]string{
 		"listen_addresses":        "127.0.0.1",
 		"port":                    strconv.Itoa(port),
-		"unix_socket_directories": "", // a path over 107 bytes would not start
+		"unix_socket_directories": p.socketDir,
 		"max_connections":         "200",
 		"shared_buffers":          "128MB",
 		"work_mem":                "8MB",

@@ -174,6 +174,37 @@ func (p *Postgres) initdb(ctx context.Context) error {
 	return os.Rename(tmp, p.dataDir)
 }
 
+// longestSocket is what the address of a Unix socket can hold, on the narrowest system.
+const longestSocket = 103
+
+// makeSocketDir returns "" if the path is too long for sockets in it. Sockets are
+// written there by the owner and reached by us: by nobody else.
+func makeSocketDir(dir string, o *owner) (string, error) {
+	if len(filepath.Join(dir, ".s.PGSQL.65535")) > longestSocket {
+		return "", nil
+	}
+	if err := os.MkdirAll(dir, 0o700); err != nil {
+		return "", err
+	}
+	if o == nil {
+		return dir, nil
+	}
+	return dir, os.Chown(dir, int(o.uid), int(o.gid))
+}
+
+// clearSockets removes what a killed server has left, among it a lock file whose
+// process ID may be somebody else's by now. No server runs when it is called.
+func clearSockets(dir string) error {
+	if dir == "" {
+		return nil
+	}
+	left, err := filepath.Glob(filepath.Join(dir, ".s.PGSQL.*"))
+	for _, f := range left {
+		err = errors.Join(err, os.Remove(f))
+	}
+	return err
+}
+
 func (p *Postgres) runAs(cmd *exec.Cmd) {
 	cmd.SysProcAttr = sysProcAttr(p.owner)
 	cmd.Dir = "/" // ours may be one its user cannot enter

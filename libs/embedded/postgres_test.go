@@ -30,6 +30,18 @@ func TestPostgresKeepsDataAndAddressOverARestart(t *testing.T) {
 	require.Equal(t, 7, queryInt(t, p.URL(), `SELECT n FROM kept`))
 }
 
+func TestPostgresIsReachedByASocketWhereThePathAllows(t *testing.T) {
+	t.Parallel()
+	p := startPostgres(t, embedded.PostgresOptions{Dir: filepath.Join(openDir(t), "pg")})
+	require.NotEqual(t, p.URL(), p.SocketURL())
+	require.Equal(t, 1, queryInt(t, p.SocketURL(), `SELECT 1`))
+
+	long := filepath.Join(openDir(t), strings.Repeat("long", 30))
+	p = startPostgres(t, embedded.PostgresOptions{Dir: long})
+	require.Equal(t, p.URL(), p.SocketURL())
+	require.Equal(t, 1, queryInt(t, p.SocketURL(), `SELECT 1`))
+}
+
 func TestPostgresTakesAnotherPortIfItsOwnIsTaken(t *testing.T) {
 	t.Parallel()
 	a, b := openDir(t), openDir(t)

@@ -44,6 +44,10 @@ func Commands() []Command {
 	return []Command{
 		suiteCommand(),
 		migrateCommand(),
+		importCommand(),
+		// The longer name first: the first that matches is run.
+		demoRemoveCommand(),
+		demoCommand(),
 		versionCommand(),
 	}
 }

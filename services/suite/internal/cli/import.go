@@ -37,7 +37,7 @@ func (c apiConfig) client() (*remote.Client, error) {
 }
 
 type importConfig struct {
-	apiConfig
+	API apiConfig
 
 	Dir    string `flag:"dir" required:"true" help:"folder of mapping files (*.yaml), which are taken in the order of their names"`
 	Data   string `flag:"data" required:"true" help:"folder of the files that the mappings name"`
@@ -56,7 +56,7 @@ func importCommand() Command {
 			if len(rest) > 0 {
 				return fmt.Errorf("unexpected argument %q: %w", rest[0], ErrUsage)
 			}
-			c, err := cfg.client()
+			c, err := cfg.API.client()
 			if err != nil {
 				return err
 			}

@@ -124,7 +124,7 @@ func (i *Infra) startPostgres(ctx context.Context, o Options) (err error) {
 		Dir: filepath.Join(o.DataDir, "postgres"), CacheDir: filepath.Join(o.DataDir, "cache"), Log: o.Log,
 	})
 	if err == nil {
-		i.PostgresURL = i.Postgres.URL()
+		i.PostgresURL = i.Postgres.SocketURL()
 	}
 	return err
 }
