@@ -179,5 +179,4 @@ func (s *suite) organization(t *testing.T, name, email string) (string, context.
 	return res.GetOrganization().GetId(), ctx
 }
 
-
 func appFirst(email string) app.First { return app.First{Email: email} }
