@@ -81,7 +81,7 @@ func Actions() []Action { return []Action{View, Create, Update, Delete, Export, 
 // Kinds lists the kinds of records that roles speak of (ID-4).
 func Kinds() []string {
 	return []string{
-		"lead", "contact", "company", "deal", "quote", "invoice", "product", "call", "mail", "activity", "report", "file",
+		"lead", "contact", "company", "deal", "quote", "invoice", "product", "call", "mail", "activity", "report",
 		"user", "department", "role", "settings",
 	}
 }
@@ -120,7 +120,7 @@ func Covers(have, want []Grant) bool {
 
 // ReadyMade returns the ready-made roles, without IDs and times.
 func ReadyMade() []Role {
-	work := []string{"lead", "contact", "company", "deal", "quote", "invoice", "call", "mail", "activity", "file"}
+	work := []string{"lead", "contact", "company", "deal", "quote", "invoice", "call", "mail", "activity"}
 	return []Role{
 		{
 			Code: Manager, Name: "Manager", Description: "Works on the records that are theirs.",

@@ -127,7 +127,7 @@ type Upload struct {
 	FileId string `protobuf:"bytes,4,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
 	// Compared with the stored one if set, for new content of a file.
 	Etag string `protobuf:"bytes,5,opt,name=etag,proto3" json:"etag,omitempty"`
-	// Length in bytes if it is known beforehand; the upload fails if it is another. -1 if it is not known.
+	// Length in bytes if it is known beforehand; the upload fails if it is another. 0 or -1 if it is not known.
 	Size int64 `protobuf:"varint,6,opt,name=size,proto3" json:"size,omitempty"`
 	// The caller's idempotency key. Empty for none.
 	RequestId     string `protobuf:"bytes,7,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`

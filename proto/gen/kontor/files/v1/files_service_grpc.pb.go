@@ -45,8 +45,8 @@ type FilesServiceClient interface {
 	// POST /v1/files, multipart/form-data. An upload that breaks off leaves nothing behind.
 	//
 	// Errors: FILE_NAME_INVALID, FILE_TOO_LARGE, FILE_UPLOAD_INVALID if messages come in another order,
-	// FILE_SIZE_MISMATCH, RECORD_NOT_FOUND, RECORD_FORBIDDEN, FILE_NOT_FOUND and FILE_ETAG_MISMATCH for new content of a
-	// file.
+	// FILE_SIZE_MISMATCH, RECORD_NOT_FOUND, RECORD_FORBIDDEN, RECORD_KIND_UNKNOWN, FILE_NOT_FOUND and FILE_ETAG_MISMATCH
+	// for new content of a file, FILE_CONTENT_UNAVAILABLE.
 	UploadFile(ctx context.Context, opts ...grpc.CallOption) (grpc.ClientStreamingClient[UploadFileRequest, UploadFileResponse], error)
 	// DownloadFile gives a file: first a message with its properties, then its content in pieces. The gateway offers it
 	// as GET /v1/files/{id}:download.
@@ -246,8 +246,8 @@ type FilesServiceServer interface {
 	// POST /v1/files, multipart/form-data. An upload that breaks off leaves nothing behind.
 	//
 	// Errors: FILE_NAME_INVALID, FILE_TOO_LARGE, FILE_UPLOAD_INVALID if messages come in another order,
-	// FILE_SIZE_MISMATCH, RECORD_NOT_FOUND, RECORD_FORBIDDEN, FILE_NOT_FOUND and FILE_ETAG_MISMATCH for new content of a
-	// file.
+	// FILE_SIZE_MISMATCH, RECORD_NOT_FOUND, RECORD_FORBIDDEN, RECORD_KIND_UNKNOWN, FILE_NOT_FOUND and FILE_ETAG_MISMATCH
+	// for new content of a file, FILE_CONTENT_UNAVAILABLE.
 	UploadFile(grpc.ClientStreamingServer[UploadFileRequest, UploadFileResponse]) error
 	// DownloadFile gives a file: first a message with its properties, then its content in pieces. The gateway offers it
 	// as GET /v1/files/{id}:download.
