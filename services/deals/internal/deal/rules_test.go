@@ -294,3 +294,25 @@ func TestOverdue(t *testing.T) {
 		require.Equal(t, c.want, d.Overdue(today), name)
 	}
 }
+
+// A new field that Update can change is compared by same, or its change would be lost.
+func TestEveryFieldChanges(t *testing.T) {
+	t.Parallel()
+	in := deal.Draft{
+		Name: "other", Amount: cash("EUR", "7"), AmountSource: deal.ByHand, ResponsibleID: "r", ObserverIDs: []string{"o"},
+		Type: "service", Probability: percent(77), PlannedClose: noon, CompanyID: "c", ContactID: "p",
+		Parties: []deal.Party{{Kind: "company", ID: "x"}}, Source: "fair", Comment: "!", AvailableToEveryone: true,
+		Lines:       []deal.LineInput{{Line: deal.Line{Name: "x", Quantity: dec("1"), Price: dec("2")}}},
+		ExternalIDs: []deal.ExternalID{{Source: "s", ID: "1"}}, LostReason: "price", LostReasonID: sales().LostReasons[1].ID,
+	}
+	for _, f := range deal.Fields() {
+		d := made(t, deal.Draft{})
+		if f == deal.FieldLostReason || f == deal.FieldLostReasonID {
+			_, err := d.Lose(sales(), "", "", "no idea", env())
+			require.NoError(t, err)
+		}
+		evs, err := d.Update(in, []string{f}, sales(), deal.Pricing{NewID: counter()}, env())
+		require.NoError(t, err, f)
+		require.Len(t, evs, 1, f)
+	}
+}

@@ -19,8 +19,9 @@ import (
 	"kontor.internal/services/deals/internal/publish"
 )
 
-// DEAL-1: what is written is what is read, every field of it.
-func TestDealReadsBackAsItWasWritten(t *testing.T) {
+// DEAL-1: what is written is what is read, every field of the contract. A new field that is forgotten on its way fails
+// here.
+func TestEveryFieldIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
 	probability := int32(33)
@@ -35,6 +36,27 @@ func TestDealReadsBackAsItWasWritten(t *testing.T) {
 	require.NoError(t, err)
 	want, have := publish.Deal(made), publish.Deal(got)
 	require.Equal(t, want.String(), have.String())
+	lost, err := w.service.Lose(w.ctx(), w.boss(), made.ID, 0, "", w.pipeline.LostReasons[0].ID, "")
+	require.NoError(t, err)
+	gone, err := w.service.Delete(w.ctx(), w.boss(), lost.ID, 0)
+	require.NoError(t, err)
+	if got, err = w.deals.Get(w.ctx(), w.org, made.ID); err != nil {
+		require.NoError(t, err)
+	}
+	want, have = publish.Deal(gone), publish.Deal(got)
+	require.Equal(t, want.String(), have.String())
+	back, err := publish.DealFrom(w.org, have)
+	require.NoError(t, err)
+	require.Equal(t, have.String(), publish.Deal(back).String(), "read back from an event")
+
+	fields := have.ProtoReflect().Descriptor().Fields()
+	for i := range fields.Len() {
+		// Lost deals have the stage's probability.
+		if f := fields.Get(i); f.Name() != "probability_by_hand" {
+			require.True(t, have.ProtoReflect().Has(f), "%s is not kept, or not filled by this test", f.Name())
+		}
+	}
+	require.True(t, publish.Deal(made).GetProbabilityByHand())
 }
 
 func line(name, quantity, price string) deal.LineInput {
