@@ -1,0 +1,127 @@
+import { Button, PasswordInput, TextInput } from "@mantine/core";
+import { useEffect, useRef, useState, type FormEvent } from "react";
+import { ApiError } from "../api/errors";
+import { session, type Organization } from "../api/session";
+import { t } from "../i18n";
+import { messageOf } from "../parts/notes";
+import classes from "./signin.module.css";
+
+/** E-mail and password, and what follows from them: choice of organisation, a new password, or why not. */
+export function SignIn() {
+  const [email, setEmail] = useState(() => localStorage.getItem("kontor.email") ?? "");
+  const [password, setPassword] = useState("");
+  const [newPassword, setNewPassword] = useState("");
+  const [expired, setExpired] = useState(false);
+  const [organizations, setOrganizations] = useState<Organization[]>([]);
+  const [error, setError] = useState<unknown>();
+  const [busy, setBusy] = useState(false);
+  const wait = useCountdown(error instanceof ApiError ? error.retryAfter : 0, error);
+  const alertBox = useRef<HTMLDivElement>(null);
+
+  const signIn = async (organizationId?: string): Promise<void> => {
+    setBusy(true);
+    setError(undefined);
+    try {
+      const choice = await session.signIn(email.trim(), password, {
+        ...(organizationId ? { organizationId } : {}),
+        ...(expired && newPassword ? { newPassword } : {}),
+      });
+      localStorage.setItem("kontor.email", email.trim());
+      setOrganizations(choice);
+    } catch (failure) {
+      if (failure instanceof ApiError && failure.reason === "PASSWORD_EXPIRED") {
+        setExpired(true);
+      }
+      setError(failure);
+    } finally {
+      setBusy(false);
+    }
+  };
+  const submit = (event: FormEvent): void => {
+    event.preventDefault();
+    void signIn();
+  };
+
+  return (
+    <main className={classes["page"]}>
+      <div className={classes["card"]}>
+        <div className={classes["brand"]}>
+          <img src="/icon.svg" alt="" width={34} height={34} />
+          <h1>Kontor</h1>
+        </div>
+        {organizations.length > 0 ? (
+          <div className={classes["form"]}>
+            <h2>{t("signIn.choose")}</h2>
+            {organizations.map((organization) => (
+              <Button key={organization.id} variant="default" size="sm" loading={busy} onClick={() => void signIn(organization.id)}>
+                {organization.name}
+              </Button>
+            ))}
+          </div>
+        ) : (
+          <form className={classes["form"]} onSubmit={submit}>
+            <TextInput
+              size="sm"
+              label={t("signIn.email")}
+              type="email"
+              name="email"
+              autoComplete="username"
+              required
+              withAsterisk={false}
+              value={email}
+              onChange={(e) => setEmail(e.currentTarget.value)}
+              data-autofocus
+            />
+            <PasswordInput
+              size="sm"
+              label={t("signIn.password")}
+              name="password"
+              autoComplete="current-password"
+              required
+              withAsterisk={false}
+              visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }}
+              value={password}
+              onChange={(e) => setPassword(e.currentTarget.value)}
+            />
+            {expired && (
+              <PasswordInput
+                size="sm"
+                label={t("signIn.newPassword")}
+                description={t("password.rule")}
+                name="newPassword"
+                autoComplete="new-password"
+                required
+                withAsterisk={false}
+                visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }}
+                value={newPassword}
+                onChange={(e) => setNewPassword(e.currentTarget.value)}
+              />
+            )}
+            {error !== undefined && (
+              <div ref={alertBox} role="alert" className={classes["error"]}>
+                {wait > 0 ? t("signIn.limited", { count: wait }) : messageOf(error)}
+              </div>
+            )}
+            <Button type="submit" size="sm" loading={busy} disabled={wait > 0}>
+              {t("signIn.go")}
+            </Button>
+          </form>
+        )}
+        <p className={classes["foot"]}>{t("signIn.help")}</p>
+      </div>
+    </main>
+  );
+}
+
+function useCountdown(seconds: number, reset: unknown): number {
+  const [left, setLeft] = useState(seconds);
+  useEffect(() => {
+    setLeft(seconds);
+    if (seconds <= 0) {
+      return undefined;
+    }
+    const timer = setInterval(() => setLeft((n) => Math.max(0, n - 1)), 1000);
+    return () => clearInterval(timer);
+  }, [seconds, reset]);
+  return left;
+}

@@ -1,0 +1,5 @@
+// The screens of this area, as the router loads them.
+export { CompaniesPage, CompanyCard } from "./companies";
+export { ContactCard, ContactsPage } from "./contacts";
+export { LeadCard } from "./LeadCard";
+export { LeadsPage } from "./leads";

@@ -1,0 +1,7 @@
+// The screens of this area, as the router loads them.
+export { ApiKeysPage } from "./apiKeys";
+export { DepartmentsPage } from "./departments";
+export { OrganizationPage } from "./organization";
+export { SessionsPage } from "./sessions";
+export { SettingsPage } from "./SettingsPage";
+export { UsersPage } from "./users";

@@ -1,0 +1,75 @@
+import { useEffect, useSyncExternalStore } from "react";
+import { t } from "../i18n";
+import { IconX } from "./icons";
+import classes from "./toasts.module.css";
+
+interface Toast {
+  id: number;
+  text: string;
+  tone: "plain" | "good" | "bad";
+  undo?: () => void;
+}
+
+let toasts: Toast[] = [];
+let next = 1;
+const listeners = new Set<() => void>();
+
+function change(list: Toast[]): void {
+  toasts = list;
+  listeners.forEach((fn) => fn());
+}
+
+/** Tells of something done, with a way to undo it; read out by screen readers. At most three are shown. */
+export function toast(text: string, options: { tone?: Toast["tone"]; undo?: () => void } = {}): void {
+  change([...toasts.slice(-2), { id: next++, text, tone: options.tone ?? "plain", ...(options.undo ? { undo: options.undo } : {}) }]);
+}
+
+/** Takes all toasts away, as between two tests. */
+export function clearToasts(): void {
+  change([]);
+}
+
+/** The place where toasts appear. */
+export function Toasts() {
+  const list = useSyncExternalStore(
+    (fn) => {
+      listeners.add(fn);
+      return () => listeners.delete(fn);
+    },
+    () => toasts,
+  );
+  return (
+    <div className={classes["region"]} role="status" aria-live="polite">
+      {list.map((item) => (
+        <ToastLine key={item.id} item={item} />
+      ))}
+    </div>
+  );
+}
+
+function ToastLine({ item }: { item: Toast }) {
+  const close = (): void => change(toasts.filter((other) => other.id !== item.id));
+  useEffect(() => {
+    const timer = setTimeout(() => change(toasts.filter((other) => other.id !== item.id)), item.undo ? 8000 : 5000);
+    return () => clearTimeout(timer);
+  }, [item]);
+  return (
+    <div className={classes["toast"]} data-tone={item.tone}>
+      <span>{item.text}</span>
+      {item.undo && (
+        <button
+          type="button"
+          onClick={() => {
+            close();
+            item.undo?.();
+          }}
+        >
+          {t("common.undo")}
+        </button>
+      )}
+      <button type="button" aria-label={t("common.close")} onClick={close}>
+        <IconX size={14} />
+      </button>
+    </div>
+  );
+}

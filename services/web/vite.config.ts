@@ -1,0 +1,21 @@
+import react from "@vitejs/plugin-react";
+import { defineConfig } from "vitest/config";
+import { fakeApi } from "./dev/fake/plugin";
+
+// KONTOR_URL points the dev server at a running suite; without it, requests are answered from made-up data.
+const target = process.env["KONTOR_URL"];
+
+export default defineConfig(({ command }) => ({
+  plugins: [react(), ...(command === "serve" && !target && !process.env["VITEST"] ? [fakeApi()] : [])],
+  build: { target: "es2022", chunkSizeWarningLimit: 700 },
+  server: {
+    port: 5173,
+    ...(target ? { proxy: { "/v1": { target, changeOrigin: true } } } : {}),
+  },
+  test: {
+    environment: "jsdom",
+    include: ["src/**/*.test.{ts,tsx}"],
+    setupFiles: ["test/setup.ts"],
+    restoreMocks: true,
+  },
+}));
