@@ -136,11 +136,13 @@ func (s *Server) NotReady() { s.health.Shutdown() }
 // Listen opens addr and serves until ctx is done.
 func (s *Server) Listen(ctx context.Context, addr string) error {
 	if err := s.Check(); err != nil {
+		s.Stop()
 		return err
 	}
 	var lc net.ListenConfig
 	ln, err := lc.Listen(ctx, "tcp", addr)
 	if err != nil {
+		s.Stop()
 		return fmt.Errorf("grpc: %w", err)
 	}
 	return s.Run(ctx, ln)
@@ -176,8 +178,8 @@ func (s *Server) Run(ctx context.Context, ln net.Listener) error {
 // Serve serves on ln until Stop or GracefulStop. It returns an error at once if Check does.
 func (s *Server) Serve(ln net.Listener) error {
 	if err := s.Check(); err != nil {
-		_ = ln.Close()
-		return err
+		s.Stop()
+		return errors.Join(err, ln.Close())
 	}
 	if err := s.Server.Serve(ln); err != nil {
 		return fmt.Errorf("serve: %w", err)

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"io"
 	"net"
 	"strings"
 	"sync"
@@ -18,7 +19,6 @@ import (
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
 	healthpb "google.golang.org/grpc/health/grpc_health_v1"
-	testgrpc "google.golang.org/grpc/interop/grpc_testing"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
 	"google.golang.org/grpc/test/bufconn"
@@ -34,74 +34,16 @@ import (
 	"kontor.internal/libs/logx"
 	"kontor.internal/libs/telemetry"
 	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
-	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
-	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
-	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 )
 
 const (
-	org       = "0192f0c4-0000-7000-8000-0000000000aa"
-	ann       = "0192f0c4-0000-7000-8000-000000000001" // may view and create products
-	ben       = "0192f0c4-0000-7000-8000-000000000002" // may nothing
-	leaver    = "0192f0c4-0000-7000-8000-000000000003" // deactivated
-	sectionID = "0192f0c4-0000-7000-8000-0000000000bb"
+	org      = "0192f0c4-0000-7000-8000-0000000000aa"
+	ann      = "0192f0c4-0000-7000-8000-000000000001" // may view and create products
+	ben      = "0192f0c4-0000-7000-8000-000000000002" // may nothing
+	leaver   = "0192f0c4-0000-7000-8000-000000000003" // deactivated
+	recordID = "0192f0c4-0000-7000-8000-0000000000bb"
 )
-
-// sections is a service of one method each way, filled in by the test.
-type sections struct {
-	catalogv1.UnimplementedSectionsServiceServer
-
-	get    func(context.Context) error
-	create func(context.Context) error
-}
-
-func (s *sections) GetSection(ctx context.Context, _ *catalogv1.GetSectionRequest) (*catalogv1.GetSectionResponse, error) {
-	return &catalogv1.GetSectionResponse{}, s.get(ctx)
-}
-
-func (s *sections) CreateSection(ctx context.Context, _ *catalogv1.CreateSectionRequest) (*catalogv1.CreateSectionResponse, error) {
-	return &catalogv1.CreateSectionResponse{}, s.create(ctx)
-}
-
-type files struct {
-	filesv1.UnimplementedFilesServiceServer
-
-	download func(context.Context) error
-}
-
-func (f *files) DownloadFile(_ *filesv1.DownloadFileRequest, s grpc.ServerStreamingServer[filesv1.DownloadFileResponse]) error {
-	if err := s.Send(&filesv1.DownloadFileResponse{}); err != nil {
-		return err
-	}
-	return f.download(s.Context())
-}
-
-func (f *files) UploadFile(s grpc.ClientStreamingServer[filesv1.UploadFileRequest, filesv1.UploadFileResponse]) error {
-	_, err := s.Recv()
-	return err
-}
-
-type internal struct {
-	identityv1.UnimplementedInternalServiceServer
-
-	issue func(context.Context) error
-}
-
-func (i *internal) IssueToken(ctx context.Context, _ *identityv1.IssueTokenRequest) (*identityv1.IssueTokenResponse, error) {
-	return &identityv1.IssueTokenResponse{}, i.issue(ctx)
-}
-
-type keys struct {
-	identityv1.UnimplementedKeysServiceServer
-}
-
-func (keys) GetJwks(ctx context.Context, _ *identityv1.GetJwksRequest) (*identityv1.GetJwksResponse, error) {
-	if _, known := authn.From(ctx); known {
-		return nil, errors.New("a public method knows no caller")
-	}
-	return &identityv1.GetJwksResponse{}, nil
-}
 
 // lines is a log that tests read.
 type lines struct {
@@ -141,9 +83,7 @@ type bench struct {
 	dir      *authz.Directory
 	log      *lines
 	metrics  *prometheus.Registry
-	sections *sections
-	files    *files
-	internal *internal
+	handlers *handlers
 	listener *bufconn.Listener
 }
 
@@ -173,11 +113,9 @@ func userEntry(who string, active bool, roles ...string) *accessv1.DirectoryEntr
 
 func setup(t testing.TB, change ...func(*grpcserver.Options)) *bench {
 	t.Helper()
-	fine := func(context.Context) error { return nil }
 	b := &bench{
 		issuer: authntest.NewIssuer(t), dir: directory(), log: &lines{}, metrics: prometheus.NewRegistry(),
-		sections: &sections{get: fine, create: fine}, files: &files{download: fine}, internal: &internal{issue: fine},
-		listener: bufconn.Listen(1 << 20),
+		handlers: &handlers{do: make(map[string]func(context.Context) error)}, listener: bufconn.Listen(1 << 20),
 	}
 	o := grpcserver.Options{
 		Log: logx.New(b.log, logx.Options{}), Verifier: b.issuer.Verifier(), Directory: b.dir, Metrics: b.metrics,
@@ -189,11 +127,7 @@ func setup(t testing.TB, change ...func(*grpcserver.Options)) *bench {
 	var err error
 	b.server, err = grpcserver.New(o)
 	require.NoError(t, err)
-	// One server holds the services of several contexts.
-	catalogv1.RegisterSectionsServiceServer(b.server, b.sections)
-	filesv1.RegisterFilesServiceServer(b.server, b.files)
-	identityv1.RegisterInternalServiceServer(b.server, b.internal)
-	identityv1.RegisterKeysServiceServer(b.server, keys{})
+	register(b.server, "TestService", b.handlers)
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan error, 1)
 	go func() { done <- b.server.Run(ctx, b.listener) }()
@@ -222,7 +156,7 @@ func (b *bench) as(t testing.TB, user string) context.Context {
 func TestCallerAndScopeReachTheHandler(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.sections.create = func(ctx context.Context) error {
+	b.handlers.on("Create", func(ctx context.Context) error {
 		p := authn.MustFrom(ctx)
 		require.Equal(t, ann, p.UserID)
 		require.Equal(t, org, p.OrganizationID)
@@ -232,23 +166,41 @@ func TestCallerAndScopeReachTheHandler(t *testing.T) {
 		r, ok := idem.From(ctx)
 		require.True(t, ok)
 		require.Equal(t, "key-1", r.ID)
-		require.Equal(t, "/kontor.catalog.v1.SectionsService/CreateSection", r.Method)
+		require.Equal(t, "/kontor.test.v1.TestService/Create", r.Method)
 		require.NotEmpty(t, r.Hash)
 		_, bounded := ctx.Deadline()
 		require.True(t, bounded)
 		return nil
-	}
-	client := catalogv1.NewSectionsServiceClient(b.dial(t, grpcclient.Options{}))
-	_, err := client.CreateSection(b.as(t, ann), &catalogv1.CreateSectionRequest{Section: &catalogv1.Section{Name: "x"}, RequestId: "key-1"})
-	require.NoError(t, err)
+	})
+	conn := b.dial(t, grpcclient.Options{})
+	req := newRequest().with("id", recordID).with("request_id", "key-1")
+	require.NoError(t, send(b.as(t, ann), conn, "Create", req))
 
-	b.sections.create = func(ctx context.Context) error {
+	b.handlers.on("Create", func(ctx context.Context) error {
 		_, ok := idem.From(ctx)
 		require.False(t, ok, "no request ID, nothing to recognise")
 		return nil
+	})
+	require.NoError(t, invoke(b.as(t, ann), conn, "Create"))
+}
+
+// The same request ID with another request is told apart by the hash.
+func TestHashTellsRequestsApart(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	var hashes [][]byte
+	b.handlers.on("Create", func(ctx context.Context) error {
+		r, _ := idem.From(ctx)
+		hashes = append(hashes, r.Hash)
+		return nil
+	})
+	conn := b.dial(t, grpcclient.Options{})
+	for _, name := range []string{"x", "x", "y"} {
+		req := newRequest().with("id", recordID).with("request_id", "key-1").with("name", name)
+		require.NoError(t, send(b.as(t, ann), conn, "Create", req))
 	}
-	_, err = client.CreateSection(b.as(t, ann), &catalogv1.CreateSectionRequest{Section: &catalogv1.Section{Name: "x"}})
-	require.NoError(t, err)
+	require.Equal(t, hashes[0], hashes[1])
+	require.NotEqual(t, hashes[0], hashes[2])
 }
 
 // ID-4, ID-7, decisions 10: who gets in.
@@ -256,49 +208,39 @@ func TestAdmission(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
 	conn := b.dial(t, grpcclient.Options{Raw: true})
-	getSection := func(ctx context.Context) error {
-		_, err := catalogv1.NewSectionsServiceClient(conn).GetSection(ctx, &catalogv1.GetSectionRequest{Id: sectionID})
-		return err
-	}
-	getFile := func(ctx context.Context) error {
-		_, err := filesv1.NewFilesServiceClient(conn).GetFile(ctx, &filesv1.GetFileRequest{Id: sectionID})
-		return err
-	}
-	jwks := func(ctx context.Context) error {
-		_, err := identityv1.NewKeysServiceClient(conn).GetJwks(ctx, &identityv1.GetJwksRequest{})
-		return err
-	}
-	issue := func(ctx context.Context) error {
-		_, err := identityv1.NewInternalServiceClient(conn).IssueToken(ctx, &identityv1.IssueTokenRequest{Service: "deals", OrganizationId: org, UserId: ann})
-		return err
-	}
+	b.handlers.on("Public", func(ctx context.Context) error {
+		if _, known := authn.From(ctx); known {
+			return errors.New("a public method knows no caller")
+		}
+		return nil
+	})
 	tests := []struct {
 		name   string
 		ctx    context.Context
-		call   func(context.Context) error
+		call   string
 		code   codes.Code
 		reason string
 	}{
-		{"a granted user passes", b.as(t, ann), getSection, codes.OK, ""},
-		{"a user without a grant is refused", b.as(t, ben), getSection, codes.PermissionDenied, "NOT_PERMITTED"},
-		{"a call without a token is refused", t.Context(), getSection, codes.Unauthenticated, "TOKEN_MISSING"},
-		{"rubbish for a token is refused", metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer rubbish"), getSection, codes.Unauthenticated, "TOKEN_INVALID"},
-		{"another issuer's token is refused", authntest.NewIssuer(t).Context(t.Context(), org, ann), getSection, codes.Unauthenticated, "TOKEN_INVALID"},
-		{"a deactivated user is refused though the token is good", b.as(t, leaver), getSection, codes.Unauthenticated, "USER_DEACTIVATED"},
-		{"the same user of another organisation is nobody", b.issuer.Context(t.Context(), id.New(), ann), getSection, codes.Unauthenticated, "USER_UNKNOWN"},
-		{"any user may call what is for the signed-in", b.as(t, ben), getFile, codes.Unimplemented, ""},
-		{"a deactivated one may not", b.as(t, leaver), getFile, codes.Unauthenticated, "USER_DEACTIVATED"},
-		{"nobody in particular may call what is public", t.Context(), jwks, codes.OK, ""},
-		{"a bad token does not matter there", metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer rubbish"), jwks, codes.OK, ""},
-		{"a service may call what is for services", authn.WithServiceSecret(t.Context(), "deals", "s3cret"), issue, codes.OK, ""},
-		{"with a wrong secret it may not", authn.WithServiceSecret(t.Context(), "deals", "wrong"), issue, codes.PermissionDenied, "SERVICE_ONLY"},
-		{"a user may not, however able", b.as(t, ann), issue, codes.PermissionDenied, "SERVICE_ONLY"},
-		{"the secret alone is no user", authn.WithServiceSecret(t.Context(), "deals", "s3cret"), getSection, codes.Unauthenticated, "TOKEN_MISSING"},
+		{"a granted user passes", b.as(t, ann), "View", codes.OK, ""},
+		{"a user without a grant is refused", b.as(t, ben), "View", codes.PermissionDenied, "NOT_PERMITTED"},
+		{"a call without a token is refused", t.Context(), "View", codes.Unauthenticated, "TOKEN_MISSING"},
+		{"rubbish for a token is refused", metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer rubbish"), "View", codes.Unauthenticated, "TOKEN_INVALID"},
+		{"another issuer's token is refused", authntest.NewIssuer(t).Context(t.Context(), org, ann), "View", codes.Unauthenticated, "TOKEN_INVALID"},
+		{"a deactivated user is refused though the token is good", b.as(t, leaver), "View", codes.Unauthenticated, "USER_DEACTIVATED"},
+		{"the same user of another organisation is nobody", b.issuer.Context(t.Context(), id.New(), ann), "View", codes.Unauthenticated, "USER_UNKNOWN"},
+		{"any user may call what is for the signed-in", b.as(t, ben), "SignedIn", codes.OK, ""},
+		{"a deactivated one may not", b.as(t, leaver), "SignedIn", codes.Unauthenticated, "USER_DEACTIVATED"},
+		{"nobody in particular may call what is public", t.Context(), "Public", codes.OK, ""},
+		{"a bad token does not matter there", metadata.AppendToOutgoingContext(t.Context(), "authorization", "Bearer rubbish"), "Public", codes.OK, ""},
+		{"a service may call what is for services", authn.WithServiceSecret(t.Context(), "deals", "s3cret"), "Internal", codes.OK, ""},
+		{"with a wrong secret it may not", authn.WithServiceSecret(t.Context(), "deals", "wrong"), "Internal", codes.PermissionDenied, "SERVICE_ONLY"},
+		{"a user may not, however able", b.as(t, ann), "Internal", codes.PermissionDenied, "SERVICE_ONLY"},
+		{"the secret alone is no user", authn.WithServiceSecret(t.Context(), "deals", "s3cret"), "View", codes.Unauthenticated, "TOKEN_MISSING"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			t.Parallel()
-			err := tt.call(tt.ctx)
+			err := invoke(tt.ctx, conn, tt.call)
 			require.Equal(t, tt.code, status.Code(err), "%v", err)
 			var reason string
 			for _, d := range status.Convert(err).Details() {
@@ -314,14 +256,13 @@ func TestAdmission(t *testing.T) {
 func TestServiceKnowsOnWhoseBehalf(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.internal.issue = func(ctx context.Context) error {
+	b.handlers.on("Internal", func(ctx context.Context) error {
 		require.Equal(t, authn.Principal{OrganizationID: org, UserID: ann, Service: "deals"}, withoutSession(authn.MustFrom(ctx)))
 		require.True(t, authz.ScopeFrom(ctx).All())
 		return nil
-	}
+	})
 	conn := b.dial(t, grpcclient.Options{Service: "deals", Secret: "s3cret"})
-	_, err := identityv1.NewInternalServiceClient(conn).IssueToken(b.as(t, ann), &identityv1.IssueTokenRequest{Service: "deals", OrganizationId: org, UserId: ann})
-	require.NoError(t, err)
+	require.NoError(t, invoke(b.as(t, ann), conn, "Internal"))
 }
 
 func withoutSession(p authn.Principal) authn.Principal {
@@ -332,31 +273,25 @@ func withoutSession(p authn.Principal) authn.Principal {
 func TestInvalidRequestsNameTheirFields(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	client := catalogv1.NewSectionsServiceClient(b.dial(t, grpcclient.Options{Raw: true}))
-	_, err := client.CreateSection(b.as(t, ann), &catalogv1.CreateSectionRequest{
-		Section: &catalogv1.Section{Name: strings.Repeat("x", 300)}, RequestId: strings.Repeat("y", 200),
-	})
+	conn := b.dial(t, grpcclient.Options{Raw: true})
+	err := send(b.as(t, ann), conn, "Create", newRequest().with("id", "7").with("name", strings.Repeat("x", 300)))
 	st := status.Convert(err)
 	require.Equal(t, codes.InvalidArgument, st.Code())
 	require.Len(t, st.Details(), 2)
 	require.Equal(t, apperr.ReasonInvalidArgument, st.Details()[0].(*errdetails.ErrorInfo).GetReason())
 	violations := st.Details()[1].(*errdetails.BadRequest).GetFieldViolations()
 	require.Len(t, violations, 2)
-	require.Equal(t, "section.name", violations[0].GetField())
-	require.Contains(t, violations[0].GetDescription(), "256")
-	require.Equal(t, "request_id", violations[1].GetField())
-
-	_, err = client.CreateSection(b.as(t, ann), &catalogv1.CreateSectionRequest{})
-	require.Contains(t, err.Error(), "not valid")
+	require.Equal(t, "id", violations[0].GetField())
+	require.Equal(t, "name", violations[1].GetField())
+	require.Contains(t, violations[1].GetDescription(), "256")
 }
 
 func TestErrorsReachTheCallerAsWhatTheyAre(t *testing.T) {
 	t.Parallel()
 	errGone := apperr.NotFound("SECTION_NOT_FOUND", "section not found")
 	b := setup(t)
-	b.sections.get = func(context.Context) error { return errGone.With("id", "7").Because(errors.New("hunter2")) }
-	client := catalogv1.NewSectionsServiceClient(b.dial(t, grpcclient.Options{}))
-	_, err := client.GetSection(b.as(t, ann), &catalogv1.GetSectionRequest{Id: sectionID})
+	b.handlers.on("View", func(context.Context) error { return errGone.With("id", "7").Because(errors.New("hunter2")) })
+	err := invoke(b.as(t, ann), b.dial(t, grpcclient.Options{}), "View")
 	require.ErrorIs(t, err, errGone)
 	var e *apperr.Error
 	require.ErrorAs(t, err, &e)
@@ -372,11 +307,10 @@ func TestErrorsReachTheCallerAsWhatTheyAre(t *testing.T) {
 func TestUnknownErrorsAreOpaqueAndLoggedOnce(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.sections.get = func(context.Context) error { return errors.New("connection to 10.0.0.7 refused") }
-	client := catalogv1.NewSectionsServiceClient(b.dial(t, grpcclient.Options{Raw: true}))
+	b.handlers.on("View", func(context.Context) error { return errors.New("connection to 10.0.0.7 refused") })
 	parent := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	ctx := metadata.AppendToOutgoingContext(b.as(t, ann), telemetry.Header, parent)
-	_, err := client.GetSection(ctx, &catalogv1.GetSectionRequest{Id: sectionID})
+	err := invoke(ctx, b.dial(t, grpcclient.Options{Raw: true}), "View")
 	require.Equal(t, codes.Internal, status.Code(err))
 	require.Equal(t, "internal error", status.Convert(err).Message())
 
@@ -387,28 +321,27 @@ func TestUnknownErrorsAreOpaqueAndLoggedOnce(t *testing.T) {
 	require.Equal(t, "0af7651916cd43dd8448eb211c80319c", line["trace_id"])
 	require.Equal(t, org, line["organization_id"])
 	require.Equal(t, ann, line["user_id"])
-	require.Equal(t, "/kontor.catalog.v1.SectionsService/GetSection", line["method"])
-	require.NotContains(t, b.log.text(), sectionID, "bodies are not logged")
+	require.Equal(t, "/kontor.test.v1.TestService/View", line["method"])
+	require.NotContains(t, b.log.text(), recordID, "bodies are not logged")
 }
 
 func TestPanicBecomesInternalWithItsLine(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.sections.get = func(context.Context) error { panic("oops") }
-	b.files.download = func(context.Context) error { panic("stream oops") }
+	b.handlers.on("View", func(context.Context) error { panic("oops") })
+	b.handlers.on("Download", func(context.Context) error { panic("stream oops") })
 	conn := b.dial(t, grpcclient.Options{Raw: true})
-	_, err := catalogv1.NewSectionsServiceClient(conn).GetSection(b.as(t, ann), &catalogv1.GetSectionRequest{Id: sectionID})
+	err := invoke(b.as(t, ann), conn, "View")
 	require.Equal(t, codes.Internal, status.Code(err))
 	require.Equal(t, "internal error", status.Convert(err).Message())
 	line := b.log.rpcs(t)[0]
 	require.Equal(t, "panic: oops", line["error"])
-	require.Contains(t, line["stack"], "server_test.go")
+	require.Contains(t, line["stack"], "service_test.go")
 
-	stream, err := filesv1.NewFilesServiceClient(conn).DownloadFile(b.as(t, ann), &filesv1.DownloadFileRequest{Id: sectionID})
-	require.NoError(t, err)
-	require.Equal(t, codes.Internal, status.Code(drain(stream)))
+	s := openStream(t, b.as(t, ann), conn, "Download", newRequest().with("id", recordID))
+	require.Equal(t, codes.Internal, status.Code(drain(s)))
 	require.Len(t, b.log.rpcs(t), 2)
-	require.InDelta(t, 1, testutil.ToFloat64(counter(t, b, "GetSection", codes.Internal)), 0)
+	require.InDelta(t, 1, testutil.ToFloat64(counter(t, b, "View", codes.Internal)), 0)
 }
 
 func counter(t *testing.T, b *bench, method string, code codes.Code) prometheus.Collector {
@@ -435,32 +368,25 @@ func counter(t *testing.T, b *bench, method string, code codes.Code) prometheus.
 	return nil
 }
 
-func drain(s grpc.ServerStreamingClient[filesv1.DownloadFileResponse]) error {
-	for {
-		if _, err := s.Recv(); err != nil {
-			return err
-		}
-	}
-}
-
 func TestStreams(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	client := filesv1.NewFilesServiceClient(b.dial(t, grpcclient.Options{}))
-
+	conn := b.dial(t, grpcclient.Options{Raw: true})
 	t.Run("each message is validated", func(t *testing.T) {
 		t.Parallel()
-		up, err := client.UploadFile(b.as(t, ann))
-		require.NoError(t, err)
-		require.NoError(t, up.Send(&filesv1.UploadFileRequest{}))
-		_, err = up.CloseAndRecv()
-		require.ErrorContains(t, err, "InvalidArgument")
+		s := openStream(t, b.as(t, ann), conn, "Upload", newRequest().with("id", "7"))
+		require.Equal(t, codes.InvalidArgument, status.Code(drain(s)))
 	})
 	t.Run("a caller without a token is refused", func(t *testing.T) {
 		t.Parallel()
-		s, err := client.DownloadFile(t.Context(), &filesv1.DownloadFileRequest{Id: sectionID})
-		require.NoError(t, err)
+		s := openStream(t, t.Context(), b.dial(t, grpcclient.Options{}), "Download", newRequest().with("id", recordID))
 		require.ErrorIs(t, drain(s), authn.ErrTokenMissing)
+	})
+	t.Run("a granted one gets what there is", func(t *testing.T) {
+		t.Parallel()
+		s := openStream(t, b.as(t, ann), conn, "Download", newRequest().with("id", recordID))
+		require.NoError(t, s.RecvMsg(newResponse()))
+		require.ErrorIs(t, drain(s), io.EOF)
 	})
 }
 
@@ -468,15 +394,12 @@ func TestStreams(t *testing.T) {
 func TestStreamEndsWhenItsCallerIsDeactivated(t *testing.T) {
 	t.Parallel()
 	b := setup(t)
-	b.files.download = func(ctx context.Context) error {
+	b.handlers.on("Download", func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
-	}
-	client := filesv1.NewFilesServiceClient(b.dial(t, grpcclient.Options{}))
-	s, err := client.DownloadFile(b.as(t, ann), &filesv1.DownloadFileRequest{Id: sectionID})
-	require.NoError(t, err)
-	_, err = s.Recv()
-	require.NoError(t, err)
+	})
+	s := openStream(t, b.as(t, ann), b.dial(t, grpcclient.Options{}), "Download", newRequest().with("id", recordID))
+	require.NoError(t, s.RecvMsg(newResponse()))
 	b.dir.Apply(&accessv1.DirectoryEntry{OrganizationId: org, Version: 2, Entry: userEntry(ann, false)})
 	require.ErrorIs(t, drain(s), authz.ErrUserInactive)
 }
@@ -493,9 +416,10 @@ func TestRefusesToStartWithoutPermissionOption(t *testing.T) {
 		Log: logx.New(&lines{}, logx.Options{}), Verifier: authntest.NewIssuer(t).Verifier(), Directory: directory(),
 	})
 	require.NoError(t, err)
-	testgrpc.RegisterTestServiceServer(s, testgrpc.UnimplementedTestServiceServer{})
-	const want = "/grpc.testing.TestService/UnaryCall: no (kontor.options.v1.permission)"
+	register(s, "ForgetfulService", &handlers{})
+	const want = "/kontor.test.v1.ForgetfulService/Nothing: no (kontor.options.v1.permission)"
 	require.ErrorContains(t, s.Check(), want)
+	require.ErrorContains(t, s.Check(), "ForgetfulService/Half", "a kind without an action says nothing")
 	require.ErrorContains(t, s.Listen(t.Context(), "127.0.0.1:0"), want)
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	require.NoError(t, err)
@@ -557,15 +481,14 @@ func TestStopLetsCallsEndAndCutsThoseThatDoNot(t *testing.T) {
 func TestDeadlineOfTheServer(t *testing.T) {
 	t.Parallel()
 	b := setup(t, func(o *grpcserver.Options) { o.Timeout = 20 * time.Millisecond })
-	b.sections.get = func(ctx context.Context) error {
+	b.handlers.on("View", func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
-	}
+	})
 	conn, err := grpc.NewClient("passthrough:///test", grpc.WithContextDialer(func(ctx context.Context, _ string) (net.Conn, error) {
 		return b.listener.DialContext(ctx)
 	}), insecureCredentials())
 	require.NoError(t, err)
 	defer func() { require.NoError(t, conn.Close()) }()
-	_, err = catalogv1.NewSectionsServiceClient(conn).GetSection(b.as(t, ann), &catalogv1.GetSectionRequest{Id: sectionID})
-	require.Equal(t, codes.DeadlineExceeded, status.Code(err))
+	require.Equal(t, codes.DeadlineExceeded, status.Code(invoke(b.as(t, ann), conn, "View")))
 }
