@@ -156,11 +156,16 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 	root.Handle("/.well-known/", api)
 	root.Handle("/", site.Handler())
 
+	// Compression holds an answer back until it is worth it; a change must not wait for the next.
+	outer := http.NewServeMux()
+	outer.Handle("GET /v1/events:watch", api)
+	outer.Handle("/", compress(root))
+
 	observe, err := access.New(d.Log, d.Metrics, d.Now)
 	if err != nil {
 		return nil, err
 	}
-	a.handler = auth.Address(trusted, observe.Handler(rest.WriteError, secure(compress(root))))
+	a.handler = auth.Address(trusted, observe.Handler(rest.WriteError, secure(outer)))
 	return a, nil
 }
 
@@ -270,4 +275,3 @@ func prefixes(networks []string) ([]netip.Prefix, error) {
 	}
 	return out, nil
 }
-

@@ -10,6 +10,8 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/segmentio/kafka-go"
+
+	"kontor.internal/libs/broker"
 )
 
 // Feeder copies what changed from Kafka to the streams in Redis. All replicas of the gateway share the work: each
@@ -26,6 +28,9 @@ const group = "gateway.stream"
 
 // Run copies until ctx is done. While Kafka or Redis is gone it waits and goes on after.
 func (f *Feeder) Run(ctx context.Context) error {
+	if !f.ensureTopics(ctx) {
+		return nil
+	}
 	r := kafka.NewReader(kafka.ReaderConfig{
 		Brokers: f.Brokers, GroupTopics: f.Topics, GroupID: group,
 		MinBytes: 1, MaxBytes: 4 << 20, MaxWait: time.Second,
@@ -33,6 +38,8 @@ func (f *Feeder) Run(ctx context.Context) error {
 		StartOffset:      kafka.LastOffset,
 		CommitInterval:   time.Second,
 		JoinGroupBackoff: 200 * time.Millisecond,
+
+		WatchPartitionChanges: true,
 		ErrorLogger: kafka.LoggerFunc(func(msg string, args ...any) {
 			f.Log.DebugContext(ctx, "change feed reader", "message", msg)
 		}),
@@ -53,6 +60,26 @@ func (f *Feeder) Run(ctx context.Context) error {
 			f.Log.WarnContext(ctx, "change feed position not kept", "error", err)
 		}
 	}
+}
+
+// ensureTopics makes the topics: a group over one that does not exist would be given nothing, in silence. It reports
+// false if ctx has ended first.
+func (f *Feeder) ensureTopics(ctx context.Context) bool {
+	client := broker.NewClient(f.Brokers)
+	defer client.CloseIdle()
+	topics := make([]broker.Topic, len(f.Topics))
+	for i, t := range f.Topics {
+		topics[i] = broker.Topic{Name: t}
+	}
+	for ctx.Err() == nil {
+		err := broker.Ensure(ctx, client.Client, topics...)
+		if err == nil {
+			return true
+		}
+		f.Log.WarnContext(ctx, "change feed waits for Kafka", "error", err)
+		wait(ctx)
+	}
+	return false
 }
 
 func (f *Feeder) copy(ctx context.Context, m kafka.Message) {

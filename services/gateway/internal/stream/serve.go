@@ -3,7 +3,6 @@ package stream
 import (
 	"context"
 	"encoding/json"
-	"errors"
 	"fmt"
 	"net/http"
 	"regexp"
@@ -166,7 +165,6 @@ func (o *writer) head() {
 	h.Set("Content-Type", "text/event-stream")
 	h.Set("Cache-Control", "no-store")
 	h.Set("X-Accel-Buffering", "no")
-	o.err = errors.Join(o.c.SetWriteDeadline(time.Time{}), o.c.SetReadDeadline(time.Time{}))
 	o.w.WriteHeader(http.StatusOK)
 }
 
