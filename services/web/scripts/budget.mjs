@@ -14,7 +14,10 @@ const routes = readdirSync(join(dist, "assets"))
   .filter((name) => /\.(js|css)$/.test(name) && !first.includes(`assets/${name}`))
   .map((name) => ({ name, kb: size(`assets/${name}`) }))
   .sort((a, b) => b.kb - a.kb);
-const report = [`first load ${total.toFixed(1)} kB gz of ${BUDGET_KB}`, ...routes.slice(0, 6).map((r) => `  later: ${r.name} ${r.kb.toFixed(1)} kB`)];
+const report = [
+  `first load ${total.toFixed(1)} kB gz of ${BUDGET_KB}`,
+  ...routes.slice(0, 6).map((r) => `  later: ${r.name} ${r.kb.toFixed(1)} kB`),
+];
 process.stdout.write(`${report.join("\n")}\n`);
 if (total > BUDGET_KB) {
   process.stderr.write("The first load is above its budget: split a route or drop a dependency.\n");

@@ -8,6 +8,11 @@ const web = join(dirname(fileURLToPath(import.meta.url)), "..");
 const document = process.argv[2] ?? join(web, "../../proto/gen/openapi/kontor.openapi.yaml");
 const generator = join(web, "types/node_modules/.bin/openapi-typescript");
 if (!existsSync(generator)) {
-  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--silent"], { cwd: join(web, "types"), stdio: "inherit" });
+  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--silent"], {
+    cwd: join(web, "types"),
+    stdio: "inherit",
+  });
 }
-execFileSync(generator, [document, "--output", join(web, "src/api/schema.d.ts"), "--alphabetize"], { stdio: "inherit" });
+execFileSync(generator, [document, "--output", join(web, "src/api/schema.d.ts"), "--alphabetize"], {
+  stdio: "inherit",
+});

@@ -8,7 +8,16 @@ import imports from "./locales/en/imports.json";
 import parts from "./locales/en/parts.json";
 import reporting from "./locales/en/reporting.json";
 
-const english = { ...app, ...parts, ...contacts, ...deals, ...catalog, ...reporting, ...identity, ...imports };
+const english = {
+  ...app,
+  ...parts,
+  ...contacts,
+  ...deals,
+  ...catalog,
+  ...reporting,
+  ...identity,
+  ...imports,
+};
 
 type Plural<K> = K extends `${infer Base}_${"zero" | "one" | "two" | "few" | "many" | "other"}` ? Base : K;
 

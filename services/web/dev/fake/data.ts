@@ -1,9 +1,54 @@
 /** A record as JSON. */
 export type Row = Record<string, unknown>;
 
-const FIRST = ["Anna", "Ben", "Clara", "David", "Elif", "Farid", "Greta", "Hugo", "Ines", "Jonas", "Kavya", "Leyla", "Marek", "Nina", "Olga", "Priya"];
-const LAST = ["Albers", "Brandt", "Castillo", "Demir", "Eriksen", "Fischer", "Guliyev", "Hansen", "Iyer", "Jansen", "Kowalski", "Lindqvist", "Mammadov", "Nowak"];
-const FIRMS = ["Hafenlogistik", "Nordlicht", "Kaspian Trade", "Weber & Söhne", "Baltic Timber", "Alster Medical", "Tamil Spices", "Ostsee Yachts", "Rheinmetallbau", "Blue Anchor", "Elbkontor", "Vistula Foods"];
+const FIRST = [
+  "Anna",
+  "Ben",
+  "Clara",
+  "David",
+  "Elif",
+  "Farid",
+  "Greta",
+  "Hugo",
+  "Ines",
+  "Jonas",
+  "Kavya",
+  "Leyla",
+  "Marek",
+  "Nina",
+  "Olga",
+  "Priya",
+];
+const LAST = [
+  "Albers",
+  "Brandt",
+  "Castillo",
+  "Demir",
+  "Eriksen",
+  "Fischer",
+  "Guliyev",
+  "Hansen",
+  "Iyer",
+  "Jansen",
+  "Kowalski",
+  "Lindqvist",
+  "Mammadov",
+  "Nowak",
+];
+const FIRMS = [
+  "Hafenlogistik",
+  "Nordlicht",
+  "Kaspian Trade",
+  "Weber & Söhne",
+  "Baltic Timber",
+  "Alster Medical",
+  "Tamil Spices",
+  "Ostsee Yachts",
+  "Rheinmetallbau",
+  "Blue Anchor",
+  "Elbkontor",
+  "Vistula Foods",
+];
 const FORMS = ["GmbH", "AG", "Ltd", "Sp. z o.o.", "LLC", "KG"];
 const INDUSTRIES = ["Logistics", "Retail", "Medical", "Software", "Machinery", "Food", "Construction"];
 const STAGES = [
@@ -45,11 +90,107 @@ export interface FakeData {
 }
 
 const BLANKS: Record<string, Row> = {
-  deal: { name: "", pipelineId: "p1", stageId: "st0", state: "DEAL_STATE_OPEN", amount: { currencyCode: "EUR", amount: "0" }, amountSource: "AMOUNT_SOURCE_HAND", baseAmount: { currencyCode: "EUR", amount: "0" }, responsibleId: "u1", observerIds: [], type: "sale", probability: 10, companyId: "", contactId: "", parties: [], source: "", leadId: "", comment: "", lines: [], availableToEveryone: false, lostReasonId: "", lostReason: "", externalIds: [] },
-  company: { name: "", legalName: "", type: "client", industry: "", employees: 0, parentId: "", requisites: [], phones: [], emails: [], links: [], addresses: [], source: "", responsibleId: "u1", observerIds: [], availableToEveryone: false, comment: "", externalIds: [] },
-  contact: { honorific: "", firstName: "", middleName: "", lastName: "", name: "", position: "", type: "client", phones: [], emails: [], links: [], addresses: [], employments: [], source: "", responsibleId: "u1", observerIds: [], availableToEveryone: false, language: "", vip: false, comment: "", externalIds: [], consents: [] },
-  lead: { title: "", request: "", firstName: "", middleName: "", lastName: "", position: "", companyName: "", phones: [], emails: [], links: [], source: "form", referrer: "", statusId: "ls0", responsibleId: "u1", observerIds: [], availableToEveryone: false, products: [], comment: "", externalIds: [] },
-  product: { name: "", sku: "", barcode: "", description: "", pictureFileIds: [], sectionId: "", unit: "", active: true, sort: 0, taxRate: "", prices: [], externalIds: [] },
+  deal: {
+    name: "",
+    pipelineId: "p1",
+    stageId: "st0",
+    state: "DEAL_STATE_OPEN",
+    amount: { currencyCode: "EUR", amount: "0" },
+    amountSource: "AMOUNT_SOURCE_HAND",
+    baseAmount: { currencyCode: "EUR", amount: "0" },
+    responsibleId: "u1",
+    observerIds: [],
+    type: "sale",
+    probability: 10,
+    companyId: "",
+    contactId: "",
+    parties: [],
+    source: "",
+    leadId: "",
+    comment: "",
+    lines: [],
+    availableToEveryone: false,
+    lostReasonId: "",
+    lostReason: "",
+    externalIds: [],
+  },
+  company: {
+    name: "",
+    legalName: "",
+    type: "client",
+    industry: "",
+    employees: 0,
+    parentId: "",
+    requisites: [],
+    phones: [],
+    emails: [],
+    links: [],
+    addresses: [],
+    source: "",
+    responsibleId: "u1",
+    observerIds: [],
+    availableToEveryone: false,
+    comment: "",
+    externalIds: [],
+  },
+  contact: {
+    honorific: "",
+    firstName: "",
+    middleName: "",
+    lastName: "",
+    name: "",
+    position: "",
+    type: "client",
+    phones: [],
+    emails: [],
+    links: [],
+    addresses: [],
+    employments: [],
+    source: "",
+    responsibleId: "u1",
+    observerIds: [],
+    availableToEveryone: false,
+    language: "",
+    vip: false,
+    comment: "",
+    externalIds: [],
+    consents: [],
+  },
+  lead: {
+    title: "",
+    request: "",
+    firstName: "",
+    middleName: "",
+    lastName: "",
+    position: "",
+    companyName: "",
+    phones: [],
+    emails: [],
+    links: [],
+    source: "form",
+    referrer: "",
+    statusId: "ls0",
+    responsibleId: "u1",
+    observerIds: [],
+    availableToEveryone: false,
+    products: [],
+    comment: "",
+    externalIds: [],
+  },
+  product: {
+    name: "",
+    sku: "",
+    barcode: "",
+    description: "",
+    pictureFileIds: [],
+    sectionId: "",
+    unit: "",
+    active: true,
+    sort: 0,
+    taxRate: "",
+    prices: [],
+    externalIds: [],
+  },
 };
 
 /** Makes a sales department's data. */
@@ -68,10 +209,40 @@ export function makeData(): FakeData {
     sipExtension: String(100 + i),
     phones: [],
   }));
-  const settings: Row = { organizationId: "o1", name: "Elbkontor Handels GmbH", timeZone: "Europe/Berlin", language: "en", country: "DE", baseCurrency: "EUR", weekStart: "WEEKDAY_MONDAY", fiscalYearStartMonth: 1, modules: {}, etag: "v1" };
-  const everything = Object.fromEntries(["view", "create", "update", "delete", "export", "import"].map((a) => [a, "SCOPE_ALL"]));
-  const kinds = ["lead", "contact", "company", "deal", "product", "report", "settings", "user", "department", "role", "file"];
-  const me: Row = { user: users[0], roles: [], settings, permissions: Object.fromEntries(kinds.map((kind) => [kind, { actions: everything }])) };
+  const settings: Row = {
+    organizationId: "o1",
+    name: "Elbkontor Handels GmbH",
+    timeZone: "Europe/Berlin",
+    language: "en",
+    country: "DE",
+    baseCurrency: "EUR",
+    weekStart: "WEEKDAY_MONDAY",
+    fiscalYearStartMonth: 1,
+    modules: {},
+    etag: "v1",
+  };
+  const everything = Object.fromEntries(
+    ["view", "create", "update", "delete", "export", "import"].map((a) => [a, "SCOPE_ALL"]),
+  );
+  const kinds = [
+    "lead",
+    "contact",
+    "company",
+    "deal",
+    "product",
+    "report",
+    "settings",
+    "user",
+    "department",
+    "role",
+    "file",
+  ];
+  const me: Row = {
+    user: users[0],
+    roles: [],
+    settings,
+    permissions: Object.fromEntries(kinds.map((kind) => [kind, { actions: everything }])),
+  };
   const companies: Row[] = Array.from({ length: 320 }, (_, i) => ({
     ...BLANKS["company"],
     id: `c${i}`,
@@ -80,9 +251,25 @@ export function makeData(): FakeData {
     industry: pick(INDUSTRIES),
     employees: Math.round(rnd() * 900),
     annualTurnover: { currencyCode: "EUR", amount: String(Math.round(rnd() * 90) * 100_000) },
-    phones: [{ number: `+49 40 ${Math.round(rnd() * 9_000_000 + 1_000_000)}`, kind: "work", primary: true, e164: "" }],
+    phones: [
+      {
+        number: `+49 40 ${Math.round(rnd() * 9_000_000 + 1_000_000)}`,
+        kind: "work",
+        primary: true,
+        e164: "",
+      },
+    ],
     emails: [{ address: `office${i}@example.com`, kind: "work", primary: true, normalized: "" }],
-    addresses: [{ kind: "legal", street: "Am Sandtorkai 3", city: "Hamburg", region: "", postalCode: "20457", country: "Germany" }],
+    addresses: [
+      {
+        kind: "legal",
+        street: "Am Sandtorkai 3",
+        city: "Hamburg",
+        region: "",
+        postalCode: "20457",
+        country: "Germany",
+      },
+    ],
     responsibleId: pick(users)["id"],
     createTime: ago(rnd() * 9000),
     updateTime: ago(rnd() * 900),
@@ -99,15 +286,36 @@ export function makeData(): FakeData {
       lastName,
       name: `${firstName} ${lastName}`,
       position: pick(["Head of purchasing", "Managing director", "Buyer", "Accountant", "Office manager"]),
-      phones: [{ number: `+49 151 ${Math.round(rnd() * 9_000_000 + 1_000_000)}`, kind: "mobile", primary: true, e164: "" }],
-      emails: [{ address: `${firstName}.${lastName}@example.com`.toLowerCase(), kind: "work", primary: true, normalized: "" }],
+      phones: [
+        {
+          number: `+49 151 ${Math.round(rnd() * 9_000_000 + 1_000_000)}`,
+          kind: "mobile",
+          primary: true,
+          e164: "",
+        },
+      ],
+      emails: [
+        {
+          address: `${firstName}.${lastName}@example.com`.toLowerCase(),
+          kind: "work",
+          primary: true,
+          normalized: "",
+        },
+      ],
       employments: [{ companyId: pick(companies)["id"], role: "", primary: true }],
       responsibleId: pick(users)["id"],
       vip: rnd() > 0.95,
       createTime: ago(rnd() * 9000),
     };
   });
-  const stages = STAGES.map(([name, kind, probability], i) => ({ id: `st${i}`, name, kind: `STAGE_KIND_${kind}`, color: "", probability, timeLimitDays: 30 }));
+  const stages = STAGES.map(([name, kind, probability], i) => ({
+    id: `st${i}`,
+    name,
+    kind: `STAGE_KIND_${kind}`,
+    color: "",
+    probability,
+    timeLimitDays: 30,
+  }));
   const weights = [0, 0, 0, 1, 1, 2, 2, 3, 4, 4, 4, 5, 5];
   const deals: Row[] = Array.from({ length: 760 }, (_, i) => {
     const stage = i < 60 ? pick([0, 1, 2, 3]) : pick(weights);
@@ -119,7 +327,16 @@ export function makeData(): FakeData {
       ...BLANKS["deal"],
       id: `dl${i}`,
       etag: "v1",
-      name: pick(["Annual contract", "Pallet racks", "Delivery of filters", "Service 2027", "Refit of the warehouse", "Trial order", "Spare parts"]) + (i % 9 === 0 ? " and installation on site" : ""),
+      name:
+        pick([
+          "Annual contract",
+          "Pallet racks",
+          "Delivery of filters",
+          "Service 2027",
+          "Refit of the warehouse",
+          "Trial order",
+          "Spare parts",
+        ]) + (i % 9 === 0 ? " and installation on site" : ""),
       stageId: `st${stage}`,
       state: stage === 4 ? "DEAL_STATE_WON" : stage === 5 ? "DEAL_STATE_LOST" : "DEAL_STATE_OPEN",
       amount,
@@ -141,7 +358,14 @@ export function makeData(): FakeData {
     ...BLANKS["lead"],
     id: `l${i}`,
     etag: "v1",
-    title: pick(["Offer for 40 filters", "Question about delivery to Baku", "Call back please", "Trade fair visit", "Price list 2027", "Damaged pallet racks"]),
+    title: pick([
+      "Offer for 40 filters",
+      "Question about delivery to Baku",
+      "Call back please",
+      "Trade fair visit",
+      "Price list 2027",
+      "Damaged pallet racks",
+    ]),
     firstName: pick(FIRST),
     lastName: pick(LAST),
     companyName: pick(FIRMS),
@@ -154,8 +378,22 @@ export function makeData(): FakeData {
     createTime: ago(rnd() * 300),
     ...(i % 4 === 0 ? { overdueSince: ago(3) } : i % 3 === 0 ? { touchTime: ago(2) } : {}),
   }));
-  const sections: Row[] = ["GTX", "MG", "GTK"].map((name, i) => ({ id: `se${i}`, etag: "v1", name, parentId: "", sort: i }));
-  const products: Row[] = ["GTX Basic", "GTX Pro", "GTX Plus Basic", "GTX Plus Pro", "MG Special", "MG Advanced", "GTK 500"].map((name, i) => ({
+  const sections: Row[] = ["GTX", "MG", "GTK"].map((name, i) => ({
+    id: `se${i}`,
+    etag: "v1",
+    name,
+    parentId: "",
+    sort: i,
+  }));
+  const products: Row[] = [
+    "GTX Basic",
+    "GTX Pro",
+    "GTX Plus Basic",
+    "GTX Plus Pro",
+    "MG Special",
+    "MG Advanced",
+    "GTK 500",
+  ].map((name, i) => ({
     ...BLANKS["product"],
     id: `pr${i}`,
     etag: "v1",
@@ -164,10 +402,17 @@ export function makeData(): FakeData {
     unit: "piece",
     taxRate: "19",
     sectionId: `se${i < 4 ? 0 : i < 6 ? 1 : 2}`,
-    prices: [{ priceTypeId: "pt0", price: { currencyCode: "EUR", amount: ["550", "4821", "1096", "5482", "55", "3393", "26768"][i] } }],
+    prices: [
+      {
+        priceTypeId: "pt0",
+        price: { currencyCode: "EUR", amount: ["550", "4821", "1096", "5482", "55", "3393", "26768"][i] },
+      },
+    ],
     updateTime: ago(40 * i),
   }));
-  const names = Object.fromEntries([...companies, ...contacts].map((row) => [row["id"], row["name"]])) as Record<string, string>;
+  const names = Object.fromEntries(
+    [...companies, ...contacts].map((row) => [row["id"], row["name"]]),
+  ) as Record<string, string>;
   const userName = (id: unknown): string => String(users.find((u) => u["id"] === id)?.["name"] ?? "");
   return {
     me,
@@ -181,12 +426,59 @@ export function makeData(): FakeData {
       sections,
       users,
       priceTypes: [{ id: "pt0", etag: "v1", name: "Base", base: true, sort: 0 }],
-      pipelines: [{ id: "p1", etag: "v1", name: "Sales pipeline", position: 0, isDefault: true, stages, lostReasons: ["Price", "No need", "Competitor"].map((name, i) => ({ id: `lr${i}`, name })) }],
-      departments: ["Central", "Hamburg", "Berlin", "Baku"].map((name, i) => ({ id: `d${i + 1}`, etag: "v1", name, parentId: i === 0 ? "" : "d1", headId: `u${i + 1}`, externalIds: [] })),
-      roles: ["Manager", "Department head", "Director", "Administrator"].map((name, i) => ({ id: `r${i + 1}`, etag: "v1", name, code: name.toLowerCase().replace(" ", "_"), grants: [] })),
-      leadStatuses: (["New:NEW", "Processing:OPEN", "Waiting:OPEN", "Converted:CONVERTED", "Junk:JUNK"] as const).map((text, i) => ({ id: `ls${i}`, etag: "v1", name: text.split(":")[0], kind: `LEAD_STATUS_KIND_${text.split(":")[1]}`, position: i, color: ["#0c6468", "#c4762b", "#8a6d9e", "#2f8a57", "#a3a099"][i], retired: false })),
+      pipelines: [
+        {
+          id: "p1",
+          etag: "v1",
+          name: "Sales pipeline",
+          position: 0,
+          isDefault: true,
+          stages,
+          lostReasons: ["Price", "No need", "Competitor"].map((name, i) => ({ id: `lr${i}`, name })),
+        },
+      ],
+      departments: ["Central", "Hamburg", "Berlin", "Baku"].map((name, i) => ({
+        id: `d${i + 1}`,
+        etag: "v1",
+        name,
+        parentId: i === 0 ? "" : "d1",
+        headId: `u${i + 1}`,
+        externalIds: [],
+      })),
+      roles: ["Manager", "Department head", "Director", "Administrator"].map((name, i) => ({
+        id: `r${i + 1}`,
+        etag: "v1",
+        name,
+        code: name.toLowerCase().replace(" ", "_"),
+        grants: [],
+      })),
+      leadStatuses: (
+        ["New:NEW", "Processing:OPEN", "Waiting:OPEN", "Converted:CONVERTED", "Junk:JUNK"] as const
+      ).map((text, i) => ({
+        id: `ls${i}`,
+        etag: "v1",
+        name: text.split(":")[0],
+        kind: `LEAD_STATUS_KIND_${text.split(":")[1]}`,
+        position: i,
+        color: ["#0c6468", "#c4762b", "#8a6d9e", "#2f8a57", "#a3a099"][i],
+        retired: false,
+      })),
     },
-    reports: ["funnel", "open-deals-by-stage", "expected-sales", "overdue-deals", "won-deals", "deals-by-employee", "deals-by-company", "income-by-product"].map((report) => ({ report, title: report, description: "", groupBy: report === "expected-sales" ? ["month", "employee"] : [] })),
+    reports: [
+      "funnel",
+      "open-deals-by-stage",
+      "expected-sales",
+      "overdue-deals",
+      "won-deals",
+      "deals-by-employee",
+      "deals-by-company",
+      "income-by-product",
+    ].map((report) => ({
+      report,
+      title: report,
+      description: "",
+      groupBy: report === "expected-sales" ? ["month", "employee"] : [],
+    })),
     blank: (kind) => ({ ...BLANKS[kind] }),
     card: (deal) => ({
       dealId: deal["id"],
@@ -208,9 +500,38 @@ export function makeData(): FakeData {
       probability: deal["probability"],
     }),
     history: (row) => [
-      { version: "3", type: "kontor.deals.v1.DealUpdated", happenTime: ago(2), userId: "u1", cause: "", changes: [{ field: "amount", oldValue: { currencyCode: "EUR", amount: "1200" }, newValue: { currencyCode: "EUR", amount: "1850" } }], event: { updateMask: "phones", previous: { phones: [] }, company: row } },
-      { version: "2", type: "kontor.deals.v1.DealMoved", happenTime: ago(30), userId: "u3", cause: "", changes: [], stageChange: { fromStageId: "st0", toStageId: "st1" } },
-      { version: "1", type: "kontor.deals.v1.DealCreated", happenTime: ago(200), userId: "u2", cause: "import/deals.1", changes: [] },
+      {
+        version: "3",
+        type: "kontor.deals.v1.DealUpdated",
+        happenTime: ago(2),
+        userId: "u1",
+        cause: "",
+        changes: [
+          {
+            field: "amount",
+            oldValue: { currencyCode: "EUR", amount: "1200" },
+            newValue: { currencyCode: "EUR", amount: "1850" },
+          },
+        ],
+        event: { updateMask: "phones", previous: { phones: [] }, company: row },
+      },
+      {
+        version: "2",
+        type: "kontor.deals.v1.DealMoved",
+        happenTime: ago(30),
+        userId: "u3",
+        cause: "",
+        changes: [],
+        stageChange: { fromStageId: "st0", toStageId: "st1" },
+      },
+      {
+        version: "1",
+        type: "kontor.deals.v1.DealCreated",
+        happenTime: ago(200),
+        userId: "u2",
+        cause: "import/deals.1",
+        changes: [],
+      },
     ],
   };
 }

@@ -24,7 +24,9 @@ async function answer(fake: FakeServer, request: IncomingMessage, response: Serv
   if (url.pathname === "/v1/events:watch") {
     response.writeHead(200, { "Content-Type": "text/event-stream" });
     response.write("event: hello\nid: 1-0\ndata: {}\n\n");
-    const stop = fake.watch((event) => response.write(`event: change\nid: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`));
+    const stop = fake.watch((event) =>
+      response.write(`event: change\nid: ${event.id}\ndata: ${JSON.stringify(event)}\n\n`),
+    );
     const beat = setInterval(() => response.write(": still here\n\n"), 5000);
     request.on("close", () => {
       stop();
@@ -37,8 +39,13 @@ async function answer(fake: FakeServer, request: IncomingMessage, response: Serv
     chunks.push(chunk as Buffer);
   }
   const text = Buffer.concat(chunks).toString();
-  const body = request.headers["content-type"]?.startsWith("application/json") && text ? (JSON.parse(text) as object) : {};
+  const body =
+    request.headers["content-type"]?.startsWith("application/json") && text
+      ? (JSON.parse(text) as object)
+      : {};
   const { status, json } = fake.handle(request.method ?? "GET", url, body as Record<string, unknown>);
-  response.writeHead(status, { "Content-Type": status < 400 ? "application/json" : "application/problem+json" });
+  response.writeHead(status, {
+    "Content-Type": status < 400 ? "application/json" : "application/problem+json",
+  });
   response.end(JSON.stringify(json));
 }

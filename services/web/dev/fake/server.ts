@@ -60,7 +60,18 @@ export class FakeServer {
     const query = url.searchParams;
     if (path.startsWith("sessions")) {
       if (path === "sessions" && method === "GET") {
-        return ok({ sessions: [{ id: "s1", userAgent: "Chrome/120 Linux", address: "127.0.0.1", createTime: ago(3600), lastUseTime: ago(20), current: true }] });
+        return ok({
+          sessions: [
+            {
+              id: "s1",
+              userAgent: "Chrome/120 Linux",
+              address: "127.0.0.1",
+              createTime: ago(3600),
+              lastUseTime: ago(20),
+              current: true,
+            },
+          ],
+        });
       }
       if (path === "sessions" && body["password"] === "wrong") {
         return problem(401, "SIGN_IN_REFUSED", "e-mail address or password is wrong");
@@ -87,10 +98,20 @@ export class FakeServer {
     }
     if (path === "products:search") {
       const text = (query.get("query") ?? "").toLowerCase();
-      const hits = this.data.rows["products"]?.filter((p) => String(p["name"]).toLowerCase().includes(text)) ?? [];
-      return ok({ hits: hits.map((p) => ({ product: { ...p, listPrice: (p["prices"] as { price: object }[])[0]?.price } })) });
+      const hits =
+        this.data.rows["products"]?.filter((p) => String(p["name"]).toLowerCase().includes(text)) ?? [];
+      return ok({
+        hits: hits.map((p) => ({
+          product: { ...p, listPrice: (p["prices"] as { price: object }[])[0]?.price },
+        })),
+      });
     }
-    if (path === "exchangeRates" || path === "currencies" || path === "apiKeys" || path === "serviceAccounts") {
+    if (
+      path === "exchangeRates" ||
+      path === "currencies" ||
+      path === "apiKeys" ||
+      path === "serviceAccounts"
+    ) {
       return ok({});
     }
     const match = /^(\w+)(?:\/([^:]+))?(?::(\w+))?$/.exec(path);
@@ -100,10 +121,19 @@ export class FakeServer {
       return problem(404, "ROUTE_NOT_FOUND", `no such path: ${path}`);
     }
     const [, , id, verb] = match;
-    return id ? this.#one(method, known, rows, id, verb, body) : this.#all(method, known, rows, verb, query, body);
+    return id
+      ? this.#one(method, known, rows, id, verb, body)
+      : this.#all(method, known, rows, verb, query, body);
   }
 
-  #all(method: string, known: { kind: string; one: string; many: string }, rows: Row[], verb: string | undefined, query: URLSearchParams, body: Row): Answer {
+  #all(
+    method: string,
+    known: { kind: string; one: string; many: string },
+    rows: Row[],
+    verb: string | undefined,
+    query: URLSearchParams,
+    body: Row,
+  ): Answer {
     const found = select(rows, query.get("filter") ?? "", this.data.me["user"] as Row);
     if (verb === "count") {
       return ok({ count: found.length, more: false });
@@ -112,7 +142,9 @@ export class FakeServer {
       const first = this.data.rows["pipelines"]?.[0]?.["stages"] as Row[] | undefined;
       const row: Row = {
         ...this.data.blank(known.kind),
-        ...(known.kind === "deal" ? { stageId: first?.[0]?.["id"], stageEnterTime: new Date().toISOString() } : {}),
+        ...(known.kind === "deal"
+          ? { stageId: first?.[0]?.["id"], stageEnterTime: new Date().toISOString() }
+          : {}),
         ...body,
         id: crypto.randomUUID(),
         etag: "v1",
@@ -127,10 +159,21 @@ export class FakeServer {
     const size = Number(query.get("pageSize") ?? 50);
     const from = Number(query.get("pageToken") ?? 0);
     const page = sorted.slice(from, from + size);
-    return ok({ [known.many]: page, nextPageToken: from + size < sorted.length ? String(from + size) : "", names: this.data.names });
+    return ok({
+      [known.many]: page,
+      nextPageToken: from + size < sorted.length ? String(from + size) : "",
+      names: this.data.names,
+    });
   }
 
-  #one(method: string, known: { kind: string; one: string }, rows: Row[], id: string, verb: string | undefined, body: Row): Answer {
+  #one(
+    method: string,
+    known: { kind: string; one: string },
+    rows: Row[],
+    id: string,
+    verb: string | undefined,
+    body: Row,
+  ): Answer {
     const row = rows.find((r) => r["id"] === id);
     if (!row) {
       return problem(404, `${known.kind.toUpperCase()}_NOT_FOUND`, `${known.kind} not found`);
@@ -139,14 +182,22 @@ export class FakeServer {
       return ok({ entries: this.data.history(row) });
     }
     if (verb === "stageChanges") {
-      return ok({ stays: [{ stageId: row["stageId"], enterTime: row["stageEnterTime"], duration: "432000s" }] });
+      return ok({
+        stays: [{ stageId: row["stageId"], enterTime: row["stageEnterTime"], duration: "432000s" }],
+      });
     }
     if (verb === "previewConversion") {
       const company = this.data.rows["companies"]?.[0];
       return ok({
         contact: { name: `${String(row["firstName"])} ${String(row["lastName"])}` },
         company: { name: row["companyName"] },
-        candidates: [{ record: { kind: "company", id: company?.["id"] }, name: company?.["name"], reasons: ["MATCH_REASON_NAME"] }],
+        candidates: [
+          {
+            record: { kind: "company", id: company?.["id"] },
+            name: company?.["name"],
+            reasons: ["MATCH_REASON_NAME"],
+          },
+        ],
       });
     }
     if (method === "GET") {
@@ -162,10 +213,21 @@ export class FakeServer {
       if (String(row["name"]).includes("refuse")) {
         return problem(409, "STAGE_NOT_FOUND", "this deal cannot be moved");
       }
-      const state = verb === "win" ? "DEAL_STATE_WON" : verb === "lose" ? "DEAL_STATE_LOST" : "DEAL_STATE_OPEN";
-      Object.assign(row, { stageId: body["stageId"] ?? row["stageId"], state, stageEnterTime: new Date().toISOString() });
+      const state =
+        verb === "win" ? "DEAL_STATE_WON" : verb === "lose" ? "DEAL_STATE_LOST" : "DEAL_STATE_OPEN";
+      Object.assign(row, {
+        stageId: body["stageId"] ?? row["stageId"],
+        state,
+        stageEnterTime: new Date().toISOString(),
+      });
     } else if (verb === "convert") {
-      Object.assign(row, { conversion: { contactId: this.data.rows["contacts"]?.[0]?.["id"], dealState: "DEAL_STATE_DONE", convertTime: new Date().toISOString() } });
+      Object.assign(row, {
+        conversion: {
+          contactId: this.data.rows["contacts"]?.[0]?.["id"],
+          dealState: "DEAL_STATE_DONE",
+          convertTime: new Date().toISOString(),
+        },
+      });
     } else {
       Object.assign(row, body);
     }
@@ -176,15 +238,25 @@ export class FakeServer {
 
   #board(query: URLSearchParams): unknown {
     const pipeline = this.data.rows["pipelines"]?.[0] as Row & { stages: Row[] };
-    const deals = select(this.data.rows["deals"] ?? [], query.get("filter") ?? "", this.data.me["user"] as Row);
+    const deals = select(
+      this.data.rows["deals"] ?? [],
+      query.get("filter") ?? "",
+      this.data.me["user"] as Row,
+    );
     const size = Number(query.get("pageSize") ?? 25);
     const from = Number(query.get("pageToken") ?? 0);
     const key = query.get("columnKey");
     const columns = pipeline.stages
       .filter((stage) => !key || stage["id"] === key)
       .map((stage) => {
-        const all = order(deals.filter((deal) => deal["stageId"] === stage["id"]), "stage_enter_time desc");
-        const total = all.reduce((sum, deal) => sum + Number((deal["amount"] as { amount: string }).amount), 0);
+        const all = order(
+          deals.filter((deal) => deal["stageId"] === stage["id"]),
+          "stage_enter_time desc",
+        );
+        const total = all.reduce(
+          (sum, deal) => sum + Number((deal["amount"] as { amount: string }).amount),
+          0,
+        );
         return {
           key: stage["id"],
           title: stage["name"],
@@ -223,7 +295,14 @@ function select(rows: Row[], filter: string, me: Row): Row[] {
     return rows;
   }
   const conditions = filter.match(/\([^)]*\)|[^()\s]+\s*(?:>=|<=|!=|[=:])\s*(?:"[^"]*"|\S+)/g) ?? [];
-  return rows.filter((row) => conditions.every((condition) => condition.replace(/^\(|\)$/g, "").split(" OR ").some((part) => holds(row, part, me))));
+  return rows.filter((row) =>
+    conditions.every((condition) =>
+      condition
+        .replace(/^\(|\)$/g, "")
+        .split(" OR ")
+        .some((part) => holds(row, part, me)),
+    ),
+  );
 }
 
 function holds(row: Row, condition: string, me: Row): boolean {
@@ -235,7 +314,14 @@ function holds(row: Row, condition: string, me: Row): boolean {
   if (field === "overdue") {
     return row["overdue"] === true;
   }
-  const raw = field === "state" ? String(row["state"]).replace("DEAL_STATE_", "") : field === "company_id" && row["employments"] ? (row["employments"] as Row[])[0]?.["companyId"] : field === "name" && !row["name"] ? `${String(row["firstName"])} ${String(row["lastName"])}` : row[camel(field)];
+  const raw =
+    field === "state"
+      ? String(row["state"]).replace("DEAL_STATE_", "")
+      : field === "company_id" && row["employments"]
+        ? (row["employments"] as Row[])[0]?.["companyId"]
+        : field === "name" && !row["name"]
+          ? `${String(row["firstName"])} ${String(row["lastName"])}`
+          : row[camel(field)];
   const value = raw && typeof raw === "object" ? iso(raw as Row) : String(raw ?? "");
   const want = wanted === "me" ? String(me["id"]) : wanted;
   switch (sign) {
@@ -253,7 +339,9 @@ function holds(row: Row, condition: string, me: Row): boolean {
 }
 
 function iso(date: Row): string {
-  return "year" in date ? `${String(date["year"])}-${String(date["month"]).padStart(2, "0")}-${String(date["day"]).padStart(2, "0")}` : String(date["amount"] ?? "");
+  return "year" in date
+    ? `${String(date["year"])}-${String(date["month"]).padStart(2, "0")}-${String(date["day"]).padStart(2, "0")}`
+    : String(date["amount"] ?? "");
 }
 
 function order(rows: Row[], orderBy: string): Row[] {
@@ -263,7 +351,13 @@ function order(rows: Row[], orderBy: string): Row[] {
   }
   const value = (row: Row): string | number => {
     const raw = field === "base_amount" ? row["amount"] : row[camel(field)];
-    return raw && typeof raw === "object" ? ("amount" in raw ? Number(raw.amount) : iso(raw as Row)) : typeof raw === "number" ? raw : String(raw ?? "");
+    return raw && typeof raw === "object"
+      ? "amount" in raw
+        ? Number(raw.amount)
+        : iso(raw as Row)
+      : typeof raw === "number"
+        ? raw
+        : String(raw ?? "");
   };
   const sorted = rows.toSorted((a, b) => (value(a) < value(b) ? -1 : value(a) > value(b) ? 1 : 0));
   return direction === "desc" ? sorted.toReversed() : sorted;

@@ -3,7 +3,8 @@ import { api, call } from "./client";
 import type { Department, Role, Settings, User } from "./model";
 
 /** How far a permission reaches. */
-export type Reach = "SCOPE_UNSPECIFIED" | "SCOPE_OWN" | "SCOPE_DEPARTMENT" | "SCOPE_DEPARTMENT_AND_BELOW" | "SCOPE_ALL";
+export type Reach =
+  "SCOPE_UNSPECIFIED" | "SCOPE_OWN" | "SCOPE_DEPARTMENT" | "SCOPE_DEPARTMENT_AND_BELOW" | "SCOPE_ALL";
 
 /** The signed-in user with what the client needs to know of rights and settings. */
 export interface Me {
@@ -32,7 +33,11 @@ export function useMe(): Me {
 }
 
 /** Whether the user may do something to records of a kind at all. */
-export function can(me: Me, kind: string, action: "view" | "create" | "update" | "delete" | "export" | "import"): boolean {
+export function can(
+  me: Me,
+  kind: string,
+  action: "view" | "create" | "update" | "delete" | "export" | "import",
+): boolean {
   const reach = me.permissions[kind]?.actions[action] ?? me.permissions["*"]?.actions[action];
   return reach !== undefined && reach !== "SCOPE_UNSPECIFIED";
 }
@@ -42,7 +47,9 @@ export function useCan(kind: string, action: Parameters<typeof can>[2]): boolean
   return can(useMe(), kind, action);
 }
 
-async function everyPage<T>(read: (pageToken: string) => Promise<{ items: T[]; next: string }>): Promise<T[]> {
+async function everyPage<T>(
+  read: (pageToken: string) => Promise<{ items: T[]; next: string }>,
+): Promise<T[]> {
   const all: T[] = [];
   let token = "";
   do {
@@ -58,7 +65,9 @@ export const usersOptions = queryOptions({
   queryKey: ["user", "all"],
   queryFn: ({ signal }) =>
     everyPage(async (pageToken) => {
-      const page = await call(api.GET("/v1/users", { params: { query: { pageSize: 500, pageToken } }, signal }));
+      const page = await call(
+        api.GET("/v1/users", { params: { query: { pageSize: 500, pageToken } }, signal }),
+      );
       return { items: (page.users ?? []) as User[], next: page.nextPageToken ?? "" };
     }),
   staleTime: LONG_MS,
@@ -69,7 +78,9 @@ export const departmentsOptions = queryOptions({
   queryKey: ["department", "all"],
   queryFn: ({ signal }) =>
     everyPage(async (pageToken) => {
-      const page = await call(api.GET("/v1/departments", { params: { query: { pageSize: 500, pageToken } }, signal }));
+      const page = await call(
+        api.GET("/v1/departments", { params: { query: { pageSize: 500, pageToken } }, signal }),
+      );
       return { items: (page.departments ?? []) as Department[], next: page.nextPageToken ?? "" };
     }),
   staleTime: LONG_MS,

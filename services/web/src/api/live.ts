@@ -123,7 +123,8 @@ export class Live {
     }
     void this.#client.invalidateQueries({ queryKey: keys.history(kind, recordId) });
     const reader = this.#readers.get(kind);
-    const listed = this.#client.getQueryCache().findAll({ queryKey: keys.lists(kind), type: "active" }).length > 0;
+    const listed =
+      this.#client.getQueryCache().findAll({ queryKey: keys.lists(kind), type: "active" }).length > 0;
     if (!reader || (!known && !listed)) {
       return;
     }

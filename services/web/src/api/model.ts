@@ -92,7 +92,10 @@ export interface ReportRow {
   values: ReportValue[];
 }
 
-export type Report = Omit<Sent<Omit<Schemas["kontor.reporting.v1.Report"], "rows" | "totals" | "breakdown">>, never> & {
+export type Report = Omit<
+  Sent<Omit<Schemas["kontor.reporting.v1.Report"], "rows" | "totals" | "breakdown">>,
+  never
+> & {
   rows: ReportRow[];
   totals: ReportRow[];
   breakdown?: { title: string; columns: ReportColumn[]; rows: ReportRow[] };

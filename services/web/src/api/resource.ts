@@ -77,7 +77,10 @@ export function resource<T extends Record_>(access: Access<T>) {
       infiniteQueryOptions({
         queryKey: keys.list(access.kind, query),
         queryFn: ({ pageParam, signal }) =>
-          access.list({ ...query, pageSize: PAGE_SIZE, ...(pageParam ? { pageToken: pageParam } : {}) }, signal),
+          access.list(
+            { ...query, pageSize: PAGE_SIZE, ...(pageParam ? { pageToken: pageParam } : {}) },
+            signal,
+          ),
         initialPageParam: "",
         getNextPageParam: (page) => page.next || undefined,
         placeholderData: (previous) => previous,
@@ -102,7 +105,8 @@ export function resource<T extends Record_>(access: Access<T>) {
     historyOptions: (id: string) =>
       infiniteQueryOptions({
         queryKey: keys.history(access.kind, id),
-        queryFn: ({ pageParam }) => access.history?.(id, pageParam) ?? Promise.resolve({ items: [], next: "" }),
+        queryFn: ({ pageParam }) =>
+          access.history?.(id, pageParam) ?? Promise.resolve({ items: [], next: "" }),
         initialPageParam: "",
         getNextPageParam: (page) => page.next || undefined,
       }),
@@ -141,7 +145,9 @@ export function putRecord<T extends Record_>(client: QueryClient, kind: string, 
 /** Takes a record out of every list. */
 export function dropRecord(client: QueryClient, kind: string, id: string): void {
   client.setQueriesData<ListData<Record_>>({ queryKey: keys.lists(kind) }, (data) =>
-    data ? mapPages(data, (items) => (items.some((i) => i.id === id) ? items.filter((i) => i.id !== id) : items)) : data,
+    data
+      ? mapPages(data, (items) => (items.some((i) => i.id === id) ? items.filter((i) => i.id !== id) : items))
+      : data,
   );
 }
 

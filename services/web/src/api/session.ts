@@ -106,7 +106,10 @@ export class Session {
 
   async #post(path: string, body: object): Promise<unknown> {
     // The header says that this is our client in a browser, which has the refresh token kept in a cookie.
-    const headers: Record<string, string> = { "Content-Type": "application/json", "X-Kontor-Client": "browser" };
+    const headers: Record<string, string> = {
+      "Content-Type": "application/json",
+      "X-Kontor-Client": "browser",
+    };
     if (this.#token) {
       headers["Authorization"] = `Bearer ${this.#token}`;
     }

@@ -37,11 +37,29 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
   const searching = later.length >= 2;
   const results = useQueries({
     queries: [
-      { ...companies.fewOptions({ filter: partOf(["name"], later), orderBy: "name" }, 6), enabled: searching && can(me, "company", "view") },
-      { ...contacts.fewOptions({ filter: partOf(["name"], later), orderBy: "name" }, 6), enabled: searching && can(me, "contact", "view") },
-      { ...deals.fewOptions({ filter: partOf(["name"], later), orderBy: "create_time desc" }, 6), enabled: searching && can(me, "deal", "view") },
-      { ...leads.fewOptions({ filter: partOf(["title", "name", "company_name"], later), orderBy: "create_time desc" }, 6), enabled: searching && can(me, "lead", "view") },
-      { ...products.fewOptions({ filter: partOf(["name", "sku"], later), orderBy: "name" }, 6), enabled: searching && can(me, "product", "view") },
+      {
+        ...companies.fewOptions({ filter: partOf(["name"], later), orderBy: "name" }, 6),
+        enabled: searching && can(me, "company", "view"),
+      },
+      {
+        ...contacts.fewOptions({ filter: partOf(["name"], later), orderBy: "name" }, 6),
+        enabled: searching && can(me, "contact", "view"),
+      },
+      {
+        ...deals.fewOptions({ filter: partOf(["name"], later), orderBy: "create_time desc" }, 6),
+        enabled: searching && can(me, "deal", "view"),
+      },
+      {
+        ...leads.fewOptions(
+          { filter: partOf(["title", "name", "company_name"], later), orderBy: "create_time desc" },
+          6,
+        ),
+        enabled: searching && can(me, "lead", "view"),
+      },
+      {
+        ...products.fewOptions({ filter: partOf(["name", "sku"], later), orderBy: "name" }, 6),
+        enabled: searching && can(me, "product", "view"),
+      },
     ],
   });
   const [company, contact, deal, lead, product] = results;
@@ -51,7 +69,10 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
   };
   const needle = text.trim().toLowerCase();
   const screens: Hit[] = nav
-    .filter((entry) => (!entry.kind || can(me, entry.kind, "view")) && t(entry.label).toLowerCase().includes(needle))
+    .filter(
+      (entry) =>
+        (!entry.kind || can(me, entry.kind, "view")) && t(entry.label).toLowerCase().includes(needle),
+    )
     .map((entry) => ({
       key: entry.to,
       icon: <entry.icon size={16} />,
@@ -93,14 +114,63 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
   }
   const found: Group[] = searching
     ? [
-        { title: t("company.many"), hits: (company.data?.items ?? []).map((c) => ({ key: c.id, icon: <IconBuilding size={16} />, label: c.name, hint: c.industry, go: open("/companies", c.id) })) },
-        { title: t("contact.many"), hits: (contact.data?.items ?? []).map((c) => ({ key: c.id, icon: <IconUser size={16} />, label: c.name, hint: c.position, go: open("/contacts", c.id) })) },
-        { title: t("deal.many"), hits: (deal.data?.items ?? []).map((d) => ({ key: d.id, icon: <IconBoard size={16} />, label: d.name, hint: <Money value={d.amount} />, go: open("/deals", d.id) })) },
-        { title: t("lead.many"), hits: (lead.data?.items ?? []).map((l) => ({ key: l.id, icon: <IconInbox size={16} />, label: l.title, hint: l.companyName, go: open("/leads", l.id) })) },
-        { title: t("product.many"), hits: (product.data?.items ?? []).map((p) => ({ key: p.id, icon: <IconBox size={16} />, label: p.name, hint: p.sku, go: open("/products", p.id) })) },
+        {
+          title: t("company.many"),
+          hits: (company.data?.items ?? []).map((c) => ({
+            key: c.id,
+            icon: <IconBuilding size={16} />,
+            label: c.name,
+            hint: c.industry,
+            go: open("/companies", c.id),
+          })),
+        },
+        {
+          title: t("contact.many"),
+          hits: (contact.data?.items ?? []).map((c) => ({
+            key: c.id,
+            icon: <IconUser size={16} />,
+            label: c.name,
+            hint: c.position,
+            go: open("/contacts", c.id),
+          })),
+        },
+        {
+          title: t("deal.many"),
+          hits: (deal.data?.items ?? []).map((d) => ({
+            key: d.id,
+            icon: <IconBoard size={16} />,
+            label: d.name,
+            hint: <Money value={d.amount} />,
+            go: open("/deals", d.id),
+          })),
+        },
+        {
+          title: t("lead.many"),
+          hits: (lead.data?.items ?? []).map((l) => ({
+            key: l.id,
+            icon: <IconInbox size={16} />,
+            label: l.title,
+            hint: l.companyName,
+            go: open("/leads", l.id),
+          })),
+        },
+        {
+          title: t("product.many"),
+          hits: (product.data?.items ?? []).map((p) => ({
+            key: p.id,
+            icon: <IconBox size={16} />,
+            label: p.name,
+            hint: p.sku,
+            go: open("/products", p.id),
+          })),
+        },
       ]
     : [];
-  const groups = [...found, { title: t("palette.screens"), hits: screens }, { title: t("palette.actions"), hits: actions }].filter((g) => g.hits.length > 0);
+  const groups = [
+    ...found,
+    { title: t("palette.screens"), hits: screens },
+    { title: t("palette.actions"), hits: actions },
+  ].filter((g) => g.hits.length > 0);
   const flat = groups.flatMap((group) => group.hits);
   const current = Math.min(active, flat.length - 1);
   const busy = results.some((r) => r.isFetching);
@@ -119,7 +189,16 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
 
   let index = -1;
   return (
-    <Modal opened onClose={onClose} withCloseButton={false} padding={0} size={560} yOffset="12vh" centered={false} aria-label={t("palette.title")}>
+    <Modal
+      opened
+      onClose={onClose}
+      withCloseButton={false}
+      padding={0}
+      size={560}
+      yOffset="12vh"
+      centered={false}
+      aria-label={t("palette.title")}
+    >
       <input
         className={classes["input"]}
         role="combobox"
@@ -149,7 +228,15 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
               return (
                 // The input keeps the focus; its keys choose, a click is the mouse's way.
                 // oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/interactive-supports-focus
-                <div key={hit.key} id={`hit-${at}`} role="option" aria-selected={at === current} className={classes["hit"]} onMouseMove={() => setActive(at)} onClick={hit.go}>
+                <div
+                  key={hit.key}
+                  id={`hit-${at}`}
+                  role="option"
+                  aria-selected={at === current}
+                  className={classes["hit"]}
+                  onMouseMove={() => setActive(at)}
+                  onClick={hit.go}
+                >
                   <span className={classes["icon"]}>{hit.icon}</span>
                   <span className="cut">{hit.label}</span>
                   <small>{hit.hint}</small>
@@ -158,7 +245,11 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
             })}
           </div>
         ))}
-        {flat.length === 0 && <p className={classes["none"]}>{busy || later !== text.trim() ? t("palette.searching") : t("palette.nothing")}</p>}
+        {flat.length === 0 && (
+          <p className={classes["none"]}>
+            {busy || later !== text.trim() ? t("palette.searching") : t("palette.nothing")}
+          </p>
+        )}
       </div>
     </Modal>
   );

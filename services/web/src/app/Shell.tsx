@@ -93,7 +93,11 @@ function Frame() {
         <ul>
           {entries.map((entry) => (
             <li key={entry.to} data-phone={entry.phone || undefined}>
-              <Link to={entry.to} activeOptions={{ exact: entry.to === "/", includeSearch: false }} title={t(entry.label)}>
+              <Link
+                to={entry.to}
+                activeOptions={{ exact: entry.to === "/", includeSearch: false }}
+                title={t(entry.label)}
+              >
                 <entry.icon size={18} stroke={1.6} />
                 <span>{t(entry.label)}</span>
               </Link>
@@ -111,7 +115,11 @@ function Frame() {
                 {entries
                   .filter((entry) => !entry.phone)
                   .map((entry) => (
-                    <Menu.Item key={entry.to} leftSection={<entry.icon size={16} />} onClick={() => void navigate({ to: entry.to })}>
+                    <Menu.Item
+                      key={entry.to}
+                      leftSection={<entry.icon size={16} />}
+                      onClick={() => void navigate({ to: entry.to })}
+                    >
                       {t(entry.label)}
                     </Menu.Item>
                   ))}
@@ -174,7 +182,11 @@ function UserMenu({ onHelp }: { onHelp: () => void }) {
   return (
     <Menu position="bottom-end" withinPortal width={220}>
       <Menu.Target>
-        <button type="button" className={classes["avatar"]} aria-label={t("user.menu", { name: me.user.name })}>
+        <button
+          type="button"
+          className={classes["avatar"]}
+          aria-label={t("user.menu", { name: me.user.name })}
+        >
           {initials || <IconUser size={15} />}
         </button>
       </Menu.Target>

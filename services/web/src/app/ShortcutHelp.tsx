@@ -46,7 +46,13 @@ const KEYS: [MessageKey, [string, MessageKey][]][] = [
 /** All keys on one page. */
 export function ShortcutHelp({ onClose }: { onClose: () => void }) {
   return (
-    <Modal opened onClose={onClose} title={<b>{t("help.title")}</b>} size={680} closeButtonProps={{ "aria-label": t("common.close") }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={<b>{t("help.title")}</b>}
+      size={680}
+      closeButtonProps={{ "aria-label": t("common.close") }}
+    >
       <div className={classes["columns"]}>
         {KEYS.map(([title, keys]) => (
           <section key={title}>
@@ -69,7 +75,8 @@ export function ShortcutHelp({ onClose }: { onClose: () => void }) {
             {nav.map((entry) => (
               <div key={entry.to}>
                 <dt>
-                  <kbd className={shell["kbd"]}>G</kbd> <kbd className={shell["kbd"]}>{entry.key.toUpperCase()}</kbd>
+                  <kbd className={shell["kbd"]}>G</kbd>{" "}
+                  <kbd className={shell["kbd"]}>{entry.key.toUpperCase()}</kbd>
                 </dt>
                 <dd>{t(entry.label)}</dd>
               </div>

@@ -53,7 +53,13 @@ export function SignIn() {
           <div className={classes["form"]}>
             <h2>{t("signIn.choose")}</h2>
             {organizations.map((organization) => (
-              <Button key={organization.id} variant="default" size="sm" loading={busy} onClick={() => void signIn(organization.id)}>
+              <Button
+                key={organization.id}
+                variant="default"
+                size="sm"
+                loading={busy}
+                onClick={() => void signIn(organization.id)}
+              >
                 {organization.name}
               </Button>
             ))}

@@ -1,5 +1,11 @@
 import type { QueryClient } from "@tanstack/react-query";
-import { createRootRouteWithContext, createRoute, createRouter, lazyRouteComponent, type ErrorComponentProps } from "@tanstack/react-router";
+import {
+  createRootRouteWithContext,
+  createRoute,
+  createRouter,
+  lazyRouteComponent,
+  type ErrorComponentProps,
+} from "@tanstack/react-router";
 import { t } from "../i18n";
 import { Empty, ErrorNote, SkeletonRows } from "../parts/notes";
 import { Shell } from "./Shell";
@@ -17,8 +23,13 @@ export function makeRouter(client: QueryClient) {
     validateSearch: (search: Record<string, unknown>): Record<string, string | undefined> =>
       Object.fromEntries(Object.entries(search).map(([key, value]) => [key, String(value)])),
   });
-  const at = (path: string, component: ReturnType<typeof lazyRouteComponent>) => createRoute({ getParentRoute: () => root, path, component });
-  const list = (path: string, page: ReturnType<typeof lazyRouteComponent>, card: ReturnType<typeof lazyRouteComponent>) => {
+  const at = (path: string, component: ReturnType<typeof lazyRouteComponent>) =>
+    createRoute({ getParentRoute: () => root, path, component });
+  const list = (
+    path: string,
+    page: ReturnType<typeof lazyRouteComponent>,
+    card: ReturnType<typeof lazyRouteComponent>,
+  ) => {
     const parent = at(path, page);
     return parent.addChildren([createRoute({ getParentRoute: () => parent, path: "$id", component: card })]);
   };
@@ -34,13 +45,34 @@ export function makeRouter(client: QueryClient) {
     createRoute({ getParentRoute: () => settings, path, component });
 
   const tree = root.addChildren([
-    at("/", lazyRouteComponent(() => import("./MyDay"), "MyDay")),
+    at(
+      "/",
+      lazyRouteComponent(() => import("./MyDay"), "MyDay"),
+    ),
     list("/leads", lazyRouteComponent(contacts, "LeadsPage"), lazyRouteComponent(contacts, "LeadCard")),
     list("/deals", lazyRouteComponent(deals, "DealsPage"), lazyRouteComponent(deals, "DealCard")),
-    list("/companies", lazyRouteComponent(contacts, "CompaniesPage"), lazyRouteComponent(contacts, "CompanyCard")),
-    list("/contacts", lazyRouteComponent(contacts, "ContactsPage"), lazyRouteComponent(contacts, "ContactCard")),
-    list("/products", lazyRouteComponent(catalog, "ProductsPage"), lazyRouteComponent(catalog, "ProductCard")),
-    reports.addChildren([createRoute({ getParentRoute: () => reports, path: "$report", component: lazyRouteComponent(reporting, "ReportPage") })]),
+    list(
+      "/companies",
+      lazyRouteComponent(contacts, "CompaniesPage"),
+      lazyRouteComponent(contacts, "CompanyCard"),
+    ),
+    list(
+      "/contacts",
+      lazyRouteComponent(contacts, "ContactsPage"),
+      lazyRouteComponent(contacts, "ContactCard"),
+    ),
+    list(
+      "/products",
+      lazyRouteComponent(catalog, "ProductsPage"),
+      lazyRouteComponent(catalog, "ProductCard"),
+    ),
+    reports.addChildren([
+      createRoute({
+        getParentRoute: () => reports,
+        path: "$report",
+        component: lazyRouteComponent(reporting, "ReportPage"),
+      }),
+    ]),
     settings.addChildren([
       setting("users", lazyRouteComponent(identity, "UsersPage")),
       setting("departments", lazyRouteComponent(identity, "DepartmentsPage")),
@@ -49,7 +81,10 @@ export function makeRouter(client: QueryClient) {
       setting("currencies", lazyRouteComponent(catalog, "CurrenciesPage")),
       setting("api-keys", lazyRouteComponent(identity, "ApiKeysPage")),
       setting("sessions", lazyRouteComponent(identity, "SessionsPage")),
-      setting("import", lazyRouteComponent(() => import("../areas/imports/routes"), "ImportPage")),
+      setting(
+        "import",
+        lazyRouteComponent(() => import("../areas/imports/routes"), "ImportPage"),
+      ),
     ]),
   ]);
 
@@ -63,7 +98,10 @@ export function makeRouter(client: QueryClient) {
     defaultErrorComponent: RouteError,
     parseSearch: (text) => Object.fromEntries(new URLSearchParams(text)),
     stringifySearch: (search) => {
-      const entries = Object.entries(search).filter(([, value]) => value !== undefined && value !== "") as [string, string][];
+      const entries = Object.entries(search).filter(([, value]) => value !== undefined && value !== "") as [
+        string,
+        string,
+      ][];
       const text = new URLSearchParams(entries).toString();
       return text ? `?${text}` : "";
     },

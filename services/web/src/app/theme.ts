@@ -26,7 +26,10 @@ export const theme = createTheme({
   cursorType: "pointer",
   components: {
     Button: { defaultProps: { size: "xs" } },
-    ActionIcon: { defaultProps: { variant: "subtle", color: "gray", size: 28 }, styles: { root: { color: "var(--muted)" } } },
+    ActionIcon: {
+      defaultProps: { variant: "subtle", color: "gray", size: 28 },
+      styles: { root: { color: "var(--muted)" } },
+    },
     TextInput: { defaultProps: { size: "xs" } },
     PasswordInput: { defaultProps: { size: "xs" } },
     NumberInput: { defaultProps: { size: "xs" } },
@@ -36,7 +39,14 @@ export const theme = createTheme({
     Checkbox: { defaultProps: { size: "xs" } },
     Switch: { defaultProps: { size: "xs" } },
     SegmentedControl: { defaultProps: { size: "xs" } },
-    Modal: { defaultProps: { centered: true, radius: 8, overlayProps: { backgroundOpacity: 0.35 }, transitionProps: { duration: 120 } } },
+    Modal: {
+      defaultProps: {
+        centered: true,
+        radius: 8,
+        overlayProps: { backgroundOpacity: 0.35 },
+        transitionProps: { duration: 120 },
+      },
+    },
     Menu: { defaultProps: { shadow: "md", radius: 6, transitionProps: { duration: 80 } } },
     Tooltip: { defaultProps: { openDelay: 350, withArrow: false, fz: 12 } },
   },

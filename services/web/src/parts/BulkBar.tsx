@@ -19,13 +19,23 @@ interface Props<T extends Record_ & { responsibleId: string }> {
 const LANES = 4;
 
 /** What can be done to all ticked rows: hand over, put into the bin. Each can be undone as a whole. */
-export function BulkBar<T extends Record_ & { responsibleId: string }>({ resource, selected, items, clear, canDelete }: Props<T>) {
+export function BulkBar<T extends Record_ & { responsibleId: string }>({
+  resource,
+  selected,
+  items,
+  clear,
+  canDelete,
+}: Props<T>) {
   const client = useQueryClient();
   const users = useUserChoice();
   const [busy, setBusy] = useState(false);
   const records = items.filter((item) => selected.has(item.id));
 
-  const run = async (todo: T[], act: (record: T) => Promise<unknown>, done: (count: number) => void): Promise<void> => {
+  const run = async (
+    todo: T[],
+    act: (record: T) => Promise<unknown>,
+    done: (count: number) => void,
+  ): Promise<void> => {
     setBusy(true);
     const queue = [...todo];
     let count = 0;
@@ -61,7 +71,12 @@ export function BulkBar<T extends Record_ & { responsibleId: string }>({ resourc
           undo: () =>
             void run(
               records,
-              (record) => resource.update(record.id, { responsibleId: record.responsibleId } as Partial<T>, "responsible_id"),
+              (record) =>
+                resource.update(
+                  record.id,
+                  { responsibleId: record.responsibleId } as Partial<T>,
+                  "responsible_id",
+                ),
               (undone) => toast(t("bulk.undone", { count: undone })),
             ),
         });
@@ -74,7 +89,12 @@ export function BulkBar<T extends Record_ & { responsibleId: string }>({ resourc
       (count) => {
         clear();
         toast(t("bulk.deleted", { count }), {
-          undo: () => void run(records, (record) => resource.restore(record.id), (undone) => toast(t("bulk.undone", { count: undone }))),
+          undo: () =>
+            void run(
+              records,
+              (record) => resource.restore(record.id),
+              (undone) => toast(t("bulk.undone", { count: undone })),
+            ),
         });
       },
     );

@@ -17,7 +17,18 @@ interface Props {
 }
 
 /** A form in a dialog: Enter does it, Escape does not. */
-export function Dialog({ title, onClose, onSubmit, submitLabel, busy, disabled, danger, error, size, children }: Props) {
+export function Dialog({
+  title,
+  onClose,
+  onSubmit,
+  submitLabel,
+  busy,
+  disabled,
+  danger,
+  error,
+  size,
+  children,
+}: Props) {
   const submit = (event: FormEvent): void => {
     event.preventDefault();
     if (!busy && !disabled) {
@@ -25,7 +36,13 @@ export function Dialog({ title, onClose, onSubmit, submitLabel, busy, disabled, 
     }
   };
   return (
-    <Modal opened onClose={onClose} title={<b>{title}</b>} size={size ?? 440} closeButtonProps={{ "aria-label": t("common.close") }}>
+    <Modal
+      opened
+      onClose={onClose}
+      title={<b>{title}</b>}
+      size={size ?? 440}
+      closeButtonProps={{ "aria-label": t("common.close") }}
+    >
       <form onSubmit={submit} style={{ display: "grid", gap: 10 }}>
         {children}
         {error !== undefined && error !== null && <ErrorNote error={error} />}
@@ -33,7 +50,12 @@ export function Dialog({ title, onClose, onSubmit, submitLabel, busy, disabled, 
           <Button variant="default" onClick={onClose}>
             {t("common.cancel")}
           </Button>
-          <Button type="submit" loading={busy ?? false} disabled={disabled ?? false} {...(danger ? { color: "red.8" } : {})}>
+          <Button
+            type="submit"
+            loading={busy ?? false}
+            disabled={disabled ?? false}
+            {...(danger ? { color: "red.8" } : {})}
+          >
             {submitLabel}
           </Button>
         </div>

@@ -14,7 +14,15 @@ export function Money({ value, short }: { value: MoneyValue | undefined; short?:
 }
 
 /** The base sum of several amounts; the sums by currency on hover when there is more than one. */
-export function Sum({ base, totals, short }: { base: MoneyValue | undefined; totals: MoneyValue[]; short?: boolean }) {
+export function Sum({
+  base,
+  totals,
+  short,
+}: {
+  base: MoneyValue | undefined;
+  totals: MoneyValue[];
+  short?: boolean;
+}) {
   const shown = base ?? totals[0];
   const foreign = totals.filter((total) => total.currencyCode !== shown?.currencyCode);
   const title = [shown, ...foreign].map((money) => formatMoney(money)).join(" · ");

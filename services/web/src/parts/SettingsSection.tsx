@@ -2,7 +2,17 @@ import type { ReactNode } from "react";
 import classes from "./settings.module.css";
 
 /** A titled block of a settings screen. */
-export function SettingsSection({ title, description, action, children }: { title: string; description?: string; action?: ReactNode; children: ReactNode }) {
+export function SettingsSection({
+  title,
+  description,
+  action,
+  children,
+}: {
+  title: string;
+  description?: string;
+  action?: ReactNode;
+  children: ReactNode;
+}) {
   return (
     <section className={classes["section"]}>
       <header>
@@ -18,7 +28,15 @@ export function SettingsSection({ title, description, action, children }: { titl
 }
 
 /** A plain table of a settings screen. */
-export function SettingsTable({ label, head, children }: { label: string; head: ReactNode[]; children: ReactNode }) {
+export function SettingsTable({
+  label,
+  head,
+  children,
+}: {
+  label: string;
+  head: ReactNode[];
+  children: ReactNode;
+}) {
   return (
     <div className={classes["scroll"]}>
       <table className={classes["table"]} aria-label={label}>

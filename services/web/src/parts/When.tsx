@@ -46,5 +46,9 @@ export function Day({ date, due }: { date: CivilDate | undefined; due?: boolean 
     return null;
   }
   const left = daysUntil(date);
-  return <span className={due && left < 0 ? "bad" : due && left <= 3 ? "warn" : undefined}>{formatCivil(date)}</span>;
+  return (
+    <span className={due && left < 0 ? "bad" : due && left <= 3 ? "warn" : undefined}>
+      {formatCivil(date)}
+    </span>
+  );
 }

@@ -1,7 +1,10 @@
 import { useCallback, useState } from "react";
 
 /** State that outlives a closed dialog or a reload, so that nothing typed is lost; cleared when done. */
-export function useDraft<T extends object>(name: string, initial: T): [T, (patch: Partial<T>) => void, () => void] {
+export function useDraft<T extends object>(
+  name: string,
+  initial: T,
+): [T, (patch: Partial<T>) => void, () => void] {
   const key = `draft.${name}`;
   const [value, setValue] = useState<T>(() => {
     try {

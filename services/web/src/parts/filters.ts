@@ -43,7 +43,11 @@ export function userFilter(field: string, value: string | undefined, me: string)
 }
 
 /** A condition that a field lies between two values, either of which may be missing: "100..200". */
-export function between(field: string, value: string | undefined, format: (text: string) => string = (v) => v): string {
+export function between(
+  field: string,
+  value: string | undefined,
+  format: (text: string) => string = (v) => v,
+): string {
   if (!value) {
     return "";
   }

@@ -41,7 +41,8 @@ export function minorUnits(currency: string): number {
   return cached(`minor:${currency}`, () => {
     try {
       return (
-        new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions().maximumFractionDigits ?? 2
+        new Intl.NumberFormat("en", { style: "currency", currency }).resolvedOptions()
+          .maximumFractionDigits ?? 2
       );
     } catch {
       return 2;
@@ -65,8 +66,17 @@ export function formatMoney(money: Money | undefined, style: "full" | "short" = 
   const formatter = cached(`money:${style}:${currency}:${digits}`, () => {
     const base: Intl.NumberFormatOptions = { style: "currency", currency, currencyDisplay: "narrowSymbol" };
     return style === "short"
-      ? new Intl.NumberFormat(formats.locale, { ...base, notation: "compact", maximumFractionDigits: 1, minimumFractionDigits: 0 })
-      : new Intl.NumberFormat(formats.locale, { ...base, minimumFractionDigits: digits, maximumFractionDigits: digits });
+      ? new Intl.NumberFormat(formats.locale, {
+          ...base,
+          notation: "compact",
+          maximumFractionDigits: 1,
+          minimumFractionDigits: 0,
+        })
+      : new Intl.NumberFormat(formats.locale, {
+          ...base,
+          minimumFractionDigits: digits,
+          maximumFractionDigits: digits,
+        });
   });
   return formatter.format(exact(amount || "0"));
 }
@@ -76,23 +86,26 @@ export function formatNumber(value: number | string | undefined, maximumFraction
   if (value === undefined || value === "") {
     return "";
   }
-  return cached(`number:${maximumFractionDigits}`, () => new Intl.NumberFormat(formats.locale, { maximumFractionDigits })).format(
-    typeof value === "string" ? exact(value) : value,
-  );
+  return cached(
+    `number:${maximumFractionDigits}`,
+    () => new Intl.NumberFormat(formats.locale, { maximumFractionDigits }),
+  ).format(typeof value === "string" ? exact(value) : value);
 }
 
 /** A number in few characters, such as "12K". */
 export function formatCompact(value: number): string {
-  return cached("compact", () => new Intl.NumberFormat(formats.locale, { notation: "compact", maximumFractionDigits: 1 })).format(
-    value,
-  );
+  return cached(
+    "compact",
+    () => new Intl.NumberFormat(formats.locale, { notation: "compact", maximumFractionDigits: 1 }),
+  ).format(value);
 }
 
 /** A share between 0 and 1 as percent. */
 export function formatPercent(share: number, maximumFractionDigits = 1): string {
-  return cached(`percent:${maximumFractionDigits}`, () => new Intl.NumberFormat(formats.locale, { style: "percent", maximumFractionDigits })).format(
-    share,
-  );
+  return cached(
+    `percent:${maximumFractionDigits}`,
+    () => new Intl.NumberFormat(formats.locale, { style: "percent", maximumFractionDigits }),
+  ).format(share);
 }
 
 /** An instant in the organisation's time zone, to the minute or the second. */
@@ -113,9 +126,10 @@ export function formatInstant(iso: string | number | undefined, seconds = false)
 
 /** The time of day of an instant, to the second. */
 export function formatClock(at: number | string): string {
-  return cached("clock", () => new Intl.DateTimeFormat(formats.locale, { timeStyle: "medium", timeZone: formats.timeZone })).format(
-    new Date(at),
-  );
+  return cached(
+    "clock",
+    () => new Intl.DateTimeFormat(formats.locale, { timeStyle: "medium", timeZone: formats.timeZone }),
+  ).format(new Date(at));
 }
 
 /** The day of an instant in the organisation's time zone; the year only when it is not this one. */
@@ -153,7 +167,10 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
 
 /** How long ago or ahead an instant is, such as "3 hr. ago". */
 export function formatRelative(iso: string | number, now: number = Date.now()): string {
-  const formatter = cached("relative", () => new Intl.RelativeTimeFormat(formats.locale, { numeric: "auto", style: "narrow" }));
+  const formatter = cached(
+    "relative",
+    () => new Intl.RelativeTimeFormat(formats.locale, { numeric: "auto", style: "narrow" }),
+  );
   const seconds = Math.round((new Date(iso).getTime() - now) / 1000);
   for (const [unit, size] of STEPS) {
     if (Math.abs(seconds) >= size) {
@@ -165,10 +182,18 @@ export function formatRelative(iso: string | number, now: number = Date.now()): 
 
 /** A length of time in its largest unit, such as "12 days". */
 export function formatDuration(seconds: number): string {
-  const [unit, size] = STEPS.find(([u, s]) => seconds >= s && u !== "week" && u !== "month" && u !== "year") ?? ["minute", 60];
+  const [unit, size] = STEPS.find(
+    ([u, s]) => seconds >= s && u !== "week" && u !== "month" && u !== "year",
+  ) ?? ["minute", 60];
   return cached(
     `duration:${unit}`,
-    () => new Intl.NumberFormat(formats.locale, { style: "unit", unit, unitDisplay: "short", maximumFractionDigits: 1 }),
+    () =>
+      new Intl.NumberFormat(formats.locale, {
+        style: "unit",
+        unit,
+        unitDisplay: "short",
+        maximumFractionDigits: 1,
+      }),
   ).format(seconds / size);
 }
 
@@ -176,7 +201,13 @@ export function formatDuration(seconds: number): string {
 export function civilOf(date: Date): CivilDate {
   const parts = cached(
     "parts",
-    () => new Intl.DateTimeFormat("en-CA", { year: "numeric", month: "2-digit", day: "2-digit", timeZone: formats.timeZone }),
+    () =>
+      new Intl.DateTimeFormat("en-CA", {
+        year: "numeric",
+        month: "2-digit",
+        day: "2-digit",
+        timeZone: formats.timeZone,
+      }),
   ).format(date);
   return parseCivil(parts) ?? { year: 1970, month: 1, day: 1 };
 }
@@ -217,7 +248,8 @@ export function parseDecimal(text: string): string | undefined {
     cleaned = cleaned.replace(group, "").replace(",", ".");
   } else if (comma >= 0) {
     const groups = /^-?\d{1,3}(,\d{3})+$/.test(cleaned) && decimalPoint() === ".";
-    cleaned = groups || cleaned.indexOf(",") !== comma ? cleaned.replace(/,/g, "") : cleaned.replace(",", ".");
+    cleaned =
+      groups || cleaned.indexOf(",") !== comma ? cleaned.replace(/,/g, "") : cleaned.replace(",", ".");
   } else if (point >= 0 && /^-?\d{1,3}(\.\d{3})+$/.test(cleaned) && decimalPoint() === ",") {
     cleaned = cleaned.replace(/\./g, "");
   }
@@ -225,5 +257,10 @@ export function parseDecimal(text: string): string | undefined {
 }
 
 function decimalPoint(): string {
-  return cached("point", () => new Intl.NumberFormat(formats.locale).formatToParts(1.5).find((p) => p.type === "decimal")?.value ?? ".");
+  return cached(
+    "point",
+    () =>
+      new Intl.NumberFormat(formats.locale).formatToParts(1.5).find((p) => p.type === "decimal")?.value ??
+      ".",
+  );
 }

@@ -11,7 +11,9 @@ export function messageOf(error: unknown): string {
       return t("error.offline");
     }
     const text = error.stale ? t("error.stale") : tIfAny(`reason.${error.reason}`, error.message);
-    const fields = error.fields.filter((f) => !text.includes(f.description)).map((f) => `${f.field}: ${f.description}`);
+    const fields = error.fields
+      .filter((f) => !text.includes(f.description))
+      .map((f) => `${f.field}: ${f.description}`);
     return [text, ...fields].join(" · ");
   }
   return error instanceof Error ? error.message : String(error);
@@ -37,7 +39,15 @@ export function ErrorNote({ error, retry }: { error: unknown; retry?: () => void
 }
 
 /** Says what belongs here and offers the first step. */
-export function Empty({ title, children, action }: { title: string; children?: ReactNode; action?: ReactNode }) {
+export function Empty({
+  title,
+  children,
+  action,
+}: {
+  title: string;
+  children?: ReactNode;
+  action?: ReactNode;
+}) {
   return (
     <div className={classes["empty"]}>
       <p className={classes["emptyTitle"]}>{title}</p>
@@ -48,7 +58,15 @@ export function Empty({ title, children, action }: { title: string; children?: R
 }
 
 /** Grey bars of the size of the rows to come. */
-export function SkeletonRows({ count = 8, height = 14, gap = 12 }: { count?: number; height?: number; gap?: number }) {
+export function SkeletonRows({
+  count = 8,
+  height = 14,
+  gap = 12,
+}: {
+  count?: number;
+  height?: number;
+  gap?: number;
+}) {
   return (
     <div aria-hidden style={{ display: "grid", gap, padding: 12 }}>
       {Array.from({ length: count }, (_, i) => (

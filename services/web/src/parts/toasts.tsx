@@ -21,7 +21,10 @@ function change(list: Toast[]): void {
 
 /** Tells of something done, with a way to undo it; read out by screen readers. At most three are shown. */
 export function toast(text: string, options: { tone?: Toast["tone"]; undo?: () => void } = {}): void {
-  change([...toasts.slice(-2), { id: next++, text, tone: options.tone ?? "plain", ...(options.undo ? { undo: options.undo } : {}) }]);
+  change([
+    ...toasts.slice(-2),
+    { id: next++, text, tone: options.tone ?? "plain", ...(options.undo ? { undo: options.undo } : {}) },
+  ]);
 }
 
 /** Takes all toasts away, as between two tests. */
@@ -50,7 +53,10 @@ export function Toasts() {
 function ToastLine({ item }: { item: Toast }) {
   const close = (): void => change(toasts.filter((other) => other.id !== item.id));
   useEffect(() => {
-    const timer = setTimeout(() => change(toasts.filter((other) => other.id !== item.id)), item.undo ? 8000 : 5000);
+    const timer = setTimeout(
+      () => change(toasts.filter((other) => other.id !== item.id)),
+      item.undo ? 8000 : 5000,
+    );
     return () => clearTimeout(timer);
   }, [item]);
   return (

@@ -4,7 +4,14 @@ import { useState } from "react";
 import { api, call } from "../../api/client";
 import { useCan, useMe } from "../../api/directory";
 import { t } from "../../i18n";
-import { daysFromNow, formatCivil, formatNumber, isoCivil, parseCivil, parseDecimal } from "../../parts/format";
+import {
+  daysFromNow,
+  formatCivil,
+  formatNumber,
+  isoCivil,
+  parseCivil,
+  parseDecimal,
+} from "../../parts/format";
 import { IconX } from "../../parts/icons";
 import { Empty, ErrorNote, SkeletonRows } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
@@ -24,7 +31,12 @@ export function CurrenciesPage() {
   const parsed = parseDecimal(rate);
   const refresh = (): void => void client.invalidateQueries({ queryKey: ["currency"] });
   const set = useMutation({
-    mutationFn: () => call(api.POST("/v1/exchangeRates", { body: { currencyCode: code, date: parseCivil(date) ?? daysFromNow(0), rate: parsed ?? "" } as never })),
+    mutationFn: () =>
+      call(
+        api.POST("/v1/exchangeRates", {
+          body: { currencyCode: code, date: parseCivil(date) ?? daysFromNow(0), rate: parsed ?? "" } as never,
+        }),
+      ),
     onSuccess: () => {
       setRate("");
       refresh();
@@ -44,9 +56,27 @@ export function CurrenciesPage() {
             set.mutate();
           }}
         >
-          <Select label={t("deal.currency")} w={96} searchable data={currencyCodes().filter((c) => c !== base)} value={code} allowDeselect={false} onChange={(v) => setCode(v ?? code)} />
-          <TextInput label={t("rates.date")} type="date" value={date} onChange={(e) => setDate(e.currentTarget.value)} />
-          <TextInput label={t("rates.rate", { code, base })} inputMode="decimal" value={rate} onChange={(e) => setRate(e.currentTarget.value)} />
+          <Select
+            label={t("deal.currency")}
+            w={96}
+            searchable
+            data={currencyCodes().filter((c) => c !== base)}
+            value={code}
+            allowDeselect={false}
+            onChange={(v) => setCode(v ?? code)}
+          />
+          <TextInput
+            label={t("rates.date")}
+            type="date"
+            value={date}
+            onChange={(e) => setDate(e.currentTarget.value)}
+          />
+          <TextInput
+            label={t("rates.rate", { code, base })}
+            inputMode="decimal"
+            value={rate}
+            onChange={(e) => setRate(e.currentTarget.value)}
+          />
           <Button type="submit" loading={set.isPending} disabled={parsed === undefined || !parseCivil(date)}>
             {t("rates.set")}
           </Button>
@@ -60,7 +90,17 @@ export function CurrenciesPage() {
       ) : rates.data.length === 0 ? (
         <Empty title={t("rates.empty")} />
       ) : (
-        <SettingsTable label={t("rates.title")} head={[t("rates.date"), t("deal.currency"), t("rates.rateShort", { base }), <span key="x" className="hidden">{t("action.delete")}</span>]}>
+        <SettingsTable
+          label={t("rates.title")}
+          head={[
+            t("rates.date"),
+            t("deal.currency"),
+            t("rates.rateShort", { base }),
+            <span key="x" className="hidden">
+              {t("action.delete")}
+            </span>,
+          ]}
+        >
           {rates.data.map((entry) => (
             <tr key={entry.id}>
               <td>{formatCivil(entry.date as never)}</td>
@@ -68,7 +108,11 @@ export function CurrenciesPage() {
               <td style={{ fontVariantNumeric: "tabular-nums" }}>{formatNumber(entry.rate, 10)}</td>
               <td style={{ width: 28 }}>
                 {mayUpdate && (
-                  <ActionIcon size={24} aria-label={t("rates.remove")} onClick={() => remove.mutate(entry.id ?? "")}>
+                  <ActionIcon
+                    size={24}
+                    aria-label={t("rates.remove")}
+                    onClick={() => remove.mutate(entry.id ?? "")}
+                  >
                     <IconX size={13} />
                   </ActionIcon>
                 )}

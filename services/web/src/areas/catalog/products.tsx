@@ -12,7 +12,15 @@ import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/ca
 import { Timeline } from "../../parts/card/Timeline";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
-import { ChoiceField, MoneyField, NumberField, PlainField, SwitchField, TextBlockField, TextField } from "../../parts/fields/kinds";
+import {
+  ChoiceField,
+  MoneyField,
+  NumberField,
+  PlainField,
+  SwitchField,
+  TextBlockField,
+  TextField,
+} from "../../parts/fields/kinds";
 import { allOf, anyOf, partOf, splitValues } from "../../parts/filters";
 import { formatMoney, parseDecimal } from "../../parts/format";
 import { IconPlus, IconTrash, IconX } from "../../parts/icons";
@@ -34,16 +42,78 @@ function listPrice(product: Product, priceTypes: PriceType[], currency: string) 
   return (prices.find((p) => p.price?.currencyCode === currency) ?? prices[0] ?? product.prices[0])?.price;
 }
 
-function columnsWith(sections: Section[], priceTypes: PriceType[], currency: string): () => Column<Product>[] {
+function columnsWith(
+  sections: Section[],
+  priceTypes: PriceType[],
+  currency: string,
+): () => Column<Product>[] {
   return () => [
-    { id: "name", title: t("product.name"), min: 180, grow: 2, sort: "name", phone: "title", cell: (p) => p.name },
-    { id: "sku", title: t("product.sku"), min: 90, grow: 0.7, drop: 3, sort: "sku", phone: "sub", cell: (p) => p.sku },
-    { id: "section", title: t("product.section"), min: 120, grow: 1.2, drop: 2, phone: "sub", cell: (p) => sectionPath(sections, p.sectionId) },
+    {
+      id: "name",
+      title: t("product.name"),
+      min: 180,
+      grow: 2,
+      sort: "name",
+      phone: "title",
+      cell: (p) => p.name,
+    },
+    {
+      id: "sku",
+      title: t("product.sku"),
+      min: 90,
+      grow: 0.7,
+      drop: 3,
+      sort: "sku",
+      phone: "sub",
+      cell: (p) => p.sku,
+    },
+    {
+      id: "section",
+      title: t("product.section"),
+      min: 120,
+      grow: 1.2,
+      drop: 2,
+      phone: "sub",
+      cell: (p) => sectionPath(sections, p.sectionId),
+    },
     { id: "unit", title: t("product.unit"), min: 56, grow: 0, drop: 4, cell: (p) => p.unit },
-    { id: "price", title: t("product.price"), min: 100, grow: 0, right: true, phone: "side", cell: (p) => <Money value={listPrice(p, priceTypes, currency)} /> },
-    { id: "tax", title: t("lines.tax"), min: 52, grow: 0, drop: 5, right: true, cell: (p) => (p.taxRate ? `${p.taxRate}%` : "") },
-    { id: "active", title: t("product.state"), min: 80, grow: 0, drop: 1, phone: "subside", cell: (p) => (p.active ? t("product.active") : <span className="muted">{t("product.inactive")}</span>) },
-    { id: "changed", title: t("field.changed"), min: 90, grow: 0, drop: 6, right: true, sort: "update_time", cell: (p) => <When at={p.updateTime} /> },
+    {
+      id: "price",
+      title: t("product.price"),
+      min: 100,
+      grow: 0,
+      right: true,
+      phone: "side",
+      cell: (p) => <Money value={listPrice(p, priceTypes, currency)} />,
+    },
+    {
+      id: "tax",
+      title: t("lines.tax"),
+      min: 52,
+      grow: 0,
+      drop: 5,
+      right: true,
+      cell: (p) => (p.taxRate ? `${p.taxRate}%` : ""),
+    },
+    {
+      id: "active",
+      title: t("product.state"),
+      min: 80,
+      grow: 0,
+      drop: 1,
+      phone: "subside",
+      cell: (p) => (p.active ? t("product.active") : <span className="muted">{t("product.inactive")}</span>),
+    },
+    {
+      id: "changed",
+      title: t("field.changed"),
+      min: 90,
+      grow: 0,
+      drop: 6,
+      right: true,
+      sort: "update_time",
+      cell: (p) => <When at={p.updateTime} />,
+    },
   ];
 }
 
@@ -54,10 +124,18 @@ export function ProductsPage() {
   const sections = useQuery(sectionsOptions).data;
   const priceTypes = useQuery(priceTypesOptions).data;
   const mayCreate = useCan("product", "create");
-  const columns = useMemo(() => columnsWith(sections ?? [], priceTypes ?? [], me.settings.baseCurrency), [sections, priceTypes, me.settings.baseCurrency]);
+  const columns = useMemo(
+    () => columnsWith(sections ?? [], priceTypes ?? [], me.settings.baseCurrency),
+    [sections, priceTypes, me.settings.baseCurrency],
+  );
   const filters = useMemo(
     () => [
-      { id: "section", label: t("product.section"), kind: "choice" as const, options: (sections ?? []).map((s) => ({ value: s.id, label: sectionPath(sections ?? [], s.id) })) },
+      {
+        id: "section",
+        label: t("product.section"),
+        kind: "choice" as const,
+        options: (sections ?? []).map((s) => ({ value: s.id, label: sectionPath(sections ?? [], s.id) })),
+      },
       { id: "inactive", label: t("product.withInactive"), kind: "flag" as const },
     ],
     [sections],
@@ -71,26 +149,55 @@ export function ProductsPage() {
         columns={columns}
         filters={filters}
         defaultSort="name"
-        toFilter={(values) => allOf(partOf(["name", "sku"], values["q"] ?? ""), anyOf("section_id", splitValues(values["section"])), !values["inactive"] && "active = true")}
+        toFilter={(values) =>
+          allOf(
+            partOf(["name", "sku"], values["q"] ?? ""),
+            anyOf("section_id", splitValues(values["section"])),
+            !values["inactive"] && "active = true",
+          )
+        }
         newLabel={t("product.new")}
         onNew={mayCreate ? () => setAdding(true) : undefined}
         rowTone={(product) => (product.active ? undefined : "dim")}
         empty={
-          <Empty title={t("product.emptyTitle")} action={mayCreate && <Button onClick={() => setAdding(true)}>{t("product.new")}</Button>}>
+          <Empty
+            title={t("product.emptyTitle")}
+            action={mayCreate && <Button onClick={() => setAdding(true)}>{t("product.new")}</Button>}
+          >
             {t("product.emptyText")}
           </Empty>
         }
       />
-      {adding && <NewProduct sections={sections ?? []} priceTypes={priceTypes ?? []} onClose={() => setAdding(false)} />}
+      {adding && (
+        <NewProduct
+          sections={sections ?? []}
+          priceTypes={priceTypes ?? []}
+          onClose={() => setAdding(false)}
+        />
+      )}
     </>
   );
 }
 
-function NewProduct({ sections, priceTypes, onClose }: { sections: Section[]; priceTypes: PriceType[]; onClose: () => void }) {
+function NewProduct({
+  sections,
+  priceTypes,
+  onClose,
+}: {
+  sections: Section[];
+  priceTypes: PriceType[];
+  onClose: () => void;
+}) {
   const me = useMe();
   const navigate = useNavigate();
   const create = useCreate(products);
-  const [draft, change, clear] = useDraft("product", { name: "", sku: "", unit: "", price: "", sectionId: "" });
+  const [draft, change, clear] = useDraft("product", {
+    name: "",
+    sku: "",
+    unit: "",
+    price: "",
+    sectionId: "",
+  });
   const base = priceTypes.find((type) => type.base);
   const price = draft.price.trim() ? parseDecimal(draft.price) : "";
   const submit = (): void =>
@@ -101,22 +208,55 @@ function NewProduct({ sections, priceTypes, onClose }: { sections: Section[]; pr
         unit: draft.unit.trim(),
         active: true,
         ...(draft.sectionId ? { sectionId: draft.sectionId } : {}),
-        ...(base && price ? { prices: [{ priceTypeId: base.id, price: { currencyCode: me.settings.baseCurrency, amount: price } }] } : {}),
+        ...(base && price
+          ? {
+              prices: [
+                { priceTypeId: base.id, price: { currencyCode: me.settings.baseCurrency, amount: price } },
+              ],
+            }
+          : {}),
       },
       {
         onSuccess: (product) => {
           clear();
           onClose();
-          void navigate({ to: "/products/$id", params: { id: product.id }, search: ((s: object) => s) as never });
+          void navigate({
+            to: "/products/$id",
+            params: { id: product.id },
+            search: ((s: object) => s) as never,
+          });
         },
       },
     );
   return (
-    <Dialog title={t("product.new")} submitLabel={t("common.create")} onClose={onClose} onSubmit={submit} busy={create.isPending} disabled={!draft.name.trim() || price === undefined} error={create.error}>
-      <TextInput label={t("product.name")} data-autofocus value={draft.name} onChange={(e) => change({ name: e.currentTarget.value })} error={faultOf(create.error, "name")} />
+    <Dialog
+      title={t("product.new")}
+      submitLabel={t("common.create")}
+      onClose={onClose}
+      onSubmit={submit}
+      busy={create.isPending}
+      disabled={!draft.name.trim() || price === undefined}
+      error={create.error}
+    >
+      <TextInput
+        label={t("product.name")}
+        data-autofocus
+        value={draft.name}
+        onChange={(e) => change({ name: e.currentTarget.value })}
+        error={faultOf(create.error, "name")}
+      />
       <div style={{ display: "grid", gridTemplateColumns: "1fr 1fr 1fr", gap: 10 }}>
-        <TextInput label={t("product.sku")} value={draft.sku} onChange={(e) => change({ sku: e.currentTarget.value })} error={faultOf(create.error, "sku")} />
-        <TextInput label={t("product.unit")} value={draft.unit} onChange={(e) => change({ unit: e.currentTarget.value })} />
+        <TextInput
+          label={t("product.sku")}
+          value={draft.sku}
+          onChange={(e) => change({ sku: e.currentTarget.value })}
+          error={faultOf(create.error, "sku")}
+        />
+        <TextInput
+          label={t("product.unit")}
+          value={draft.unit}
+          onChange={(e) => change({ unit: e.currentTarget.value })}
+        />
         <TextInput
           label={`${t("product.price")}, ${me.settings.baseCurrency}`}
           inputMode="decimal"
@@ -125,17 +265,30 @@ function NewProduct({ sections, priceTypes, onClose }: { sections: Section[]; pr
           error={price === undefined && t("field.notANumber")}
         />
       </div>
-      <SectionSelect sections={sections} value={draft.sectionId} onChange={(sectionId) => change({ sectionId })} />
+      <SectionSelect
+        sections={sections}
+        value={draft.sectionId}
+        onChange={(sectionId) => change({ sectionId })}
+      />
     </Dialog>
   );
 }
 
 // A section that is not there yet is made by typing its name.
-function SectionSelect({ sections, value, onChange }: { sections: Section[]; value: string; onChange: (id: string) => void }) {
+function SectionSelect({
+  sections,
+  value,
+  onChange,
+}: {
+  sections: Section[];
+  value: string;
+  onChange: (id: string) => void;
+}) {
   const client = useQueryClient();
   const [text, setText] = useState("");
   const make = useMutation({
-    mutationFn: async (name: string) => (await call(api.POST("/v1/sections", { body: { name } }))).section?.id ?? "",
+    mutationFn: async (name: string) =>
+      (await call(api.POST("/v1/sections", { body: { name } }))).section?.id ?? "",
     onSuccess: async (id) => {
       await client.invalidateQueries({ queryKey: sectionsOptions.queryKey });
       onChange(id);
@@ -151,7 +304,12 @@ function SectionSelect({ sections, value, onChange }: { sections: Section[]; val
       searchValue={text}
       onSearchChange={setText}
       data={isNew ? [...known, { value: "+", label: t("product.newSection", { name: text.trim() }) }] : known}
-      filter={({ options, search }) => options.filter((o) => "value" in o && (o.value === "+" || o.label.toLowerCase().includes(search.trim().toLowerCase())))}
+      filter={({ options, search }) =>
+        options.filter(
+          (o) =>
+            "value" in o && (o.value === "+" || o.label.toLowerCase().includes(search.trim().toLowerCase())),
+        )
+      }
       value={value || null}
       error={make.error ? messageOf(make.error) : undefined}
       onChange={(id) => {
@@ -198,7 +356,10 @@ function ProductBody({ product }: { product: Product }) {
       title={product.name}
       subtitle={sectionPath(sections, product.sectionId)}
       facts={[
-        { label: t("product.price"), value: formatMoney(listPrice(product, priceTypes, me.settings.baseCurrency)) },
+        {
+          label: t("product.price"),
+          value: formatMoney(listPrice(product, priceTypes, me.settings.baseCurrency)),
+        },
         { label: t("product.minimum"), value: formatMoney(product.minimumPrice) },
         { label: t("product.unit"), value: product.unit },
         { label: t("product.state"), value: product.active ? t("product.active") : t("product.inactive") },
@@ -213,9 +374,27 @@ function ProductBody({ product }: { product: Product }) {
       fields={
         <>
           <FieldGroup>
-            <TextField label={t("product.name")} name="name" value={product.name} readOnly={ro} onSave={(v) => save("name", v, t("product.name"))} />
-            <TextField label={t("product.sku")} name="sku" value={product.sku} readOnly={ro} onSave={(v) => save("sku", v, t("product.sku"))} />
-            <TextField label={t("product.barcode")} name="barcode" value={product.barcode} readOnly={ro} onSave={(v) => save("barcode", v, t("product.barcode"))} />
+            <TextField
+              label={t("product.name")}
+              name="name"
+              value={product.name}
+              readOnly={ro}
+              onSave={(v) => save("name", v, t("product.name"))}
+            />
+            <TextField
+              label={t("product.sku")}
+              name="sku"
+              value={product.sku}
+              readOnly={ro}
+              onSave={(v) => save("sku", v, t("product.sku"))}
+            />
+            <TextField
+              label={t("product.barcode")}
+              name="barcode"
+              value={product.barcode}
+              readOnly={ro}
+              onSave={(v) => save("barcode", v, t("product.barcode"))}
+            />
             <ChoiceField
               label={t("product.section")}
               name="section_id"
@@ -225,28 +404,103 @@ function ProductBody({ product }: { product: Product }) {
               readOnly={ro}
               onSave={(v) => save("sectionId", v, t("product.section"))}
             />
-            <TextField label={t("product.unit")} name="unit" value={product.unit} readOnly={ro} onSave={(v) => save("unit", v, t("product.unit"))} />
-            <TextField label={t("product.taxRate")} name="tax_rate" value={product.taxRate} show={product.taxRate && `${product.taxRate}%`} readOnly={ro} onSave={(v) => save("taxRate", v.replace(",", ".").replace("%", "").trim(), t("product.taxRate"))} />
-            <MoneyField label={t("product.minimum")} name="minimum_price" value={product.minimumPrice} currency={me.settings.baseCurrency} readOnly={ro} onSave={(v) => save("minimumPrice", v as never, t("product.minimum"))} />
-            <NumberField label={t("product.sort")} name="sort" value={product.sort} readOnly={ro} onSave={(v) => save("sort", v, t("product.sort"))} />
-            <SwitchField label={t("product.active")} value={product.active} readOnly={ro} onSave={(v) => save("active", v, t("product.active"))} />
-            {product.externalIds.length > 0 && <PlainField label={t("field.externalId")}>{product.externalIds.map((e) => `${e.source}: ${e.id}`).join(", ")}</PlainField>}
+            <TextField
+              label={t("product.unit")}
+              name="unit"
+              value={product.unit}
+              readOnly={ro}
+              onSave={(v) => save("unit", v, t("product.unit"))}
+            />
+            <TextField
+              label={t("product.taxRate")}
+              name="tax_rate"
+              value={product.taxRate}
+              show={product.taxRate && `${product.taxRate}%`}
+              readOnly={ro}
+              onSave={(v) =>
+                save("taxRate", v.replace(",", ".").replace("%", "").trim(), t("product.taxRate"))
+              }
+            />
+            <MoneyField
+              label={t("product.minimum")}
+              name="minimum_price"
+              value={product.minimumPrice}
+              currency={me.settings.baseCurrency}
+              readOnly={ro}
+              onSave={(v) => save("minimumPrice", v as never, t("product.minimum"))}
+            />
+            <NumberField
+              label={t("product.sort")}
+              name="sort"
+              value={product.sort}
+              readOnly={ro}
+              onSave={(v) => save("sort", v, t("product.sort"))}
+            />
+            <SwitchField
+              label={t("product.active")}
+              value={product.active}
+              readOnly={ro}
+              onSave={(v) => save("active", v, t("product.active"))}
+            />
+            {product.externalIds.length > 0 && (
+              <PlainField label={t("field.externalId")}>
+                {product.externalIds.map((e) => `${e.source}: ${e.id}`).join(", ")}
+              </PlainField>
+            )}
           </FieldGroup>
           <FieldGroup>
-            <TextBlockField label={t("product.description")} name="description" value={product.description} readOnly={ro} onSave={(v) => save("description", v, t("product.description"))} />
+            <TextBlockField
+              label={t("product.description")}
+              name="description"
+              value={product.description}
+              readOnly={ro}
+              onSave={(v) => save("description", v, t("product.description"))}
+            />
           </FieldGroup>
         </>
       }
       tabs={[
-        { id: "prices", label: t("product.prices"), count: product.prices.length, content: <Prices product={product} priceTypes={priceTypes} readOnly={ro} /> },
-        { id: "deals", label: t("deal.many"), content: <RelatedDeals filter={anyOf("product_id", [product.id])} search={{ where: anyOf("product_id", [product.id]) }} /> },
-        { id: "history", label: t("card.timeline"), content: <Timeline resource={products} id={product.id} nameOf={(id) => sections.find((s) => s.id === id)?.name} /> },
+        {
+          id: "prices",
+          label: t("product.prices"),
+          count: product.prices.length,
+          content: <Prices product={product} priceTypes={priceTypes} readOnly={ro} />,
+        },
+        {
+          id: "deals",
+          label: t("deal.many"),
+          content: (
+            <RelatedDeals
+              filter={anyOf("product_id", [product.id])}
+              search={{ where: anyOf("product_id", [product.id]) }}
+            />
+          ),
+        },
+        {
+          id: "history",
+          label: t("card.timeline"),
+          content: (
+            <Timeline
+              resource={products}
+              id={product.id}
+              nameOf={(id) => sections.find((s) => s.id === id)?.name}
+            />
+          ),
+        },
       ]}
     />
   );
 }
 
-function Prices({ product, priceTypes, readOnly }: { product: Product; priceTypes: PriceType[]; readOnly: boolean }) {
+function Prices({
+  product,
+  priceTypes,
+  readOnly,
+}: {
+  product: Product;
+  priceTypes: PriceType[];
+  readOnly: boolean;
+}) {
   const me = useMe();
   const save = useSaver(products, product);
   const [type, setType] = useState("");
@@ -264,10 +518,20 @@ function Prices({ product, priceTypes, readOnly }: { product: Product; priceType
       setError(failure);
     }
   };
-  const same = (p: Product["prices"][number]): boolean => p.priceTypeId === typeId && p.price?.currencyCode === currency;
+  const same = (p: Product["prices"][number]): boolean =>
+    p.priceTypeId === typeId && p.price?.currencyCode === currency;
   return (
     <>
-      <SettingsTable label={t("product.prices")} head={[t("product.priceType"), <span key="n">{t("product.price")}</span>, <span key="x" className="hidden">{t("action.delete")}</span>]}>
+      <SettingsTable
+        label={t("product.prices")}
+        head={[
+          t("product.priceType"),
+          <span key="n">{t("product.price")}</span>,
+          <span key="x" className="hidden">
+            {t("action.delete")}
+          </span>,
+        ]}
+      >
         {product.prices.map((price) => (
           <tr key={`${price.priceTypeId}-${price.price?.currencyCode}`}>
             <td>{priceTypes.find((p) => p.id === price.priceTypeId)?.name ?? "…"}</td>
@@ -276,7 +540,11 @@ function Prices({ product, priceTypes, readOnly }: { product: Product; priceType
             </td>
             <td style={{ width: 28 }}>
               {!readOnly && (
-                <ActionIcon size={24} aria-label={t("product.removePrice")} onClick={() => void put(product.prices.filter((p) => p !== price))}>
+                <ActionIcon
+                  size={24}
+                  aria-label={t("product.removePrice")}
+                  onClick={() => void put(product.prices.filter((p) => p !== price))}
+                >
                   <IconX size={13} />
                 </ActionIcon>
               )}
@@ -290,14 +558,43 @@ function Prices({ product, priceTypes, readOnly }: { product: Product; priceType
           onSubmit={(event) => {
             event.preventDefault();
             if (parsed !== undefined) {
-              void put([...product.prices.filter((p) => !same(p)), { priceTypeId: typeId, price: { currencyCode: currency, amount: parsed } }]);
+              void put([
+                ...product.prices.filter((p) => !same(p)),
+                { priceTypeId: typeId, price: { currencyCode: currency, amount: parsed } },
+              ]);
             }
           }}
         >
-          <Select label={t("product.priceType")} w={140} data={priceTypes.map((p) => ({ value: p.id, label: p.name }))} value={typeId || null} allowDeselect={false} onChange={(v) => setType(v ?? "")} />
-          <TextInput label={t("product.price")} w={110} inputMode="decimal" value={amount} onChange={(e) => setAmount(e.currentTarget.value)} />
-          <Select label={t("deal.currency")} w={90} searchable data={currencyCodes(currency)} value={currency} allowDeselect={false} onChange={(v) => setCurrency(v ?? currency)} />
-          <Button type="submit" variant="default" leftSection={<IconPlus size={13} />} disabled={parsed === undefined || !typeId}>
+          <Select
+            label={t("product.priceType")}
+            w={140}
+            data={priceTypes.map((p) => ({ value: p.id, label: p.name }))}
+            value={typeId || null}
+            allowDeselect={false}
+            onChange={(v) => setType(v ?? "")}
+          />
+          <TextInput
+            label={t("product.price")}
+            w={110}
+            inputMode="decimal"
+            value={amount}
+            onChange={(e) => setAmount(e.currentTarget.value)}
+          />
+          <Select
+            label={t("deal.currency")}
+            w={90}
+            searchable
+            data={currencyCodes(currency)}
+            value={currency}
+            allowDeselect={false}
+            onChange={(v) => setCurrency(v ?? currency)}
+          />
+          <Button
+            type="submit"
+            variant="default"
+            leftSection={<IconPlus size={13} />}
+            disabled={parsed === undefined || !typeId}
+          >
             {t("product.setPrice")}
           </Button>
         </form>

@@ -12,26 +12,44 @@ export const products = resource<Product>({
   kind: "product",
   async list(query, signal) {
     const page = await call(api.GET("/v1/products", { params: { query }, ...signalOf(signal) }));
-    return { items: (page.products ?? []) as unknown as Product[], next: page.nextPageToken ?? "", names: {} };
+    return {
+      items: (page.products ?? []) as unknown as Product[],
+      next: page.nextPageToken ?? "",
+      names: {},
+    };
   },
   async count(query, signal) {
-    const answer = await call(api.GET("/v1/products:count", { params: { query: { filter: query.filter ?? "" } }, ...signalOf(signal) }));
+    const answer = await call(
+      api.GET("/v1/products:count", {
+        params: { query: { filter: query.filter ?? "" } },
+        ...signalOf(signal),
+      }),
+    );
     return { count: Number(answer.count ?? 0), more: answer.more ?? false };
   },
   async get(id, signal) {
-    return (await call(api.GET("/v1/products/{id}", { params: { path: { id } }, ...signalOf(signal) }))).product as unknown as Product;
+    return (await call(api.GET("/v1/products/{id}", { params: { path: { id } }, ...signalOf(signal) })))
+      .product as unknown as Product;
   },
   async create(product, key) {
-    return (await call(api.POST("/v1/products", { body: product as never, ...idempotent(key) }))).product as unknown as Product;
+    return (await call(api.POST("/v1/products", { body: product as never, ...idempotent(key) })))
+      .product as unknown as Product;
   },
   async update(id, patch, updateMask) {
-    const answer = await call(api.PATCH("/v1/products/{id}", { params: { path: { id }, query: { updateMask } }, body: patch as never }));
+    const answer = await call(
+      api.PATCH("/v1/products/{id}", {
+        params: { path: { id }, query: { updateMask } },
+        body: patch as never,
+      }),
+    );
     return answer.product as unknown as Product;
   },
   remove: (id, etag) => call(api.DELETE("/v1/products/{id}", { params: { path: { id }, query: { etag } } })),
   restore: (id) => call(api.POST("/v1/products/{id}:undelete", { params: { path: { id } }, body: { id } })),
   async history(id, pageToken) {
-    const page = await call(api.GET("/v1/products/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }));
+    const page = await call(
+      api.GET("/v1/products/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
+    );
     const revisions = page.revisions ?? [];
     // A revision carries the whole product; the old value is that of the revision before it.
     const items = revisions.map((revision, i): HistoryItem => {
@@ -57,7 +75,9 @@ export const products = resource<Product>({
 export const sectionsOptions = queryOptions({
   queryKey: ["section", "all"],
   queryFn: async ({ signal }) => {
-    const page = await call(api.GET("/v1/sections", { params: { query: { pageSize: 500, orderBy: "name" } }, signal }));
+    const page = await call(
+      api.GET("/v1/sections", { params: { query: { pageSize: 500, orderBy: "name" } }, signal }),
+    );
     return (page.sections ?? []) as unknown as Section[];
   },
   staleTime: 60_000,
@@ -68,7 +88,9 @@ export const priceTypesOptions = queryOptions({
   queryKey: ["priceType", "all"],
   queryFn: async ({ signal }) => {
     const page = await call(api.GET("/v1/priceTypes", { params: { query: { pageSize: 100 } }, signal }));
-    return ((page.priceTypes ?? []) as unknown as PriceType[]).toSorted((a, b) => Number(b.base) - Number(a.base) || a.sort - b.sort);
+    return ((page.priceTypes ?? []) as unknown as PriceType[]).toSorted(
+      (a, b) => Number(b.base) - Number(a.base) || a.sort - b.sort,
+    );
   },
   staleTime: 60_000,
 });
@@ -83,7 +105,11 @@ export const currenciesOptions = queryOptions({
 export const ratesOptions = queryOptions({
   queryKey: ["currency", "rates"],
   queryFn: async ({ signal }) =>
-    (await call(api.GET("/v1/exchangeRates", { params: { query: { pageSize: 50, orderBy: "date desc" } }, signal }))).exchangeRates ?? [],
+    (
+      await call(
+        api.GET("/v1/exchangeRates", { params: { query: { pageSize: 50, orderBy: "date desc" } }, signal }),
+      )
+    ).exchangeRates ?? [],
 });
 
 /** Full name of a section: its parents before it. */

@@ -25,14 +25,21 @@ async function readNames(batch: Map<string, (name: string) => void>): Promise<vo
   const ids = [...batch.keys()];
   for (let i = 0; i < ids.length; i += BATCH) {
     const some = ids.slice(i, i + BATCH);
-    const page = await companies.list({ filter: anyOf("id", some), pageSize: BATCH }).catch(() => ({ items: [] }));
+    const page = await companies
+      .list({ filter: anyOf("id", some), pageSize: BATCH })
+      .catch(() => ({ items: [] }));
     const names = new Map(page.items.map((company) => [company.id, company.name]));
     some.forEach((id) => batch.get(id)?.(names.get(id) ?? ""));
   }
 }
 
 const nameOptions = (id: string) =>
-  queryOptions({ queryKey: ["company", "name", id], queryFn: () => nameOf(id), staleTime: 60_000, enabled: id !== "" });
+  queryOptions({
+    queryKey: ["company", "name", id],
+    queryFn: () => nameOf(id),
+    staleTime: 60_000,
+    enabled: id !== "",
+  });
 
 /** The name of a company by its ID. */
 export function CompanyName({ id, link }: { id: string; link?: boolean }) {

@@ -18,7 +18,9 @@ import classes from "./contacts.module.css";
 /** The people of a company with what they are there; a person can be added or let go. */
 export function ContactsOfCompany({ company }: { company: Company }) {
   const client = useQueryClient();
-  const query = useQuery(contacts.fewOptions({ filter: anyOf("company_id", [company.id]), orderBy: "name" }, 100));
+  const query = useQuery(
+    contacts.fewOptions({ filter: anyOf("company_id", [company.id]), orderBy: "name" }, 100),
+  );
   const update = useUpdate(contacts);
   const mayUpdate = useCan("contact", "update");
   const mayCreate = useCan("contact", "create");
@@ -27,7 +29,10 @@ export function ContactsOfCompany({ company }: { company: Company }) {
 
   const attach = async (id: string): Promise<void> => {
     const contact = await contacts.get(id);
-    const employments = [...contact.employments, { companyId: company.id, role: "", primary: contact.employments.length === 0 }];
+    const employments = [
+      ...contact.employments,
+      { companyId: company.id, role: "", primary: contact.employments.length === 0 },
+    ];
     await update.mutateAsync({ record: contact, patch: { employments } as Partial<Contact> });
     setAdding(undefined);
     refresh();
@@ -37,7 +42,10 @@ export function ContactsOfCompany({ company }: { company: Company }) {
     const saved = await update.mutateAsync({ record: contact, patch: { employments } as Partial<Contact> });
     refresh();
     toast(t("contact.detached", { name: contact.name }), {
-      undo: () => void update.mutateAsync({ record: saved, patch: { employments: contact.employments } as Partial<Contact> }).then(refresh),
+      undo: () =>
+        void update
+          .mutateAsync({ record: saved, patch: { employments: contact.employments } as Partial<Contact> })
+          .then(refresh),
     });
   };
 
@@ -56,10 +64,16 @@ export function ContactsOfCompany({ company }: { company: Company }) {
             <Link to="/contacts/$id" params={{ id: contact.id }} className="cut">
               {contact.name}
             </Link>
-            <span className="muted cut">{contact.employments.find((e) => e.companyId === company.id)?.role || contact.position}</span>
+            <span className="muted cut">
+              {contact.employments.find((e) => e.companyId === company.id)?.role || contact.position}
+            </span>
             <span className="cut">{contact.phones[0]?.number ?? contact.emails[0]?.address}</span>
             {mayUpdate && (
-              <ActionIcon size={24} aria-label={t("contact.detach", { name: contact.name })} onClick={() => void detach(contact)}>
+              <ActionIcon
+                size={24}
+                aria-label={t("contact.detach", { name: contact.name })}
+                onClick={() => void detach(contact)}
+              >
                 <IconX size={13} />
               </ActionIcon>
             )}
@@ -82,7 +96,12 @@ export function ContactsOfCompany({ company }: { company: Company }) {
       )}
       <div style={{ display: "flex", gap: 8, marginTop: 8 }}>
         {mayCreate && (
-          <Button size="compact-sm" variant="default" leftSection={<IconPlus size={13} />} onClick={() => setAdding("new")}>
+          <Button
+            size="compact-sm"
+            variant="default"
+            leftSection={<IconPlus size={13} />}
+            onClick={() => setAdding("new")}
+          >
             {t("contact.new")}
           </Button>
         )}
@@ -92,7 +111,13 @@ export function ContactsOfCompany({ company }: { company: Company }) {
           </Button>
         )}
       </div>
-      {adding === "new" && <NewContact company={{ id: company.id, name: company.name }} onClose={() => setAdding(undefined)} stay />}
+      {adding === "new" && (
+        <NewContact
+          company={{ id: company.id, name: company.name }}
+          onClose={() => setAdding(undefined)}
+          stay
+        />
+      )}
     </>
   );
 }

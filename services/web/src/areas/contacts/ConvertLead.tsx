@@ -29,14 +29,17 @@ export function ConvertLead({ lead, onClose }: { lead: Lead; onClose: () => void
   const [pipelineId, setPipelineId] = useState<string>();
 
   const data = preview.data;
-  const candidates = (kind: string): DuplicateCandidate[] => (data?.candidates ?? []).filter((c) => c.record?.kind === kind);
+  const candidates = (kind: string): DuplicateCandidate[] =>
+    (data?.candidates ?? []).filter((c) => c.record?.kind === kind);
   useEffect(() => {
     if (!data) {
       return;
     }
     // What surely exists already is offered first; a name alone is not sure.
     const sure = (kind: string): Target["attach"] => {
-      const found = data.candidates.find((c) => c.record?.kind === kind && c.reasons.some((r) => r !== "MATCH_REASON_NAME"));
+      const found = data.candidates.find(
+        (c) => c.record?.kind === kind && c.reasons.some((r) => r !== "MATCH_REASON_NAME"),
+      );
       return found?.record ? { id: found.record.id, name: found.name } : undefined;
     };
     setContact({ on: data.contact !== undefined, attach: sure("contact") });
@@ -48,7 +51,14 @@ export function ConvertLead({ lead, onClose }: { lead: Lead; onClose: () => void
     const choice: ConversionChoice = {
       ...(contact.on ? { contact: target(contact) } : {}),
       ...(company.on ? { company: target(company) } : {}),
-      ...(deal.on ? { deal: { ...target(deal), ...(deal.attach ? {} : { name: dealName, ...(pipelineId ? { pipelineId } : {}) }) } } : {}),
+      ...(deal.on
+        ? {
+            deal: {
+              ...target(deal),
+              ...(deal.attach ? {} : { name: dealName, ...(pipelineId ? { pipelineId } : {}) }),
+            },
+          }
+        : {}),
     };
     convert.mutate(
       { lead, choice },
@@ -78,25 +88,51 @@ export function ConvertLead({ lead, onClose }: { lead: Lead; onClose: () => void
         <SkeletonRows count={5} />
       ) : (
         <div className={classes["targets"]}>
-          <TargetBox label={t("contact.one")} target={contact} onToggle={(on) => setContact({ ...contact, on })}>
+          <TargetBox
+            label={t("contact.one")}
+            target={contact}
+            onToggle={(on) => setContact({ ...contact, on })}
+          >
             <AttachChoice
               newLabel={t("convert.newContact", { name: data.contact?.name || t("contact.unnamed") })}
               candidates={candidates("contact")}
               target={contact}
               onChange={setContact}
               picker={
-                <RecordPicker resource={contacts} hideLabel label={t("contact.find")} nameOf={(c) => c.name} searchIn={["name"]} orderBy="name" value={contact.attach} onPick={(attach) => setContact({ on: true, attach })} />
+                <RecordPicker
+                  resource={contacts}
+                  hideLabel
+                  label={t("contact.find")}
+                  nameOf={(c) => c.name}
+                  searchIn={["name"]}
+                  orderBy="name"
+                  value={contact.attach}
+                  onPick={(attach) => setContact({ on: true, attach })}
+                />
               }
             />
           </TargetBox>
-          <TargetBox label={t("company.one")} target={company} onToggle={(on) => setCompany({ ...company, on })}>
+          <TargetBox
+            label={t("company.one")}
+            target={company}
+            onToggle={(on) => setCompany({ ...company, on })}
+          >
             <AttachChoice
               newLabel={t("convert.newCompany", { name: data.company?.name || lead.companyName || "…" })}
               candidates={candidates("company")}
               target={company}
               onChange={setCompany}
               picker={
-                <RecordPicker resource={companies} hideLabel label={t("company.find")} nameOf={(c) => c.name} searchIn={["name"]} orderBy="name" value={company.attach} onPick={(attach) => setCompany({ on: true, attach })} />
+                <RecordPicker
+                  resource={companies}
+                  hideLabel
+                  label={t("company.find")}
+                  nameOf={(c) => c.name}
+                  searchIn={["name"]}
+                  orderBy="name"
+                  value={company.attach}
+                  onPick={(attach) => setCompany({ on: true, attach })}
+                />
               }
             />
           </TargetBox>
@@ -107,12 +143,27 @@ export function ConvertLead({ lead, onClose }: { lead: Lead; onClose: () => void
               target={deal}
               onChange={setDeal}
               picker={
-                <RecordPicker resource={deals} hideLabel label={t("deal.find")} nameOf={(d) => d.name} searchIn={["name"]} orderBy="create_time desc" value={deal.attach} onPick={(attach) => setDeal({ on: true, attach })} />
+                <RecordPicker
+                  resource={deals}
+                  hideLabel
+                  label={t("deal.find")}
+                  nameOf={(d) => d.name}
+                  searchIn={["name"]}
+                  orderBy="create_time desc"
+                  value={deal.attach}
+                  onPick={(attach) => setDeal({ on: true, attach })}
+                />
               }
             />
             {!deal.attach && (
-              <div style={{ display: "grid", gridTemplateColumns: "2fr 1fr", gap: 8, padding: "6px 0 2px 28px" }}>
-                <TextInput aria-label={t("deal.name")} value={dealName} onChange={(e) => setDealName(e.currentTarget.value)} />
+              <div
+                style={{ display: "grid", gridTemplateColumns: "2fr 1fr", gap: 8, padding: "6px 0 2px 28px" }}
+              >
+                <TextInput
+                  aria-label={t("deal.name")}
+                  value={dealName}
+                  onChange={(e) => setDealName(e.currentTarget.value)}
+                />
                 <Select
                   aria-label={t("deal.pipeline")}
                   data={(pipelines ?? []).map((p) => ({ value: p.id, label: p.name }))}
@@ -129,16 +180,42 @@ export function ConvertLead({ lead, onClose }: { lead: Lead; onClose: () => void
   );
 }
 
-function TargetBox({ label, target, onToggle, children }: { label: string; target: Target; onToggle: (on: boolean) => void; children: ReactNode }) {
+function TargetBox({
+  label,
+  target,
+  onToggle,
+  children,
+}: {
+  label: string;
+  target: Target;
+  onToggle: (on: boolean) => void;
+  children: ReactNode;
+}) {
   return (
     <section className={classes["target"]} data-on={target.on || undefined}>
-      <Switch label={<b>{label}</b>} checked={target.on} onChange={(e) => onToggle(e.currentTarget.checked)} />
+      <Switch
+        label={<b>{label}</b>}
+        checked={target.on}
+        onChange={(e) => onToggle(e.currentTarget.checked)}
+      />
       {target.on && children}
     </section>
   );
 }
 
-function AttachChoice({ newLabel, candidates, target, onChange, picker }: { newLabel: string; candidates: DuplicateCandidate[]; target: Target; onChange: (target: Target) => void; picker: ReactNode }) {
+function AttachChoice({
+  newLabel,
+  candidates,
+  target,
+  onChange,
+  picker,
+}: {
+  newLabel: string;
+  candidates: DuplicateCandidate[];
+  target: Target;
+  onChange: (target: Target) => void;
+  picker: ReactNode;
+}) {
   const [other, setOther] = useState(false);
   const value = other ? "other" : (target.attach?.id ?? "new");
   return (
@@ -147,7 +224,10 @@ function AttachChoice({ newLabel, candidates, target, onChange, picker }: { newL
       onChange={(next) => {
         setOther(next === "other");
         const candidate = candidates.find((c) => c.record?.id === next);
-        onChange({ on: true, attach: candidate?.record ? { id: candidate.record.id, name: candidate.name } : undefined });
+        onChange({
+          on: true,
+          attach: candidate?.record ? { id: candidate.record.id, name: candidate.name } : undefined,
+        });
       }}
       aria-label={t("convert.which")}
     >
@@ -160,7 +240,11 @@ function AttachChoice({ newLabel, candidates, target, onChange, picker }: { newL
             label={
               <>
                 {t("convert.attach", { name: candidate.name })}{" "}
-                <small className="warn">{candidate.reasons.map((reason) => t(`convert.${reason as "MATCH_REASON_PHONE"}`)).join(", ")}</small>
+                <small className="warn">
+                  {candidate.reasons
+                    .map((reason) => t(`convert.${reason as "MATCH_REASON_PHONE"}`))
+                    .join(", ")}
+                </small>
               </>
             }
           />

@@ -9,7 +9,14 @@ import { t } from "../../i18n";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
 import { AddressField } from "../../parts/fields/AddressField";
-import { ChoiceField, MoneyField, PlainField, SwitchField, TextBlockField, TextField } from "../../parts/fields/kinds";
+import {
+  ChoiceField,
+  MoneyField,
+  PlainField,
+  SwitchField,
+  TextBlockField,
+  TextField,
+} from "../../parts/fields/kinds";
 import { UserField } from "../../parts/fields/pickers";
 import { EmailsField, LinksField, PhonesField } from "../../parts/fields/points";
 import { formatNumber } from "../../parts/format";
@@ -70,7 +77,10 @@ function LeadBody({ lead }: { lead: Lead }) {
           { label: t("lead.amount"), value: <Money value={lead.amount} /> },
           lead.overdueSince
             ? { label: t("lead.overdueSince"), value: <When at={lead.overdueSince} />, tone: "bad" as const }
-            : { label: t("lead.touched"), value: lead.touchTime ? <When at={lead.touchTime} /> : t("lead.untouched") },
+            : {
+                label: t("lead.touched"),
+                value: lead.touchTime ? <When at={lead.touchTime} /> : t("lead.untouched"),
+              },
         ]}
         actions={
           <>
@@ -80,12 +90,22 @@ function LeadBody({ lead }: { lead: Lead }) {
               </Button>
             )}
             {phone && (
-              <Button component="a" href={`tel:${phone.e164 || phone.number}`} variant="default" leftSection={<IconPhone size={14} />}>
+              <Button
+                component="a"
+                href={`tel:${phone.e164 || phone.number}`}
+                variant="default"
+                leftSection={<IconPhone size={14} />}
+              >
                 {t("action.call")}
               </Button>
             )}
             {email && (
-              <Button component="a" href={`mailto:${email.address}`} variant="default" leftSection={<IconMail size={14} />}>
+              <Button
+                component="a"
+                href={`mailto:${email.address}`}
+                variant="default"
+                leftSection={<IconMail size={14} />}
+              >
                 {t("action.write")}
               </Button>
             )}
@@ -100,40 +120,137 @@ function LeadBody({ lead }: { lead: Lead }) {
         }
         banner={
           <>
-            {lead.conversion ? <ConvertedInto lead={lead} retry={() => setConverting(true)} /> : <Statuses lead={lead} statuses={statuses} readOnly={ro} />}
+            {lead.conversion ? (
+              <ConvertedInto lead={lead} retry={() => setConverting(true)} />
+            ) : (
+              <Statuses lead={lead} statuses={statuses} readOnly={ro} />
+            )}
           </>
         }
         fields={
           <>
             {lead.request && <blockquote className={classes["request"]}>{lead.request}</blockquote>}
             <FieldGroup>
-              <TextField label={t("lead.title")} name="title" value={lead.title} readOnly={ro} onSave={(v) => save("title", v, t("lead.title"))} />
-              <TextField label={t("contact.firstName")} name="first_name" value={lead.firstName} readOnly={ro} onSave={(v) => save("firstName", v, t("contact.firstName"))} />
-              <TextField label={t("contact.lastName")} name="last_name" value={lead.lastName} readOnly={ro} onSave={(v) => save("lastName", v, t("contact.lastName"))} />
-              <TextField label={t("contact.position")} name="position" value={lead.position} readOnly={ro} onSave={(v) => save("position", v, t("contact.position"))} />
-              <TextField label={t("company.one")} name="company_name" value={lead.companyName} readOnly={ro} onSave={(v) => save("companyName", v, t("company.one"))} />
-              <PhonesField value={lead.phones} readOnly={ro} onSave={(v) => save("phones", v, t("field.phones"))} />
-              <EmailsField value={lead.emails} readOnly={ro} onSave={(v) => save("emails", v, t("field.emails"))} />
-              <LinksField value={lead.links} readOnly={ro} onSave={(v) => save("links", v, t("field.links"))} />
-              <AddressField label={t("field.address")} name="address" value={lead.address} readOnly={ro} onSave={(v) => save("address", v as never, t("field.address"))} />
+              <TextField
+                label={t("lead.title")}
+                name="title"
+                value={lead.title}
+                readOnly={ro}
+                onSave={(v) => save("title", v, t("lead.title"))}
+              />
+              <TextField
+                label={t("contact.firstName")}
+                name="first_name"
+                value={lead.firstName}
+                readOnly={ro}
+                onSave={(v) => save("firstName", v, t("contact.firstName"))}
+              />
+              <TextField
+                label={t("contact.lastName")}
+                name="last_name"
+                value={lead.lastName}
+                readOnly={ro}
+                onSave={(v) => save("lastName", v, t("contact.lastName"))}
+              />
+              <TextField
+                label={t("contact.position")}
+                name="position"
+                value={lead.position}
+                readOnly={ro}
+                onSave={(v) => save("position", v, t("contact.position"))}
+              />
+              <TextField
+                label={t("company.one")}
+                name="company_name"
+                value={lead.companyName}
+                readOnly={ro}
+                onSave={(v) => save("companyName", v, t("company.one"))}
+              />
+              <PhonesField
+                value={lead.phones}
+                readOnly={ro}
+                onSave={(v) => save("phones", v, t("field.phones"))}
+              />
+              <EmailsField
+                value={lead.emails}
+                readOnly={ro}
+                onSave={(v) => save("emails", v, t("field.emails"))}
+              />
+              <LinksField
+                value={lead.links}
+                readOnly={ro}
+                onSave={(v) => save("links", v, t("field.links"))}
+              />
+              <AddressField
+                label={t("field.address")}
+                name="address"
+                value={lead.address}
+                readOnly={ro}
+                onSave={(v) => save("address", v as never, t("field.address"))}
+              />
             </FieldGroup>
             <FieldGroup title={t("lead.about")}>
-              <UserField label={t("field.responsible")} name="responsible_id" value={lead.responsibleId} readOnly={ro} onSave={(v) => save("responsibleId", v, t("field.responsible"))} />
-              <MoneyField label={t("lead.amount")} name="amount" value={lead.amount} currency={me.settings.baseCurrency} readOnly={ro} onSave={(v) => save("amount", v as never, t("lead.amount"))} />
-              <ChoiceField label={t("field.source")} name="source" value={lead.source} options={sourceOptions()} show={sourceLabel(lead.source)} readOnly={ro} onSave={(v) => save("source", v, t("field.source"))} />
-              {lead.utm?.campaign && <PlainField label={t("lead.campaign")}>{[lead.utm.source, lead.utm.medium, lead.utm.campaign].filter(Boolean).join(" / ")}</PlainField>}
+              <UserField
+                label={t("field.responsible")}
+                name="responsible_id"
+                value={lead.responsibleId}
+                readOnly={ro}
+                onSave={(v) => save("responsibleId", v, t("field.responsible"))}
+              />
+              <MoneyField
+                label={t("lead.amount")}
+                name="amount"
+                value={lead.amount}
+                currency={me.settings.baseCurrency}
+                readOnly={ro}
+                onSave={(v) => save("amount", v as never, t("lead.amount"))}
+              />
+              <ChoiceField
+                label={t("field.source")}
+                name="source"
+                value={lead.source}
+                options={sourceOptions()}
+                show={sourceLabel(lead.source)}
+                readOnly={ro}
+                onSave={(v) => save("source", v, t("field.source"))}
+              />
+              {lead.utm?.campaign && (
+                <PlainField label={t("lead.campaign")}>
+                  {[lead.utm.source, lead.utm.medium, lead.utm.campaign].filter(Boolean).join(" / ")}
+                </PlainField>
+              )}
               {lead.referrer && <PlainField label={t("lead.referrer")}>{lead.referrer}</PlainField>}
-              <SwitchField label={t("field.everyone")} value={lead.availableToEveryone} readOnly={ro} onSave={(v) => save("availableToEveryone", v, t("field.everyone"))} />
+              <SwitchField
+                label={t("field.everyone")}
+                value={lead.availableToEveryone}
+                readOnly={ro}
+                onSave={(v) => save("availableToEveryone", v, t("field.everyone"))}
+              />
               <OriginField origin={lead.origin} />
             </FieldGroup>
             <FieldGroup>
-              <TextBlockField label={t("field.comment")} name="comment" value={lead.comment} readOnly={ro} onSave={(v) => save("comment", v, t("field.comment"))} />
+              <TextBlockField
+                label={t("field.comment")}
+                name="comment"
+                value={lead.comment}
+                readOnly={ro}
+                onSave={(v) => save("comment", v, t("field.comment"))}
+              />
             </FieldGroup>
           </>
         }
         tabs={[
-          { id: "history", label: t("card.timeline"), content: <Timeline resource={leads} id={lead.id} nameOf={(id) => statusNames.get(id)} /> },
-          { id: "products", label: t("product.many"), count: lead.products.length, content: <LeadProducts lead={lead} /> },
+          {
+            id: "history",
+            label: t("card.timeline"),
+            content: <Timeline resource={leads} id={lead.id} nameOf={(id) => statusNames.get(id)} />,
+          },
+          {
+            id: "products",
+            label: t("product.many"),
+            count: lead.products.length,
+            content: <LeadProducts lead={lead} />,
+          },
         ]}
       />
       {converting && <ConvertLead lead={lead} onClose={() => setConverting(false)} />}
@@ -143,7 +260,9 @@ function LeadBody({ lead }: { lead: Lead }) {
 
 function Statuses({ lead, statuses, readOnly }: { lead: Lead; statuses: LeadStatus[]; readOnly: boolean }) {
   const move = useMoveLead();
-  const shown = statuses.filter((s) => s.kind !== "LEAD_STATUS_KIND_CONVERTED" && (!s.retired || s.id === lead.statusId));
+  const shown = statuses.filter(
+    (s) => s.kind !== "LEAD_STATUS_KIND_CONVERTED" && (!s.retired || s.id === lead.statusId),
+  );
   return (
     <div className={classes["statuses"]} role="group" aria-label={t("lead.status")}>
       {shown.map((status) => (
@@ -154,7 +273,10 @@ function Statuses({ lead, statuses, readOnly }: { lead: Lead; statuses: LeadStat
           disabled={readOnly}
           onClick={() =>
             status.id !== lead.statusId &&
-            move.mutate({ lead, statusId: status.id }, { onError: (error) => toast(messageOf(error), { tone: "bad" }) })
+            move.mutate(
+              { lead, statusId: status.id },
+              { onError: (error) => toast(messageOf(error), { tone: "bad" }) },
+            )
           }
         >
           {status.name}
@@ -166,7 +288,10 @@ function Statuses({ lead, statuses, readOnly }: { lead: Lead; statuses: LeadStat
 
 function ConvertedInto({ lead, retry }: { lead: Lead; retry: () => void }) {
   const made = lead.conversion;
-  const contact = useQuery({ ...contacts.oneOptions(made?.contactId ?? ""), enabled: Boolean(made?.contactId) });
+  const contact = useQuery({
+    ...contacts.oneOptions(made?.contactId ?? ""),
+    enabled: Boolean(made?.contactId),
+  });
   const deal = useQuery({
     ...deals.oneOptions(made?.dealId ?? ""),
     enabled: Boolean(made?.dealId) && made?.dealState !== "DEAL_STATE_REFUSED",
@@ -193,7 +318,9 @@ function ConvertedInto({ lead, retry }: { lead: Lead; retry: () => void }) {
           <Link to="/deals/$id" params={{ id: made.dealId }}>
             {deal.data?.name ?? t("deal.one")}
           </Link>
-          {made.dealState === "DEAL_STATE_PENDING" && !deal.data && <span className="muted"> {t("lead.dealPending")}</span>}
+          {made.dealState === "DEAL_STATE_PENDING" && !deal.data && (
+            <span className="muted"> {t("lead.dealPending")}</span>
+          )}
         </>
       )}
       {made.dealState === "DEAL_STATE_REFUSED" && (

@@ -11,10 +11,24 @@ import { RecordPicker } from "../../parts/fields/pickers";
 import { companies, contacts } from "./queries";
 
 /** Makes a person, with the company they represent. */
-export function NewContact({ company, onClose, stay }: { company?: { id: string; name: string }; onClose: () => void; stay?: boolean }) {
+export function NewContact({
+  company,
+  onClose,
+  stay,
+}: {
+  company?: { id: string; name: string };
+  onClose: () => void;
+  stay?: boolean;
+}) {
   const navigate = useNavigate();
   const create = useCreate(contacts);
-  const [draft, change, clear] = useDraft("contact", { firstName: "", lastName: "", position: "", phone: "", email: "" });
+  const [draft, change, clear] = useDraft("contact", {
+    firstName: "",
+    lastName: "",
+    position: "",
+    phone: "",
+    email: "",
+  });
   const [at, setAt] = useState(company);
   const submit = (): void =>
     create.mutate(
@@ -24,15 +38,27 @@ export function NewContact({ company, onClose, stay }: { company?: { id: string;
         position: draft.position.trim(),
         type: "client",
         ...(draft.phone ? { phones: [{ number: draft.phone, kind: "work", primary: true, e164: "" }] } : {}),
-        ...(draft.email ? { emails: [{ address: draft.email, kind: "work", primary: true, normalized: "" }] } : {}),
-        ...(at ? { employments: [{ companyId: at.id, role: "", primary: true }] as unknown as Contact["employments"] } : {}),
+        ...(draft.email
+          ? { emails: [{ address: draft.email, kind: "work", primary: true, normalized: "" }] }
+          : {}),
+        ...(at
+          ? {
+              employments: [
+                { companyId: at.id, role: "", primary: true },
+              ] as unknown as Contact["employments"],
+            }
+          : {}),
       },
       {
         onSuccess: (contact) => {
           clear();
           onClose();
           if (!stay) {
-            void navigate({ to: "/contacts/$id", params: { id: contact.id }, search: ((s: object) => s) as never });
+            void navigate({
+              to: "/contacts/$id",
+              params: { id: contact.id },
+              search: ((s: object) => s) as never,
+            });
           }
         },
       },
@@ -48,13 +74,48 @@ export function NewContact({ company, onClose, stay }: { company?: { id: string;
       error={create.error}
     >
       <div style={{ display: "grid", gridTemplateColumns: "1fr 1fr", gap: 10 }}>
-        <TextInput label={t("contact.firstName")} value={draft.firstName} data-autofocus onChange={(e) => change({ firstName: e.currentTarget.value })} error={faultOf(create.error, "first_name")} />
-        <TextInput label={t("contact.lastName")} value={draft.lastName} onChange={(e) => change({ lastName: e.currentTarget.value })} error={faultOf(create.error, "last_name")} />
+        <TextInput
+          label={t("contact.firstName")}
+          value={draft.firstName}
+          data-autofocus
+          onChange={(e) => change({ firstName: e.currentTarget.value })}
+          error={faultOf(create.error, "first_name")}
+        />
+        <TextInput
+          label={t("contact.lastName")}
+          value={draft.lastName}
+          onChange={(e) => change({ lastName: e.currentTarget.value })}
+          error={faultOf(create.error, "last_name")}
+        />
       </div>
-      <RecordPicker resource={companies} label={t("company.one")} nameOf={(c) => c.name} searchIn={["name"]} orderBy="name" value={at} onPick={setAt} />
-      <TextInput label={t("contact.position")} value={draft.position} onChange={(e) => change({ position: e.currentTarget.value })} />
-      <TextInput label={t("field.phone")} type="tel" value={draft.phone} onChange={(e) => change({ phone: e.currentTarget.value })} error={faultOf(create.error, "number")} />
-      <TextInput label={t("field.email")} type="email" value={draft.email} onChange={(e) => change({ email: e.currentTarget.value })} error={faultOf(create.error, "address")} />
+      <RecordPicker
+        resource={companies}
+        label={t("company.one")}
+        nameOf={(c) => c.name}
+        searchIn={["name"]}
+        orderBy="name"
+        value={at}
+        onPick={setAt}
+      />
+      <TextInput
+        label={t("contact.position")}
+        value={draft.position}
+        onChange={(e) => change({ position: e.currentTarget.value })}
+      />
+      <TextInput
+        label={t("field.phone")}
+        type="tel"
+        value={draft.phone}
+        onChange={(e) => change({ phone: e.currentTarget.value })}
+        error={faultOf(create.error, "number")}
+      />
+      <TextInput
+        label={t("field.email")}
+        type="email"
+        value={draft.email}
+        onChange={(e) => change({ email: e.currentTarget.value })}
+        error={faultOf(create.error, "address")}
+      />
     </Dialog>
   );
 }

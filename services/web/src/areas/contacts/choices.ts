@@ -1,6 +1,19 @@
 import { tIfAny } from "../../i18n";
 
-const SOURCES = ["form", "landing-page", "advertisement", "call", "missed-call", "mail", "chat", "shop", "referral", "event", "import", "api"];
+const SOURCES = [
+  "form",
+  "landing-page",
+  "advertisement",
+  "call",
+  "missed-call",
+  "mail",
+  "chat",
+  "shop",
+  "referral",
+  "event",
+  "import",
+  "api",
+];
 const COMPANY_TYPES = ["client", "supplier", "partner", "competitor", "carrier"];
 const CONTACT_TYPES = ["client", "supplier", "partner", "other"];
 

@@ -13,7 +13,15 @@ import { Timeline } from "../../parts/card/Timeline";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
 import { AddressField } from "../../parts/fields/AddressField";
-import { ChoiceField, MoneyField, NumberField, PlainField, SwitchField, TextBlockField, TextField } from "../../parts/fields/kinds";
+import {
+  ChoiceField,
+  MoneyField,
+  NumberField,
+  PlainField,
+  SwitchField,
+  TextBlockField,
+  TextField,
+} from "../../parts/fields/kinds";
 import { UserField, UserName } from "../../parts/fields/pickers";
 import { EmailsField, LinksField, PhonesField } from "../../parts/fields/points";
 import { RecordField } from "../../parts/fields/RecordField";
@@ -35,16 +43,98 @@ import { OriginField } from "./OriginField";
 
 function columns(): Column<Company>[] {
   return [
-    { id: "name", title: t("company.name"), min: 180, grow: 2.4, sort: "name", phone: "title", cell: (c) => c.name },
-    { id: "type", title: t("company.type"), min: 80, grow: 0.6, drop: 4, phone: "sub", cell: (c) => typeLabel(c.type) },
-    { id: "industry", title: t("company.industry"), min: 110, grow: 1, drop: 3, sort: "industry", phone: "sub", cell: (c) => c.industry },
-    { id: "employees", title: t("company.employees"), min: 82, grow: 0, drop: 5, right: true, sort: "employees", cell: (c) => (c.employees ? formatNumber(c.employees) : "") },
-    { id: "turnover", title: t("company.turnover"), min: 96, grow: 0, drop: 2, right: true, phone: "side", cell: (c) => <Money value={c.annualTurnover} short /> },
-    { id: "country", title: t("company.country"), min: 100, grow: 0.8, drop: 6, cell: (c) => c.addresses[0]?.country ?? "" },
-    { id: "phone", title: t("field.phone"), min: 120, grow: 0.8, drop: 7, cell: (c) => c.phones[0]?.number ?? "" },
-    { id: "email", title: t("field.email"), min: 150, grow: 1, optional: true, drop: 8, cell: (c) => c.emails[0]?.address ?? "" },
-    { id: "responsible", title: t("field.responsible"), min: 120, grow: 1, drop: 1, phone: "subside", cell: (c) => <UserName id={c.responsibleId} /> },
-    { id: "created", title: t("field.created"), min: 92, grow: 0, drop: 9, right: true, sort: "create_time", cell: (c) => <When at={c.createTime} /> },
+    {
+      id: "name",
+      title: t("company.name"),
+      min: 180,
+      grow: 2.4,
+      sort: "name",
+      phone: "title",
+      cell: (c) => c.name,
+    },
+    {
+      id: "type",
+      title: t("company.type"),
+      min: 80,
+      grow: 0.6,
+      drop: 4,
+      phone: "sub",
+      cell: (c) => typeLabel(c.type),
+    },
+    {
+      id: "industry",
+      title: t("company.industry"),
+      min: 110,
+      grow: 1,
+      drop: 3,
+      sort: "industry",
+      phone: "sub",
+      cell: (c) => c.industry,
+    },
+    {
+      id: "employees",
+      title: t("company.employees"),
+      min: 82,
+      grow: 0,
+      drop: 5,
+      right: true,
+      sort: "employees",
+      cell: (c) => (c.employees ? formatNumber(c.employees) : ""),
+    },
+    {
+      id: "turnover",
+      title: t("company.turnover"),
+      min: 96,
+      grow: 0,
+      drop: 2,
+      right: true,
+      phone: "side",
+      cell: (c) => <Money value={c.annualTurnover} short />,
+    },
+    {
+      id: "country",
+      title: t("company.country"),
+      min: 100,
+      grow: 0.8,
+      drop: 6,
+      cell: (c) => c.addresses[0]?.country ?? "",
+    },
+    {
+      id: "phone",
+      title: t("field.phone"),
+      min: 120,
+      grow: 0.8,
+      drop: 7,
+      cell: (c) => c.phones[0]?.number ?? "",
+    },
+    {
+      id: "email",
+      title: t("field.email"),
+      min: 150,
+      grow: 1,
+      optional: true,
+      drop: 8,
+      cell: (c) => c.emails[0]?.address ?? "",
+    },
+    {
+      id: "responsible",
+      title: t("field.responsible"),
+      min: 120,
+      grow: 1,
+      drop: 1,
+      phone: "subside",
+      cell: (c) => <UserName id={c.responsibleId} />,
+    },
+    {
+      id: "created",
+      title: t("field.created"),
+      min: 92,
+      grow: 0,
+      drop: 9,
+      right: true,
+      sort: "create_time",
+      cell: (c) => <When at={c.createTime} />,
+    },
   ];
 }
 
@@ -88,7 +178,13 @@ export function CompaniesPage() {
         {...(mayUpdate
           ? {
               bulk: (selected: Set<string>, items: Company[], clear: () => void) => (
-                <BulkBar resource={companies} selected={selected} items={items} clear={clear} canDelete={mayDelete} />
+                <BulkBar
+                  resource={companies}
+                  selected={selected}
+                  items={items}
+                  clear={clear}
+                  canDelete={mayDelete}
+                />
               ),
             }
           : {})}
@@ -123,22 +219,60 @@ function NewCompany({ onClose }: { onClose: () => void }) {
         name: draft.name.trim(),
         type: draft.type,
         ...(draft.phone ? { phones: [{ number: draft.phone, kind: "work", primary: true, e164: "" }] } : {}),
-        ...(draft.email ? { emails: [{ address: draft.email, kind: "work", primary: true, normalized: "" }] } : {}),
+        ...(draft.email
+          ? { emails: [{ address: draft.email, kind: "work", primary: true, normalized: "" }] }
+          : {}),
       },
       {
         onSuccess: (company) => {
           clear();
           onClose();
-          void navigate({ to: "/companies/$id", params: { id: company.id }, search: ((s: object) => s) as never });
+          void navigate({
+            to: "/companies/$id",
+            params: { id: company.id },
+            search: ((s: object) => s) as never,
+          });
         },
       },
     );
   return (
-    <Dialog title={t("company.new")} submitLabel={t("common.create")} onClose={onClose} onSubmit={submit} busy={create.isPending} disabled={!draft.name.trim()} error={create.error}>
-      <TextInput label={t("company.name")} value={draft.name} data-autofocus onChange={(e) => change({ name: e.currentTarget.value })} error={faultOf(create.error, "name")} />
-      <Select label={t("company.type")} data={companyTypeOptions()} value={draft.type} allowDeselect={false} onChange={(type) => change({ type: type ?? "" })} />
-      <TextInput label={t("field.phone")} type="tel" value={draft.phone} onChange={(e) => change({ phone: e.currentTarget.value })} error={faultOf(create.error, "number")} />
-      <TextInput label={t("field.email")} type="email" value={draft.email} onChange={(e) => change({ email: e.currentTarget.value })} error={faultOf(create.error, "address")} />
+    <Dialog
+      title={t("company.new")}
+      submitLabel={t("common.create")}
+      onClose={onClose}
+      onSubmit={submit}
+      busy={create.isPending}
+      disabled={!draft.name.trim()}
+      error={create.error}
+    >
+      <TextInput
+        label={t("company.name")}
+        value={draft.name}
+        data-autofocus
+        onChange={(e) => change({ name: e.currentTarget.value })}
+        error={faultOf(create.error, "name")}
+      />
+      <Select
+        label={t("company.type")}
+        data={companyTypeOptions()}
+        value={draft.type}
+        allowDeselect={false}
+        onChange={(type) => change({ type: type ?? "" })}
+      />
+      <TextInput
+        label={t("field.phone")}
+        type="tel"
+        value={draft.phone}
+        onChange={(e) => change({ phone: e.currentTarget.value })}
+        error={faultOf(create.error, "number")}
+      />
+      <TextInput
+        label={t("field.email")}
+        type="email"
+        value={draft.email}
+        onChange={(e) => change({ email: e.currentTarget.value })}
+        error={faultOf(create.error, "address")}
+      />
     </Dialog>
   );
 }
@@ -162,7 +296,9 @@ function CompanyBody({ company }: { company: Company }) {
   const navigate = useNavigate();
   const { remove, restore } = useRemove(companies);
   const parent = useQuery({ ...companies.oneOptions(company.parentId), enabled: company.parentId !== "" });
-  const children = useQuery(companies.fewOptions({ filter: anyOf("parent_id", [company.id]), orderBy: "name" }));
+  const children = useQuery(
+    companies.fewOptions({ filter: anyOf("parent_id", [company.id]), orderBy: "name" }),
+  );
   const figures = useClientFigures("company_id", company.id);
   const phone = company.phones.find((p) => p.primary) ?? company.phones[0];
   const email = company.emails.find((e) => e.primary) ?? company.emails[0];
@@ -186,12 +322,22 @@ function CompanyBody({ company }: { company: Company }) {
       actions={
         <>
           {phone && (
-            <Button component="a" href={`tel:${phone.e164 || phone.number}`} variant="default" leftSection={<IconPhone size={14} />}>
+            <Button
+              component="a"
+              href={`tel:${phone.e164 || phone.number}`}
+              variant="default"
+              leftSection={<IconPhone size={14} />}
+            >
               {t("action.call")}
             </Button>
           )}
           {email && (
-            <Button component="a" href={`mailto:${email.address}`} variant="default" leftSection={<IconMail size={14} />}>
+            <Button
+              component="a"
+              href={`mailto:${email.address}`}
+              variant="default"
+              leftSection={<IconMail size={14} />}
+            >
               {t("action.write")}
             </Button>
           )}
@@ -199,7 +345,9 @@ function CompanyBody({ company }: { company: Company }) {
             <Button
               variant="default"
               leftSection={<IconPlus size={14} />}
-              onClick={() => void navigate({ to: "/deals", search: { new: "1", company: company.id } as never })}
+              onClick={() =>
+                void navigate({ to: "/deals", search: { new: "1", company: company.id } as never })
+              }
             >
               {t("deal.one")}
             </Button>
@@ -226,19 +374,81 @@ function CompanyBody({ company }: { company: Company }) {
       fields={
         <>
           <FieldGroup>
-            <TextField label={t("company.name")} name="name" value={company.name} readOnly={ro} onSave={(v) => save("name", v, t("company.name"))} />
-            <TextField label={t("company.legalName")} name="legal_name" value={company.legalName} readOnly={ro} onSave={(v) => save("legalName", v, t("company.legalName"))} />
-            <ChoiceField label={t("company.type")} name="type" value={company.type} options={companyTypeOptions()} readOnly={ro} onSave={(v) => save("type", v, t("company.type"))} />
-            <UserField label={t("field.responsible")} name="responsible_id" value={company.responsibleId} readOnly={ro} onSave={(v) => save("responsibleId", v, t("field.responsible"))} />
-            <PhonesField value={company.phones} readOnly={ro} onSave={(v) => save("phones", v, t("field.phones"))} />
-            <EmailsField value={company.emails} readOnly={ro} onSave={(v) => save("emails", v, t("field.emails"))} />
-            <LinksField value={company.links} readOnly={ro} onSave={(v) => save("links", v, t("field.links"))} />
-            <AddressField label={t("field.address")} name="addresses" value={company.addresses[0]} readOnly={ro} onSave={(v) => save("addresses", [v, ...company.addresses.slice(1)], t("field.address"))} />
+            <TextField
+              label={t("company.name")}
+              name="name"
+              value={company.name}
+              readOnly={ro}
+              onSave={(v) => save("name", v, t("company.name"))}
+            />
+            <TextField
+              label={t("company.legalName")}
+              name="legal_name"
+              value={company.legalName}
+              readOnly={ro}
+              onSave={(v) => save("legalName", v, t("company.legalName"))}
+            />
+            <ChoiceField
+              label={t("company.type")}
+              name="type"
+              value={company.type}
+              options={companyTypeOptions()}
+              readOnly={ro}
+              onSave={(v) => save("type", v, t("company.type"))}
+            />
+            <UserField
+              label={t("field.responsible")}
+              name="responsible_id"
+              value={company.responsibleId}
+              readOnly={ro}
+              onSave={(v) => save("responsibleId", v, t("field.responsible"))}
+            />
+            <PhonesField
+              value={company.phones}
+              readOnly={ro}
+              onSave={(v) => save("phones", v, t("field.phones"))}
+            />
+            <EmailsField
+              value={company.emails}
+              readOnly={ro}
+              onSave={(v) => save("emails", v, t("field.emails"))}
+            />
+            <LinksField
+              value={company.links}
+              readOnly={ro}
+              onSave={(v) => save("links", v, t("field.links"))}
+            />
+            <AddressField
+              label={t("field.address")}
+              name="addresses"
+              value={company.addresses[0]}
+              readOnly={ro}
+              onSave={(v) => save("addresses", [v, ...company.addresses.slice(1)], t("field.address"))}
+            />
           </FieldGroup>
           <FieldGroup title={t("company.about")}>
-            <TextField label={t("company.industry")} name="industry" value={company.industry} readOnly={ro} onSave={(v) => save("industry", v, t("company.industry"))} />
-            <NumberField label={t("company.employees")} name="employees" value={company.employees} readOnly={ro} onSave={(v) => save("employees", v, t("company.employees"))} />
-            <MoneyField label={t("company.turnover")} name="annual_turnover" value={company.annualTurnover} currency={me.settings.baseCurrency} readOnly={ro} onSave={(v) => save("annualTurnover", v as never, t("company.turnover"))} />
+            <TextField
+              label={t("company.industry")}
+              name="industry"
+              value={company.industry}
+              readOnly={ro}
+              onSave={(v) => save("industry", v, t("company.industry"))}
+            />
+            <NumberField
+              label={t("company.employees")}
+              name="employees"
+              value={company.employees}
+              readOnly={ro}
+              onSave={(v) => save("employees", v, t("company.employees"))}
+            />
+            <MoneyField
+              label={t("company.turnover")}
+              name="annual_turnover"
+              value={company.annualTurnover}
+              currency={me.settings.baseCurrency}
+              readOnly={ro}
+              onSave={(v) => save("annualTurnover", v as never, t("company.turnover"))}
+            />
             <RecordField
               label={t("company.parent")}
               name="parent_id"
@@ -269,21 +479,56 @@ function CompanyBody({ company }: { company: Company }) {
                 ))}
               </PlainField>
             )}
-            <ChoiceField label={t("field.source")} name="source" value={company.source} options={sourceOptions()} show={sourceLabel(company.source)} readOnly={ro} onSave={(v) => save("source", v, t("field.source"))} />
-            <SwitchField label={t("field.everyone")} value={company.availableToEveryone} readOnly={ro} onSave={(v) => save("availableToEveryone", v, t("field.everyone"))} />
+            <ChoiceField
+              label={t("field.source")}
+              name="source"
+              value={company.source}
+              options={sourceOptions()}
+              show={sourceLabel(company.source)}
+              readOnly={ro}
+              onSave={(v) => save("source", v, t("field.source"))}
+            />
+            <SwitchField
+              label={t("field.everyone")}
+              value={company.availableToEveryone}
+              readOnly={ro}
+              onSave={(v) => save("availableToEveryone", v, t("field.everyone"))}
+            />
             <OriginField origin={company.origin} />
             <PlainField label={t("field.created")}>
               <When at={company.createTime} />
             </PlainField>
           </FieldGroup>
           <FieldGroup>
-            <TextBlockField label={t("field.comment")} name="comment" value={company.comment} readOnly={ro} onSave={(v) => save("comment", v, t("field.comment"))} />
+            <TextBlockField
+              label={t("field.comment")}
+              name="comment"
+              value={company.comment}
+              readOnly={ro}
+              onSave={(v) => save("comment", v, t("field.comment"))}
+            />
           </FieldGroup>
         </>
       }
       tabs={[
-        { id: "history", label: t("card.timeline"), content: <Timeline resource={companies} id={company.id} nameOf={(id) => (id === company.parentId ? parent.data?.name : undefined)} /> },
-        { id: "deals", label: t("deal.many"), content: <RelatedDeals filter={anyOf("company_id", [company.id])} search={{ company: company.id }} /> },
+        {
+          id: "history",
+          label: t("card.timeline"),
+          content: (
+            <Timeline
+              resource={companies}
+              id={company.id}
+              nameOf={(id) => (id === company.parentId ? parent.data?.name : undefined)}
+            />
+          ),
+        },
+        {
+          id: "deals",
+          label: t("deal.many"),
+          content: (
+            <RelatedDeals filter={anyOf("company_id", [company.id])} search={{ company: company.id }} />
+          ),
+        },
         { id: "contacts", label: t("contact.many"), content: <ContactsOfCompany company={company} /> },
       ]}
     />

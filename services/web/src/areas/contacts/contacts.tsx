@@ -10,7 +10,14 @@ import { BulkBar } from "../../parts/BulkBar";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
 import { AddressField } from "../../parts/fields/AddressField";
-import { ChoiceField, DateField, PlainField, SwitchField, TextBlockField, TextField } from "../../parts/fields/kinds";
+import {
+  ChoiceField,
+  DateField,
+  PlainField,
+  SwitchField,
+  TextBlockField,
+  TextField,
+} from "../../parts/fields/kinds";
 import { UserField, UserName } from "../../parts/fields/pickers";
 import { EmailsField, LinksField, PhonesField } from "../../parts/fields/points";
 import { allOf, anyOf, partOf, splitValues, userFilter } from "../../parts/filters";
@@ -48,13 +55,61 @@ function columns(): Column<Contact>[] {
         </>
       ),
     },
-    { id: "company", title: t("company.one"), min: 130, grow: 1.4, drop: 2, phone: "sub", cell: (c) => <CompanyName id={mainCompany(c)} /> },
-    { id: "position", title: t("contact.position"), min: 120, grow: 1, drop: 4, phone: "sub", cell: (c) => c.position },
-    { id: "phone", title: t("field.phone"), min: 124, grow: 0.8, drop: 1, phone: "side", cell: (c) => c.phones[0]?.number ?? "" },
-    { id: "email", title: t("field.email"), min: 170, grow: 1.4, drop: 3, cell: (c) => c.emails[0]?.address ?? "" },
+    {
+      id: "company",
+      title: t("company.one"),
+      min: 130,
+      grow: 1.4,
+      drop: 2,
+      phone: "sub",
+      cell: (c) => <CompanyName id={mainCompany(c)} />,
+    },
+    {
+      id: "position",
+      title: t("contact.position"),
+      min: 120,
+      grow: 1,
+      drop: 4,
+      phone: "sub",
+      cell: (c) => c.position,
+    },
+    {
+      id: "phone",
+      title: t("field.phone"),
+      min: 124,
+      grow: 0.8,
+      drop: 1,
+      phone: "side",
+      cell: (c) => c.phones[0]?.number ?? "",
+    },
+    {
+      id: "email",
+      title: t("field.email"),
+      min: 170,
+      grow: 1.4,
+      drop: 3,
+      cell: (c) => c.emails[0]?.address ?? "",
+    },
     { id: "type", title: t("company.type"), min: 70, grow: 0.4, drop: 6, cell: (c) => typeLabel(c.type) },
-    { id: "responsible", title: t("field.responsible"), min: 120, grow: 0.9, drop: 5, phone: "subside", cell: (c) => <UserName id={c.responsibleId} /> },
-    { id: "created", title: t("field.created"), min: 92, grow: 0, drop: 7, right: true, sort: "create_time", cell: (c) => <When at={c.createTime} /> },
+    {
+      id: "responsible",
+      title: t("field.responsible"),
+      min: 120,
+      grow: 0.9,
+      drop: 5,
+      phone: "subside",
+      cell: (c) => <UserName id={c.responsibleId} />,
+    },
+    {
+      id: "created",
+      title: t("field.created"),
+      min: 92,
+      grow: 0,
+      drop: 7,
+      right: true,
+      sort: "create_time",
+      cell: (c) => <When at={c.createTime} />,
+    },
   ];
 }
 
@@ -96,7 +151,13 @@ export function ContactsPage() {
         {...(mayUpdate
           ? {
               bulk: (selected: Set<string>, items: Contact[], clear: () => void) => (
-                <BulkBar resource={contacts} selected={selected} items={items} clear={clear} canDelete={mayDelete} />
+                <BulkBar
+                  resource={contacts}
+                  selected={selected}
+                  items={items}
+                  clear={clear}
+                  canDelete={mayDelete}
+                />
               ),
             }
           : {})}
@@ -141,7 +202,8 @@ function ContactBody({ contact }: { contact: Contact }) {
   const figures = useClientFigures("contact_id", contact.id);
   const employers = useQueries({
     queries: contact.employments.map((e) => companies.oneOptions(e.companyId)),
-    combine: (results) => new Map(results.flatMap((r) => (r.data ? [[r.data.id, r.data.name] as const] : []))),
+    combine: (results) =>
+      new Map(results.flatMap((r) => (r.data ? [[r.data.id, r.data.name] as const] : []))),
   });
   const phone = contact.phones.find((p) => p.primary) ?? contact.phones[0];
   const email = contact.emails.find((e) => e.primary) ?? contact.emails[0];
@@ -168,12 +230,22 @@ function ContactBody({ contact }: { contact: Contact }) {
       actions={
         <>
           {phone && (
-            <Button component="a" href={`tel:${phone.e164 || phone.number}`} variant="default" leftSection={<IconPhone size={14} />}>
+            <Button
+              component="a"
+              href={`tel:${phone.e164 || phone.number}`}
+              variant="default"
+              leftSection={<IconPhone size={14} />}
+            >
               {t("action.call")}
             </Button>
           )}
           {email && (
-            <Button component="a" href={`mailto:${email.address}`} variant="default" leftSection={<IconMail size={14} />}>
+            <Button
+              component="a"
+              href={`mailto:${email.address}`}
+              variant="default"
+              leftSection={<IconMail size={14} />}
+            >
               {t("action.write")}
             </Button>
           )}
@@ -181,7 +253,16 @@ function ContactBody({ contact }: { contact: Contact }) {
             <Button
               variant="default"
               leftSection={<IconPlus size={14} />}
-              onClick={() => void navigate({ to: "/deals", search: { new: "1", contact: contact.id, company: mainCompany(contact) || undefined } as never })}
+              onClick={() =>
+                void navigate({
+                  to: "/deals",
+                  search: {
+                    new: "1",
+                    contact: contact.id,
+                    company: mainCompany(contact) || undefined,
+                  } as never,
+                })
+              }
             >
               {t("deal.one")}
             </Button>
@@ -208,9 +289,27 @@ function ContactBody({ contact }: { contact: Contact }) {
       fields={
         <>
           <FieldGroup>
-            <TextField label={t("contact.firstName")} name="first_name" value={contact.firstName} readOnly={ro} onSave={(v) => save("firstName", v, t("contact.firstName"))} />
-            <TextField label={t("contact.lastName")} name="last_name" value={contact.lastName} readOnly={ro} onSave={(v) => save("lastName", v, t("contact.lastName"))} />
-            <TextField label={t("contact.position")} name="position" value={contact.position} readOnly={ro} onSave={(v) => save("position", v, t("contact.position"))} />
+            <TextField
+              label={t("contact.firstName")}
+              name="first_name"
+              value={contact.firstName}
+              readOnly={ro}
+              onSave={(v) => save("firstName", v, t("contact.firstName"))}
+            />
+            <TextField
+              label={t("contact.lastName")}
+              name="last_name"
+              value={contact.lastName}
+              readOnly={ro}
+              onSave={(v) => save("lastName", v, t("contact.lastName"))}
+            />
+            <TextField
+              label={t("contact.position")}
+              name="position"
+              value={contact.position}
+              readOnly={ro}
+              onSave={(v) => save("position", v, t("contact.position"))}
+            />
             <PlainField label={t("contact.companies")}>
               {contact.employments.map((e, i) => (
                 <span key={e.companyId}>
@@ -220,31 +319,103 @@ function ContactBody({ contact }: { contact: Contact }) {
                 </span>
               ))}
             </PlainField>
-            <PhonesField value={contact.phones} readOnly={ro} onSave={(v) => save("phones", v, t("field.phones"))} />
-            <EmailsField value={contact.emails} readOnly={ro} onSave={(v) => save("emails", v, t("field.emails"))} />
-            <LinksField value={contact.links} readOnly={ro} onSave={(v) => save("links", v, t("field.links"))} />
-            <AddressField label={t("field.address")} name="addresses" value={contact.addresses[0]} readOnly={ro} onSave={(v) => save("addresses", [v, ...contact.addresses.slice(1)], t("field.address"))} />
+            <PhonesField
+              value={contact.phones}
+              readOnly={ro}
+              onSave={(v) => save("phones", v, t("field.phones"))}
+            />
+            <EmailsField
+              value={contact.emails}
+              readOnly={ro}
+              onSave={(v) => save("emails", v, t("field.emails"))}
+            />
+            <LinksField
+              value={contact.links}
+              readOnly={ro}
+              onSave={(v) => save("links", v, t("field.links"))}
+            />
+            <AddressField
+              label={t("field.address")}
+              name="addresses"
+              value={contact.addresses[0]}
+              readOnly={ro}
+              onSave={(v) => save("addresses", [v, ...contact.addresses.slice(1)], t("field.address"))}
+            />
           </FieldGroup>
           <FieldGroup title={t("contact.about")}>
-            <ChoiceField label={t("company.type")} name="type" value={contact.type} options={contactTypeOptions()} readOnly={ro} onSave={(v) => save("type", v, t("company.type"))} />
-            <UserField label={t("field.responsible")} name="responsible_id" value={contact.responsibleId} readOnly={ro} onSave={(v) => save("responsibleId", v, t("field.responsible"))} />
-            <DateField label={t("contact.birthday")} name="birthday" value={contact.birthday} readOnly={ro} onSave={(v) => save("birthday", v as never, t("contact.birthday"))} />
-            <SwitchField label={t("contact.vip")} value={contact.vip} readOnly={ro} onSave={(v) => save("vip", v, t("contact.vip"))} />
-            <TextField label={t("contact.language")} name="language" value={contact.language} readOnly={ro} onSave={(v) => save("language", v, t("contact.language"))} />
-            <ChoiceField label={t("field.source")} name="source" value={contact.source} options={sourceOptions()} show={sourceLabel(contact.source)} readOnly={ro} onSave={(v) => save("source", v, t("field.source"))} />
+            <ChoiceField
+              label={t("company.type")}
+              name="type"
+              value={contact.type}
+              options={contactTypeOptions()}
+              readOnly={ro}
+              onSave={(v) => save("type", v, t("company.type"))}
+            />
+            <UserField
+              label={t("field.responsible")}
+              name="responsible_id"
+              value={contact.responsibleId}
+              readOnly={ro}
+              onSave={(v) => save("responsibleId", v, t("field.responsible"))}
+            />
+            <DateField
+              label={t("contact.birthday")}
+              name="birthday"
+              value={contact.birthday}
+              readOnly={ro}
+              onSave={(v) => save("birthday", v as never, t("contact.birthday"))}
+            />
+            <SwitchField
+              label={t("contact.vip")}
+              value={contact.vip}
+              readOnly={ro}
+              onSave={(v) => save("vip", v, t("contact.vip"))}
+            />
+            <TextField
+              label={t("contact.language")}
+              name="language"
+              value={contact.language}
+              readOnly={ro}
+              onSave={(v) => save("language", v, t("contact.language"))}
+            />
+            <ChoiceField
+              label={t("field.source")}
+              name="source"
+              value={contact.source}
+              options={sourceOptions()}
+              show={sourceLabel(contact.source)}
+              readOnly={ro}
+              onSave={(v) => save("source", v, t("field.source"))}
+            />
             <OriginField origin={contact.origin} />
             <PlainField label={t("field.created")}>
               <When at={contact.createTime} />
             </PlainField>
           </FieldGroup>
           <FieldGroup>
-            <TextBlockField label={t("field.comment")} name="comment" value={contact.comment} readOnly={ro} onSave={(v) => save("comment", v, t("field.comment"))} />
+            <TextBlockField
+              label={t("field.comment")}
+              name="comment"
+              value={contact.comment}
+              readOnly={ro}
+              onSave={(v) => save("comment", v, t("field.comment"))}
+            />
           </FieldGroup>
         </>
       }
       tabs={[
-        { id: "history", label: t("card.timeline"), content: <Timeline resource={contacts} id={contact.id} nameOf={(id) => employers.get(id)} /> },
-        { id: "deals", label: t("deal.many"), content: <RelatedDeals filter={anyOf("contact_id", [contact.id])} search={{ contact: contact.id }} /> },
+        {
+          id: "history",
+          label: t("card.timeline"),
+          content: <Timeline resource={contacts} id={contact.id} nameOf={(id) => employers.get(id)} />,
+        },
+        {
+          id: "deals",
+          label: t("deal.many"),
+          content: (
+            <RelatedDeals filter={anyOf("contact_id", [contact.id])} search={{ contact: contact.id }} />
+          ),
+        },
       ]}
     />
   );

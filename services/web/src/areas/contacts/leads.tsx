@@ -36,7 +36,11 @@ export function isUntouched(lead: Lead): boolean {
 export function StatusMark({ lead, status }: { lead: Lead; status: LeadStatus | undefined }) {
   return (
     <>
-      <i className={classes["dot"]} style={{ background: status?.color || "var(--line-strong)" }} aria-hidden />
+      <i
+        className={classes["dot"]}
+        style={{ background: status?.color || "var(--line-strong)" }}
+        aria-hidden
+      />
       {status?.name ?? ""}
       {lead.overdueSince ? (
         <>
@@ -61,16 +65,95 @@ export function StatusMark({ lead, status }: { lead: Lead; status: LeadStatus | 
 
 function columnsWith(statuses: Map<string, LeadStatus>): () => Column<Lead>[] {
   return () => [
-    { id: "title", title: t("lead.title"), min: 190, grow: 2.2, sort: "title", phone: "title", cell: (l) => l.title },
-    { id: "status", title: t("lead.status"), min: 150, grow: 1.1, phone: "subside", cell: (l) => <StatusMark lead={l} status={statuses.get(l.statusId)} /> },
-    { id: "person", title: t("contact.one"), min: 120, grow: 1, drop: 3, phone: "sub", cell: (l) => leadPerson(l) },
-    { id: "company", title: t("company.one"), min: 120, grow: 1, drop: 2, sort: "company_name", phone: "sub", cell: (l) => l.companyName },
-    { id: "phone", title: t("field.phone"), min: 120, grow: 0.7, drop: 5, cell: (l) => l.phones[0]?.number ?? "" },
-    { id: "email", title: t("field.email"), min: 150, grow: 1, optional: true, drop: 8, cell: (l) => l.emails[0]?.address ?? "" },
-    { id: "source", title: t("field.source"), min: 90, grow: 0.6, drop: 6, cell: (l) => sourceLabel(l.source) },
-    { id: "amount", title: t("lead.amount"), min: 90, grow: 0, drop: 4, right: true, phone: "side", cell: (l) => <Money value={l.amount} /> },
-    { id: "responsible", title: t("field.responsible"), min: 110, grow: 0.8, drop: 1, cell: (l) => <UserName id={l.responsibleId} /> },
-    { id: "created", title: t("field.created"), min: 84, grow: 0, drop: 7, right: true, sort: "create_time", cell: (l) => <When at={l.createTime} /> },
+    {
+      id: "title",
+      title: t("lead.title"),
+      min: 190,
+      grow: 2.2,
+      sort: "title",
+      phone: "title",
+      cell: (l) => l.title,
+    },
+    {
+      id: "status",
+      title: t("lead.status"),
+      min: 160,
+      grow: 1.1,
+      phone: "subside",
+      cell: (l) => <StatusMark lead={l} status={statuses.get(l.statusId)} />,
+    },
+    {
+      id: "person",
+      title: t("contact.one"),
+      min: 110,
+      grow: 1,
+      drop: 5,
+      phone: "sub",
+      cell: (l) => leadPerson(l),
+    },
+    {
+      id: "company",
+      title: t("company.one"),
+      min: 120,
+      grow: 1,
+      drop: 2,
+      sort: "company_name",
+      phone: "sub",
+      cell: (l) => l.companyName,
+    },
+    {
+      id: "phone",
+      title: t("field.phone"),
+      min: 120,
+      grow: 0.7,
+      drop: 7,
+      cell: (l) => l.phones[0]?.number ?? "",
+    },
+    {
+      id: "email",
+      title: t("field.email"),
+      min: 150,
+      grow: 1,
+      optional: true,
+      drop: 8,
+      cell: (l) => l.emails[0]?.address ?? "",
+    },
+    {
+      id: "source",
+      title: t("field.source"),
+      min: 90,
+      grow: 0.6,
+      drop: 6,
+      cell: (l) => sourceLabel(l.source),
+    },
+    {
+      id: "amount",
+      title: t("lead.amount"),
+      min: 90,
+      grow: 0,
+      drop: 4,
+      right: true,
+      phone: "side",
+      cell: (l) => <Money value={l.amount} />,
+    },
+    {
+      id: "responsible",
+      title: t("field.responsible"),
+      min: 110,
+      grow: 0.8,
+      drop: 1,
+      cell: (l) => <UserName id={l.responsibleId} />,
+    },
+    {
+      id: "created",
+      title: t("field.created"),
+      min: 84,
+      grow: 0,
+      drop: 3,
+      right: true,
+      sort: "create_time",
+      cell: (l) => <When at={l.createTime} />,
+    },
   ];
 }
 
@@ -86,7 +169,12 @@ export function LeadsPage() {
   const columns = useMemo(() => columnsWith(statuses), [statuses]);
   const filters = useMemo(
     () => [
-      { id: "status", label: t("lead.status"), kind: "choice" as const, options: (statusList ?? []).map((s) => ({ value: s.id, label: s.name })) },
+      {
+        id: "status",
+        label: t("lead.status"),
+        kind: "choice" as const,
+        options: (statusList ?? []).map((s) => ({ value: s.id, label: s.name })),
+      },
       { id: "responsible", label: t("field.responsible"), kind: "users" as const },
       { id: "source", label: t("field.source"), kind: "choice" as const, options: sourceOptions() },
       { id: "created", label: t("field.created"), kind: "dates" as const },
@@ -94,7 +182,9 @@ export function LeadsPage() {
     ],
     [statusList],
   );
-  const working = (statusList ?? []).filter((s) => s.kind === "LEAD_STATUS_KIND_NEW" || s.kind === "LEAD_STATUS_KIND_OPEN").map((s) => s.id);
+  const working = (statusList ?? [])
+    .filter((s) => s.kind === "LEAD_STATUS_KIND_NEW" || s.kind === "LEAD_STATUS_KIND_OPEN")
+    .map((s) => s.id);
   const view = search["view"] ?? "open";
   return (
     <>
@@ -134,7 +224,13 @@ export function LeadsPage() {
         {...(mayUpdate
           ? {
               bulk: (selected: Set<string>, items: Lead[], clear: () => void) => (
-                <BulkBar resource={leads} selected={selected} items={items} clear={clear} canDelete={mayDelete} />
+                <BulkBar
+                  resource={leads}
+                  selected={selected}
+                  items={items}
+                  clear={clear}
+                  canDelete={mayDelete}
+                />
               ),
             }
           : {})}
@@ -162,7 +258,15 @@ export function LeadsPage() {
 function NewLead({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
   const create = useCreate(leads);
-  const [draft, change, clear] = useDraft("lead", { title: "", person: "", company: "", phone: "", email: "", request: "", source: "call" });
+  const [draft, change, clear] = useDraft("lead", {
+    title: "",
+    person: "",
+    company: "",
+    phone: "",
+    email: "",
+    request: "",
+    source: "call",
+  });
   const submit = (): void => {
     const [first = "", ...rest] = draft.person.trim().split(/\s+/);
     create.mutate(
@@ -174,7 +278,9 @@ function NewLead({ onClose }: { onClose: () => void }) {
         request: draft.request.trim(),
         source: draft.source,
         ...(draft.phone ? { phones: [{ number: draft.phone, kind: "work", primary: true, e164: "" }] } : {}),
-        ...(draft.email ? { emails: [{ address: draft.email, kind: "work", primary: true, normalized: "" }] } : {}),
+        ...(draft.email
+          ? { emails: [{ address: draft.email, kind: "work", primary: true, normalized: "" }] }
+          : {}),
       },
       {
         onSuccess: (lead) => {
@@ -187,16 +293,62 @@ function NewLead({ onClose }: { onClose: () => void }) {
   };
   const something = [draft.title, draft.person, draft.company].some((text) => text.trim());
   return (
-    <Dialog title={t("lead.new")} submitLabel={t("common.create")} onClose={onClose} onSubmit={submit} busy={create.isPending} disabled={!something} error={create.error} size={520}>
-      <TextInput label={t("lead.title")} placeholder={t("lead.titleHint")} value={draft.title} data-autofocus onChange={(e) => change({ title: e.currentTarget.value })} error={faultOf(create.error, "title")} />
+    <Dialog
+      title={t("lead.new")}
+      submitLabel={t("common.create")}
+      onClose={onClose}
+      onSubmit={submit}
+      busy={create.isPending}
+      disabled={!something}
+      error={create.error}
+      size={520}
+    >
+      <TextInput
+        label={t("lead.title")}
+        placeholder={t("lead.titleHint")}
+        value={draft.title}
+        data-autofocus
+        onChange={(e) => change({ title: e.currentTarget.value })}
+        error={faultOf(create.error, "title")}
+      />
       <div style={{ display: "grid", gridTemplateColumns: "1fr 1fr", gap: 10 }}>
-        <TextInput label={t("lead.person")} value={draft.person} onChange={(e) => change({ person: e.currentTarget.value })} />
-        <TextInput label={t("company.one")} value={draft.company} onChange={(e) => change({ company: e.currentTarget.value })} />
-        <TextInput label={t("field.phone")} type="tel" value={draft.phone} onChange={(e) => change({ phone: e.currentTarget.value })} error={faultOf(create.error, "number")} />
-        <TextInput label={t("field.email")} type="email" value={draft.email} onChange={(e) => change({ email: e.currentTarget.value })} error={faultOf(create.error, "address")} />
+        <TextInput
+          label={t("lead.person")}
+          value={draft.person}
+          onChange={(e) => change({ person: e.currentTarget.value })}
+        />
+        <TextInput
+          label={t("company.one")}
+          value={draft.company}
+          onChange={(e) => change({ company: e.currentTarget.value })}
+        />
+        <TextInput
+          label={t("field.phone")}
+          type="tel"
+          value={draft.phone}
+          onChange={(e) => change({ phone: e.currentTarget.value })}
+          error={faultOf(create.error, "number")}
+        />
+        <TextInput
+          label={t("field.email")}
+          type="email"
+          value={draft.email}
+          onChange={(e) => change({ email: e.currentTarget.value })}
+          error={faultOf(create.error, "address")}
+        />
       </div>
-      <Select label={t("field.source")} data={sourceOptions()} value={draft.source} allowDeselect={false} onChange={(source) => change({ source: source ?? "" })} />
-      <Textarea label={t("lead.request")} value={draft.request} onChange={(e) => change({ request: e.currentTarget.value })} />
+      <Select
+        label={t("field.source")}
+        data={sourceOptions()}
+        value={draft.source}
+        allowDeselect={false}
+        onChange={(source) => change({ source: source ?? "" })}
+      />
+      <Textarea
+        label={t("lead.request")}
+        value={draft.request}
+        onChange={(e) => change({ request: e.currentTarget.value })}
+      />
     </Dialog>
   );
 }

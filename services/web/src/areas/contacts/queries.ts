@@ -23,7 +23,8 @@ function historyOf(page: WireHistory, kind: string): { items: HistoryItem[]; nex
     const event = (entry.event ?? {}) as Record<string, unknown>;
     const after = (event[kind] ?? {}) as Record<string, unknown>;
     const before = (event["previous"] ?? {}) as Record<string, unknown>;
-    const mask = typeof event["updateMask"] === "string" ? event["updateMask"].split(",").filter(Boolean) : [];
+    const mask =
+      typeof event["updateMask"] === "string" ? event["updateMask"].split(",").filter(Boolean) : [];
     return {
       version: String(entry.version ?? ""),
       type: entry.type?.split(".").pop() ?? "",
@@ -48,7 +49,17 @@ function signalOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal ? { signal } : {};
 }
 
-function listQuery({ showDeleted, filter, ...query }: { showDeleted?: boolean; filter?: string; orderBy?: string; pageSize: number; pageToken?: string }) {
+function listQuery({
+  showDeleted,
+  filter,
+  ...query
+}: {
+  showDeleted?: boolean;
+  filter?: string;
+  orderBy?: string;
+  pageSize: number;
+  pageToken?: string;
+}) {
   return { ...query, filter: [filter, showDeleted && "deleted = true"].filter(Boolean).join(" AND ") };
 }
 
@@ -56,29 +67,47 @@ function listQuery({ showDeleted, filter, ...query }: { showDeleted?: boolean; f
 export const companies = resource<Company>({
   kind: "company",
   async list(query, signal) {
-    const page = await call(api.GET("/v1/companies", { params: { query: listQuery(query) }, ...signalOf(signal) }));
-    return { items: (page.companies ?? []) as unknown as Company[], next: page.nextPageToken ?? "", names: {} };
+    const page = await call(
+      api.GET("/v1/companies", { params: { query: listQuery(query) }, ...signalOf(signal) }),
+    );
+    return {
+      items: (page.companies ?? []) as unknown as Company[],
+      next: page.nextPageToken ?? "",
+      names: {},
+    };
   },
   async count(query, signal) {
-    const answer = await call(api.GET("/v1/companies:count", { params: { query: { filter: query.filter ?? "" } }, ...signalOf(signal) }));
+    const answer = await call(
+      api.GET("/v1/companies:count", {
+        params: { query: { filter: query.filter ?? "" } },
+        ...signalOf(signal),
+      }),
+    );
     return { count: Number(answer.count ?? 0), more: answer.more ?? false };
   },
   async get(id, signal) {
-    return (await call(api.GET("/v1/companies/{id}", { params: { path: { id } }, ...signalOf(signal) }))).company as unknown as Company;
+    return (await call(api.GET("/v1/companies/{id}", { params: { path: { id } }, ...signalOf(signal) })))
+      .company as unknown as Company;
   },
   async create(company, key) {
-    return (await call(api.POST("/v1/companies", { body: company as never, ...idempotent(key) }))).company as unknown as Company;
+    return (await call(api.POST("/v1/companies", { body: company as never, ...idempotent(key) })))
+      .company as unknown as Company;
   },
   async update(id, patch, updateMask) {
     const answer = await call(
-      api.PATCH("/v1/companies/{id}", { params: { path: { id }, query: { updateMask } }, body: patch as never }),
+      api.PATCH("/v1/companies/{id}", {
+        params: { path: { id }, query: { updateMask } },
+        body: patch as never,
+      }),
     );
     return answer.company as unknown as Company;
   },
   remove: (id, etag) => call(api.DELETE("/v1/companies/{id}", { params: { path: { id }, query: { etag } } })),
   restore: (id) => call(api.POST("/v1/companies/{id}:undelete", { params: { path: { id } }, body: { id } })),
   async history(id, pageToken) {
-    const page = await call(api.GET("/v1/companies/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }));
+    const page = await call(
+      api.GET("/v1/companies/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
+    );
     return historyOf(page as WireHistory, "company");
   },
 });
@@ -87,29 +116,47 @@ export const companies = resource<Company>({
 export const contacts = resource<Contact>({
   kind: "contact",
   async list(query, signal) {
-    const page = await call(api.GET("/v1/contacts", { params: { query: listQuery(query) }, ...signalOf(signal) }));
-    return { items: (page.contacts ?? []) as unknown as Contact[], next: page.nextPageToken ?? "", names: {} };
+    const page = await call(
+      api.GET("/v1/contacts", { params: { query: listQuery(query) }, ...signalOf(signal) }),
+    );
+    return {
+      items: (page.contacts ?? []) as unknown as Contact[],
+      next: page.nextPageToken ?? "",
+      names: {},
+    };
   },
   async count(query, signal) {
-    const answer = await call(api.GET("/v1/contacts:count", { params: { query: { filter: query.filter ?? "" } }, ...signalOf(signal) }));
+    const answer = await call(
+      api.GET("/v1/contacts:count", {
+        params: { query: { filter: query.filter ?? "" } },
+        ...signalOf(signal),
+      }),
+    );
     return { count: Number(answer.count ?? 0), more: answer.more ?? false };
   },
   async get(id, signal) {
-    return (await call(api.GET("/v1/contacts/{id}", { params: { path: { id } }, ...signalOf(signal) }))).contact as unknown as Contact;
+    return (await call(api.GET("/v1/contacts/{id}", { params: { path: { id } }, ...signalOf(signal) })))
+      .contact as unknown as Contact;
   },
   async create(contact, key) {
-    return (await call(api.POST("/v1/contacts", { body: contact as never, ...idempotent(key) }))).contact as unknown as Contact;
+    return (await call(api.POST("/v1/contacts", { body: contact as never, ...idempotent(key) })))
+      .contact as unknown as Contact;
   },
   async update(id, patch, updateMask) {
     const answer = await call(
-      api.PATCH("/v1/contacts/{id}", { params: { path: { id }, query: { updateMask } }, body: patch as never }),
+      api.PATCH("/v1/contacts/{id}", {
+        params: { path: { id }, query: { updateMask } },
+        body: patch as never,
+      }),
     );
     return answer.contact as unknown as Contact;
   },
   remove: (id, etag) => call(api.DELETE("/v1/contacts/{id}", { params: { path: { id }, query: { etag } } })),
   restore: (id) => call(api.POST("/v1/contacts/{id}:undelete", { params: { path: { id } }, body: { id } })),
   async history(id, pageToken) {
-    const page = await call(api.GET("/v1/contacts/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }));
+    const page = await call(
+      api.GET("/v1/contacts/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
+    );
     return historyOf(page as WireHistory, "contact");
   },
 });
@@ -118,18 +165,24 @@ export const contacts = resource<Contact>({
 export const leads = resource<Lead>({
   kind: "lead",
   async list(query, signal) {
-    const page = await call(api.GET("/v1/leads", { params: { query: listQuery(query) }, ...signalOf(signal) }));
+    const page = await call(
+      api.GET("/v1/leads", { params: { query: listQuery(query) }, ...signalOf(signal) }),
+    );
     return { items: (page.leads ?? []) as unknown as Lead[], next: page.nextPageToken ?? "", names: {} };
   },
   async count(query, signal) {
-    const answer = await call(api.GET("/v1/leads:count", { params: { query: { filter: query.filter ?? "" } }, ...signalOf(signal) }));
+    const answer = await call(
+      api.GET("/v1/leads:count", { params: { query: { filter: query.filter ?? "" } }, ...signalOf(signal) }),
+    );
     return { count: Number(answer.count ?? 0), more: answer.more ?? false };
   },
   async get(id, signal) {
-    return (await call(api.GET("/v1/leads/{id}", { params: { path: { id } }, ...signalOf(signal) }))).lead as unknown as Lead;
+    return (await call(api.GET("/v1/leads/{id}", { params: { path: { id } }, ...signalOf(signal) })))
+      .lead as unknown as Lead;
   },
   async create(lead, key) {
-    return (await call(api.POST("/v1/leads", { body: lead as never, ...idempotent(key) }))).lead as unknown as Lead;
+    return (await call(api.POST("/v1/leads", { body: lead as never, ...idempotent(key) })))
+      .lead as unknown as Lead;
   },
   async update(id, patch, updateMask) {
     const answer = await call(
@@ -140,7 +193,9 @@ export const leads = resource<Lead>({
   remove: (id, etag) => call(api.DELETE("/v1/leads/{id}", { params: { path: { id }, query: { etag } } })),
   restore: (id) => call(api.POST("/v1/leads/{id}:undelete", { params: { path: { id } }, body: { id } })),
   async history(id, pageToken) {
-    const page = await call(api.GET("/v1/leads/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }));
+    const page = await call(
+      api.GET("/v1/leads/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
+    );
     return historyOf(page as WireHistory, "lead");
   },
 });
@@ -169,7 +224,9 @@ export const conversionOptions = (id: string) =>
   queryOptions({
     queryKey: ["lead", "conversion", id],
     queryFn: async ({ signal }) => {
-      const answer = await call(api.GET("/v1/leads/{id}:previewConversion", { params: { path: { id } }, signal }));
+      const answer = await call(
+        api.GET("/v1/leads/{id}:previewConversion", { params: { path: { id } }, signal }),
+      );
       return {
         contact: answer.contact as unknown as Contact | undefined,
         company: answer.company as unknown as Company | undefined,
@@ -191,8 +248,14 @@ export function useMoveLead() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: async ({ lead, statusId }: { lead: Lead; statusId: string }) =>
-      (await call(api.POST("/v1/leads/{id}:move", { params: { path: { id: lead.id } }, body: { id: lead.id, statusId, etag: lead.etag } })))
-        .lead as unknown as Lead,
+      (
+        await call(
+          api.POST("/v1/leads/{id}:move", {
+            params: { path: { id: lead.id } },
+            body: { id: lead.id, statusId, etag: lead.etag },
+          }),
+        )
+      ).lead as unknown as Lead,
     onMutate: ({ lead, statusId }) => {
       putRecord(client, "lead", { ...lead, statusId });
     },
@@ -213,8 +276,14 @@ export function useConvertLead() {
   const client = useQueryClient();
   return useMutation({
     mutationFn: async ({ lead, choice }: { lead: Lead; choice: ConversionChoice }) =>
-      (await call(api.POST("/v1/leads/{id}:convert", { params: { path: { id: lead.id } }, body: { id: lead.id, etag: lead.etag, ...choice } as never })))
-        .lead as unknown as Lead,
+      (
+        await call(
+          api.POST("/v1/leads/{id}:convert", {
+            params: { path: { id: lead.id } },
+            body: { id: lead.id, etag: lead.etag, ...choice } as never,
+          }),
+        )
+      ).lead as unknown as Lead,
     onSuccess: (lead) => {
       putRecord(client, "lead", lead);
       for (const kind of ["lead", "contact", "company", "deal"]) {

@@ -67,13 +67,22 @@ function add(sums: Map<string, number>, money: MoneyValue | undefined): void {
 }
 
 function joined(sums: Map<string, number>): string {
-  return [...sums].map(([currencyCode, sum]) => formatMoney({ currencyCode, amount: sum.toFixed(2) })).join(" + ");
+  return [...sums]
+    .map(([currencyCode, sum]) => formatMoney({ currencyCode, amount: sum.toFixed(2) }))
+    .join(" + ");
 }
 
 /** What a card's head shows of a client at once: client since, won, average, open (CON-22). */
 export function useClientFigures(field: "company_id" | "contact_id", id: string) {
-  const won = useQuery(deals.fewOptions({ filter: allOf(anyOf(field, [id]), "state = WON"), orderBy: "close_time" }, FIGURES_OF));
-  const open = useQuery(deals.fewOptions({ filter: allOf(anyOf(field, [id]), "state = OPEN"), orderBy: "planned_close_date" }, FIGURES_OF));
+  const won = useQuery(
+    deals.fewOptions({ filter: allOf(anyOf(field, [id]), "state = WON"), orderBy: "close_time" }, FIGURES_OF),
+  );
+  const open = useQuery(
+    deals.fewOptions(
+      { filter: allOf(anyOf(field, [id]), "state = OPEN"), orderBy: "planned_close_date" },
+      FIGURES_OF,
+    ),
+  );
   const wonSums = new Map<string, number>();
   const openSums = new Map<string, number>();
   const wonItems = won.data?.items ?? [];
@@ -84,8 +93,20 @@ export function useClientFigures(field: "company_id" | "contact_id", id: string)
   const plus = (more: string | undefined): string => (more ? "+" : "");
   return [
     { label: t("figures.since"), value: formatDay(wonItems[0]?.closeTime) },
-    { label: t("figures.won"), value: wonItems.length > 0 ? `${formatNumber(wonItems.length)}${plus(won.data?.next)} · ${joined(wonSums)}` : "" },
+    {
+      label: t("figures.won"),
+      value:
+        wonItems.length > 0
+          ? `${formatNumber(wonItems.length)}${plus(won.data?.next)} · ${joined(wonSums)}`
+          : "",
+    },
     { label: t("figures.average"), value: joined(new Map([...average].map(([c, v]) => [c, Math.round(v)]))) },
-    { label: t("figures.open"), value: openItems.length > 0 ? `${formatNumber(openItems.length)}${plus(open.data?.next)} · ${joined(openSums)}` : "" },
+    {
+      label: t("figures.open"),
+      value:
+        openItems.length > 0
+          ? `${formatNumber(openItems.length)}${plus(open.data?.next)} · ${joined(openSums)}`
+          : "",
+    },
   ];
 }

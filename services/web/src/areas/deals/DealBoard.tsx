@@ -56,24 +56,46 @@ export function DealBoard({ pipeline, query }: Props) {
     change((columns) => moveCard(columns, card, from, to));
     dropExtra(card.dealId);
     move.mutate(
-      { deal: { id: card.dealId, etag: card.etag }, stage, wasOpen: card.state === "DEAL_STATE_OPEN", ...(lostReason ? { lostReason } : {}) },
+      {
+        deal: { id: card.dealId, etag: card.etag },
+        stage,
+        wasOpen: card.state === "DEAL_STATE_OPEN",
+        ...(lostReason ? { lostReason } : {}),
+      },
       {
         onSuccess: (deal) => {
-          change((columns) => columns.map((c) => ({ ...c, cards: c.cards.map((k) => (k.dealId === deal.id ? { ...k, etag: deal.etag, state: deal.state, stageId: deal.stageId } : k)) })));
+          change((columns) =>
+            columns.map((c) => ({
+              ...c,
+              cards: c.cards.map((k) =>
+                k.dealId === deal.id
+                  ? { ...k, etag: deal.etag, state: deal.state, stageId: deal.stageId }
+                  : k,
+              ),
+            })),
+          );
           void reread();
           const back = pipeline.stages.find((s) => s.id === card.stageId);
-          toast(stage.kind === "STAGE_KIND_WON" ? t("deal.wonToast", { name: card.name }) : t("deal.movedToast", { name: card.name, stage: stage.name }), {
-            tone: stage.kind === "STAGE_KIND_WON" ? "good" : "plain",
-            ...(back && back.kind === "STAGE_KIND_OPEN"
-              ? {
-                  undo: () =>
-                    move.mutate(
-                      { deal, stage: back, wasOpen: deal.state === "DEAL_STATE_OPEN" },
-                      { onSettled: () => void reread(), onError: (error) => toast(messageOf(error), { tone: "bad" }) },
-                    ),
-                }
-              : {}),
-          });
+          toast(
+            stage.kind === "STAGE_KIND_WON"
+              ? t("deal.wonToast", { name: card.name })
+              : t("deal.movedToast", { name: card.name, stage: stage.name }),
+            {
+              tone: stage.kind === "STAGE_KIND_WON" ? "good" : "plain",
+              ...(back && back.kind === "STAGE_KIND_OPEN"
+                ? {
+                    undo: () =>
+                      move.mutate(
+                        { deal, stage: back, wasOpen: deal.state === "DEAL_STATE_OPEN" },
+                        {
+                          onSettled: () => void reread(),
+                          onError: (error) => toast(messageOf(error), { tone: "bad" }),
+                        },
+                      ),
+                  }
+                : {}),
+            },
+          );
         },
         onError: (error) => putBack(card, from, to, error),
       },
@@ -81,7 +103,8 @@ export function DealBoard({ pipeline, query }: Props) {
   };
 
   const regroup = (card: BoardCard, from: string, to: string): void => {
-    const patch = query.groupBy === "responsible" ? { responsibleId: to } : { plannedCloseDate: lastDayOf(to) };
+    const patch =
+      query.groupBy === "responsible" ? { responsibleId: to } : { plannedCloseDate: lastDayOf(to) };
     const mask = query.groupBy === "responsible" ? "responsible_id" : "planned_close_date";
     change((columns) => moveCard(columns, card, from, to));
     dropExtra(card.dealId);
@@ -150,13 +173,21 @@ export function DealBoard({ pipeline, query }: Props) {
   );
 }
 
-function viewOf(column: BoardColumn, index: number, groupBy: BoardQuery["groupBy"], pipeline: Pipeline): ColumnView<BoardCard> {
+function viewOf(
+  column: BoardColumn,
+  index: number,
+  groupBy: BoardQuery["groupBy"],
+  pipeline: Pipeline,
+): ColumnView<BoardCard> {
   const title = groupBy === "month" ? monthTitle(column) : column.title || t("board.nobody");
   const count = formatNumber(String(column.count));
   return {
     key: column.key,
     title,
-    color: groupBy === "stage" ? stageColor(pipeline.stages.find((s) => s.id === column.key) ?? column.stage, index) : "var(--line-strong)",
+    color:
+      groupBy === "stage"
+        ? stageColor(pipeline.stages.find((s) => s.id === column.key) ?? column.stage, index)
+        : "var(--line-strong)",
     label: `${title}: ${t("deal.count", { count: Number(column.count) })}`,
     head: (
       <>
@@ -184,7 +215,9 @@ function monthTitle(column: BoardColumn): string {
 }
 
 function formatMonth(year: number, month: number): string {
-  return new Intl.DateTimeFormat(locale(), { month: "long", year: "numeric", timeZone: "UTC" }).format(Date.UTC(year, month - 1, 1));
+  return new Intl.DateTimeFormat(locale(), { month: "long", year: "numeric", timeZone: "UTC" }).format(
+    Date.UTC(year, month - 1, 1),
+  );
 }
 
 function CardFace({ card, groupBy }: { card: BoardCard; groupBy: BoardQuery["groupBy"] }) {
@@ -192,7 +225,14 @@ function CardFace({ card, groupBy }: { card: BoardCard; groupBy: BoardQuery["gro
   const client = card.companyName || card.contactName;
   const due = open && card.plannedCloseDate?.day ? formatCivil(card.plannedCloseDate) : "";
   return (
-    <Link to="/deals/$id" params={{ id: card.dealId }} search={((s: object) => s) as never} className={classes["face"] ?? ""} draggable={false} preload={false}>
+    <Link
+      to="/deals/$id"
+      params={{ id: card.dealId }}
+      search={((s: object) => s) as never}
+      className={classes["face"] ?? ""}
+      draggable={false}
+      preload={false}
+    >
       <span className={classes["faceTop"]}>
         <b className="cut">{client || card.name}</b>
         <Money value={card.amount} />
@@ -201,7 +241,9 @@ function CardFace({ card, groupBy }: { card: BoardCard; groupBy: BoardQuery["gro
         <span className="cut" title={card.name}>
           {client ? card.name : ""}
         </span>
-        {groupBy !== "responsible" && <abbr title={card.responsibleName}>{initials(card.responsibleName)}</abbr>}
+        {groupBy !== "responsible" && (
+          <abbr title={card.responsibleName}>{initials(card.responsibleName)}</abbr>
+        )}
         {card.overdue ? (
           <span className="bad" title={t("deal.overdue")}>
             {due}
@@ -211,7 +253,9 @@ function CardFace({ card, groupBy }: { card: BoardCard; groupBy: BoardQuery["gro
             {t("board.days", { count: card.daysInStage })}
           </span>
         ) : (
-          <span>{due || (open && card.daysInStage > 0 ? t("board.days", { count: card.daysInStage }) : "")}</span>
+          <span>
+            {due || (open && card.daysInStage > 0 ? t("board.days", { count: card.daysInStage }) : "")}
+          </span>
         )}
       </span>
     </Link>

@@ -8,7 +8,16 @@ import { useRemove } from "../../api/resource";
 import { t } from "../../i18n";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
-import { ChoiceField, DateField, MoneyField, NumberField, PlainField, SwitchField, TextBlockField, TextField } from "../../parts/fields/kinds";
+import {
+  ChoiceField,
+  DateField,
+  MoneyField,
+  NumberField,
+  PlainField,
+  SwitchField,
+  TextBlockField,
+  TextField,
+} from "../../parts/fields/kinds";
 import { UserField } from "../../parts/fields/pickers";
 import { RecordField } from "../../parts/fields/RecordField";
 import { formatCivil, formatDuration, formatInstant, formatMoney, formatNumber } from "../../parts/format";
@@ -55,7 +64,8 @@ function DealBody({ deal }: { deal: Deal }) {
   const currency = deal.amount?.currencyCode ?? me.settings.baseCurrency;
   const stageNames = new Map((pipeline?.stages ?? []).map((s) => [s.id, s.name]));
   const nameOf = (id: string): string | undefined =>
-    stageNames.get(id) ?? (id === deal.companyId ? company?.name : id === deal.contactId ? contact?.name : undefined);
+    stageNames.get(id) ??
+    (id === deal.companyId ? company?.name : id === deal.contactId ? contact?.name : undefined);
 
   // What a card shows is on the board too.
   const save: typeof saveField = async (field, value, label) => {
@@ -68,7 +78,10 @@ function DealBody({ deal }: { deal: Deal }) {
         void client.invalidateQueries({ queryKey: boardKeys.all });
         void navigate({ to: "/deals", search: ((s: object) => s) as never });
         toast(t("record.deleted", { name: deal.name }), {
-          undo: () => restore.mutate(deal.id, { onSettled: () => void client.invalidateQueries({ queryKey: boardKeys.all }) }),
+          undo: () =>
+            restore.mutate(deal.id, {
+              onSettled: () => void client.invalidateQueries({ queryKey: boardKeys.all }),
+            }),
         });
       },
       onError: (error) => toast(messageOf(error), { tone: "bad" }),
@@ -92,20 +105,31 @@ function DealBody({ deal }: { deal: Deal }) {
       facts={[
         { label: t("deal.amount"), value: formatMoney(deal.amount) },
         ...(deal.baseAmount && deal.baseAmount.currencyCode !== currency
-          ? [{ label: t("deal.baseAmount", { date: formatCivil(deal.baseAmountDate) }), value: formatMoney(deal.baseAmount) }]
+          ? [
+              {
+                label: t("deal.baseAmount", { date: formatCivil(deal.baseAmountDate) }),
+                value: formatMoney(deal.baseAmount),
+              },
+            ]
           : deal.baseAmount
             ? []
             : [{ label: t("deal.baseAmountShort"), value: t("deal.noRate"), tone: "warn" as const }]),
         { label: t("deal.probability"), value: `${formatNumber(deal.probability)}%` },
         open
           ? { label: t("deal.plannedClose"), value: <Day date={deal.plannedCloseDate} due /> }
-          : { label: t("deal.closed"), value: <When at={deal.closeTime} />, tone: deal.state === "DEAL_STATE_WON" ? ("good" as const) : ("bad" as const) },
+          : {
+              label: t("deal.closed"),
+              value: <When at={deal.closeTime} />,
+              tone: deal.state === "DEAL_STATE_WON" ? ("good" as const) : ("bad" as const),
+            },
         { label: t("deal.inStage"), value: <Since at={deal.stageEnterTime} /> },
       ]}
       banner={
         <>
           {pipeline && <StageBar deal={deal} pipeline={pipeline} readOnly={ro} />}
-          {deal.state === "DEAL_STATE_LOST" && deal.lostReason && <p className={classes["lost"]}>{t("deal.lostBecause", { reason: deal.lostReason })}</p>}
+          {deal.state === "DEAL_STATE_LOST" && deal.lostReason && (
+            <p className={classes["lost"]}>{t("deal.lostBecause", { reason: deal.lostReason })}</p>
+          )}
           {deal.deleteTime && (
             <div style={{ padding: "0 16px 8px" }} className="bad">
               {t("record.inBin")}{" "}
@@ -126,13 +150,26 @@ function DealBody({ deal }: { deal: Deal }) {
       fields={
         <>
           <FieldGroup>
-            <TextField label={t("deal.name")} name="name" value={deal.name} readOnly={ro} onSave={(v) => save("name", v, t("deal.name"))} />
+            <TextField
+              label={t("deal.name")}
+              name="name"
+              value={deal.name}
+              readOnly={ro}
+              onSave={(v) => save("name", v, t("deal.name"))}
+            />
             {deal.amountSource === "AMOUNT_SOURCE_LINES" ? (
               <PlainField label={t("deal.amount")}>
                 {formatMoney(deal.amount)} <small className="muted">{t("deal.fromLines")}</small>
               </PlainField>
             ) : (
-              <MoneyField label={t("deal.amount")} name="amount" value={deal.amount} currency={currency} readOnly={closedRo} onSave={(v) => save("amount", v as never, t("deal.amount"))} />
+              <MoneyField
+                label={t("deal.amount")}
+                name="amount"
+                value={deal.amount}
+                currency={currency}
+                readOnly={closedRo}
+                onSave={(v) => save("amount", v as never, t("deal.amount"))}
+              />
             )}
             <RecordField
               label={t("company.one")}
@@ -170,13 +207,48 @@ function DealBody({ deal }: { deal: Deal }) {
               }
               onSave={(v) => save("contactId", v, t("contact.one"))}
             />
-            <UserField label={t("field.responsible")} name="responsible_id" value={deal.responsibleId} readOnly={ro} onSave={(v) => save("responsibleId", v, t("field.responsible"))} />
-            <DateField label={t("deal.plannedClose")} name="planned_close_date" value={deal.plannedCloseDate} due={open} readOnly={ro} onSave={(v) => save("plannedCloseDate", v as never, t("deal.plannedClose"))} />
-            <NumberField label={t("deal.probability")} name="probability" value={deal.probability} suffix="%" max={100} readOnly={closedRo} onSave={(v) => save("probability", v, t("deal.probability"))} />
+            <UserField
+              label={t("field.responsible")}
+              name="responsible_id"
+              value={deal.responsibleId}
+              readOnly={ro}
+              onSave={(v) => save("responsibleId", v, t("field.responsible"))}
+            />
+            <DateField
+              label={t("deal.plannedClose")}
+              name="planned_close_date"
+              value={deal.plannedCloseDate}
+              due={open}
+              readOnly={ro}
+              onSave={(v) => save("plannedCloseDate", v as never, t("deal.plannedClose"))}
+            />
+            <NumberField
+              label={t("deal.probability")}
+              name="probability"
+              value={deal.probability}
+              suffix="%"
+              max={100}
+              readOnly={closedRo}
+              onSave={(v) => save("probability", v, t("deal.probability"))}
+            />
           </FieldGroup>
           <FieldGroup title={t("deal.about")}>
-            <ChoiceField label={t("deal.type")} name="type" value={deal.type} options={TYPES.map((value) => ({ value, label: t(`deal.type.${value as "sale"}`) }))} readOnly={ro} onSave={(v) => save("type", v, t("deal.type"))} />
-            <ChoiceField label={t("field.source")} name="source" value={deal.source} options={sourceOptions()} readOnly={ro} onSave={(v) => save("source", v, t("field.source"))} />
+            <ChoiceField
+              label={t("deal.type")}
+              name="type"
+              value={deal.type}
+              options={TYPES.map((value) => ({ value, label: t(`deal.type.${value as "sale"}`) }))}
+              readOnly={ro}
+              onSave={(v) => save("type", v, t("deal.type"))}
+            />
+            <ChoiceField
+              label={t("field.source")}
+              name="source"
+              value={deal.source}
+              options={sourceOptions()}
+              readOnly={ro}
+              onSave={(v) => save("source", v, t("field.source"))}
+            />
             <PlainField label={t("deal.pipeline")}>{pipeline?.name}</PlainField>
             {deal.leadId && (
               <PlainField label={t("lead.one")}>
@@ -185,21 +257,52 @@ function DealBody({ deal }: { deal: Deal }) {
                 </Link>
               </PlainField>
             )}
-            <SwitchField label={t("field.everyone")} value={deal.availableToEveryone} readOnly={ro} onSave={(v) => save("availableToEveryone", v, t("field.everyone"))} />
+            <SwitchField
+              label={t("field.everyone")}
+              value={deal.availableToEveryone}
+              readOnly={ro}
+              onSave={(v) => save("availableToEveryone", v, t("field.everyone"))}
+            />
             <OriginField origin={deal.origin} />
-            {deal.externalIds.length > 0 && <PlainField label={t("field.externalId")}>{deal.externalIds.map((e) => `${e.source}: ${e.id}`).join(", ")}</PlainField>}
+            {deal.externalIds.length > 0 && (
+              <PlainField label={t("field.externalId")}>
+                {deal.externalIds.map((e) => `${e.source}: ${e.id}`).join(", ")}
+              </PlainField>
+            )}
             <PlainField label={t("deal.begun")}>
               <When at={deal.beginTime} />
             </PlainField>
           </FieldGroup>
           <FieldGroup>
-            <TextBlockField label={t("field.comment")} name="comment" value={deal.comment} readOnly={ro} onSave={(v) => save("comment", v, t("field.comment"))} />
+            <TextBlockField
+              label={t("field.comment")}
+              name="comment"
+              value={deal.comment}
+              readOnly={ro}
+              onSave={(v) => save("comment", v, t("field.comment"))}
+            />
           </FieldGroup>
         </>
       }
       tabs={[
-        { id: "history", label: t("card.timeline"), content: <Timeline resource={deals} id={deal.id} nameOf={nameOf} /> },
-        { id: "lines", label: t("lines.title"), count: deal.lines.length, content: <LinesEditor key={`${deal.id}-${deal.etag}`} deal={deal} currency={currency} readOnly={closedRo} /> },
+        {
+          id: "history",
+          label: t("card.timeline"),
+          content: <Timeline resource={deals} id={deal.id} nameOf={nameOf} />,
+        },
+        {
+          id: "lines",
+          label: t("lines.title"),
+          count: deal.lines.length,
+          content: (
+            <LinesEditor
+              key={`${deal.id}-${deal.etag}`}
+              deal={deal}
+              currency={currency}
+              readOnly={closedRo}
+            />
+          ),
+        },
         { id: "stages", label: t("deal.stages"), content: <Stays id={deal.id} names={stageNames} /> },
       ]}
     />
@@ -226,12 +329,23 @@ function StageBar({ deal, pipeline, readOnly }: { deal: Deal; pipeline: Pipeline
           setLosing(undefined);
           void client.invalidateQueries({ queryKey: boardKeys.all });
           const won = stage.kind === "STAGE_KIND_WON";
-          toast(won ? t("deal.wonToast", { name: deal.name }) : t("deal.movedToast", { name: deal.name, stage: stage.name }), {
-            tone: won ? "good" : "plain",
-            ...(back && isOpenStage(back)
-              ? { undo: () => move.mutate({ deal: moved, stage: back, wasOpen: moved.state === "DEAL_STATE_OPEN" }, { onSuccess: () => void client.invalidateQueries({ queryKey: boardKeys.all }) }) }
-              : {}),
-          });
+          toast(
+            won
+              ? t("deal.wonToast", { name: deal.name })
+              : t("deal.movedToast", { name: deal.name, stage: stage.name }),
+            {
+              tone: won ? "good" : "plain",
+              ...(back && isOpenStage(back)
+                ? {
+                    undo: () =>
+                      move.mutate(
+                        { deal: moved, stage: back, wasOpen: moved.state === "DEAL_STATE_OPEN" },
+                        { onSuccess: () => void client.invalidateQueries({ queryKey: boardKeys.all }) },
+                      ),
+                  }
+                : {}),
+            },
+          );
         },
       },
     );
@@ -262,12 +376,24 @@ function StageBar({ deal, pipeline, readOnly }: { deal: Deal; pipeline: Pipeline
         })}
       </ol>
       {won && (open || deal.state === "DEAL_STATE_WON") && (
-        <button type="button" className={classes["win"]} disabled={readOnly || !open || move.isPending} aria-current={deal.state === "DEAL_STATE_WON" ? "step" : undefined} onClick={() => go(won)}>
+        <button
+          type="button"
+          className={classes["win"]}
+          disabled={readOnly || !open || move.isPending}
+          aria-current={deal.state === "DEAL_STATE_WON" ? "step" : undefined}
+          onClick={() => go(won)}
+        >
           <IconTrophy size={14} /> {open ? t("deal.win") : won.name}
         </button>
       )}
       {lost && (open || deal.state === "DEAL_STATE_LOST") && (
-        <button type="button" className={classes["lose"]} disabled={readOnly || !open || move.isPending} aria-current={deal.state === "DEAL_STATE_LOST" ? "step" : undefined} onClick={() => setLosing(lost)}>
+        <button
+          type="button"
+          className={classes["lose"]}
+          disabled={readOnly || !open || move.isPending}
+          aria-current={deal.state === "DEAL_STATE_LOST" ? "step" : undefined}
+          onClick={() => setLosing(lost)}
+        >
           <IconX size={14} /> {open ? t("deal.lose") : lost.name}
         </button>
       )}
@@ -277,7 +403,14 @@ function StageBar({ deal, pipeline, readOnly }: { deal: Deal; pipeline: Pipeline
         </div>
       )}
       {losing && (
-        <LoseDialog pipeline={pipeline} name={deal.name} busy={move.isPending} error={move.error ?? undefined} onClose={() => setLosing(undefined)} onLose={(reason) => go(losing, reason)} />
+        <LoseDialog
+          pipeline={pipeline}
+          name={deal.name}
+          busy={move.isPending}
+          error={move.error ?? undefined}
+          onClose={() => setLosing(undefined)}
+          onLose={(reason) => go(losing, reason)}
+        />
       )}
     </div>
   );
@@ -310,7 +443,13 @@ function Stays({ id, names }: { id: string; names: Map<string, string> }) {
         {stays.data.map((stay, i) => (
           <tr key={i}>
             <td>{names.get(stay.stageId) ?? "…"}</td>
-            <td>{stay.enterTime ? formatInstant(stay.enterTime) : <span className="muted">{t("deal.notKnown")}</span>}</td>
+            <td>
+              {stay.enterTime ? (
+                formatInstant(stay.enterTime)
+              ) : (
+                <span className="muted">{t("deal.notKnown")}</span>
+              )}
+            </td>
             <td className="num">{stay.duration ? formatDuration(seconds(stay.duration)) : ""}</td>
             <td>
               <i style={{ width: `${(seconds(stay.duration) / longest) * 100}%` }} />

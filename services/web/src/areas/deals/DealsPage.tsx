@@ -22,10 +22,28 @@ import { deals, pickPipeline, pipelinesOptions, type GroupBy } from "./queries";
 import { stageColor } from "./stages";
 import classes from "./deals.module.css";
 
-function columnsWith(stages: Map<string, { stage: Stage; index: number }>): (names: Record<string, string>) => Column<Deal>[] {
+function columnsWith(
+  stages: Map<string, { stage: Stage; index: number }>,
+): (names: Record<string, string>) => Column<Deal>[] {
   return (names) => [
-    { id: "name", title: t("deal.name"), min: 170, grow: 2, sort: "name", phone: "title", cell: (d) => d.name },
-    { id: "company", title: t("company.one"), min: 120, grow: 1.3, drop: 2, phone: "sub", cell: (d) => names[d.companyId] ?? names[d.contactId] ?? "" },
+    {
+      id: "name",
+      title: t("deal.name"),
+      min: 170,
+      grow: 2,
+      sort: "name",
+      phone: "title",
+      cell: (d) => d.name,
+    },
+    {
+      id: "company",
+      title: t("company.one"),
+      min: 120,
+      grow: 1.3,
+      drop: 2,
+      phone: "sub",
+      cell: (d) => names[d.companyId] ?? names[d.contactId] ?? "",
+    },
     {
       id: "stage",
       title: t("deal.stage"),
@@ -36,20 +54,94 @@ function columnsWith(stages: Map<string, { stage: Stage; index: number }>): (nam
         const found = stages.get(d.stageId);
         return (
           <>
-            <i className={classes["dot"]} style={{ background: stageColor(found?.stage, found?.index ?? 0) }} aria-hidden />
+            <i
+              className={classes["dot"]}
+              style={{ background: stageColor(found?.stage, found?.index ?? 0) }}
+              aria-hidden
+            />
             {found?.stage.name ?? ""}
           </>
         );
       },
     },
-    { id: "amount", title: t("deal.amount"), min: 96, grow: 0, right: true, sort: "base_amount", phone: "side", cell: (d) => <Money value={d.amount} /> },
-    { id: "probability", title: t("deal.probabilityShort"), min: 44, grow: 0, drop: 5, right: true, sort: "probability", cell: (d) => `${formatNumber(d.probability)}%` },
-    { id: "close", title: t("deal.plannedClose"), min: 88, grow: 0, drop: 3, right: true, sort: "planned_close_date", cell: (d) => <Day date={d.plannedCloseDate} due={d.state === "DEAL_STATE_OPEN"} /> },
-    { id: "closed", title: t("deal.closed"), min: 88, grow: 0, drop: 7, right: true, sort: "close_time", optional: true, cell: (d) => <When at={d.closeTime} /> },
-    { id: "responsible", title: t("field.responsible"), min: 112, grow: 0.9, drop: 1, phone: "sub", cell: (d) => <UserName id={d.responsibleId} /> },
-    { id: "source", title: t("field.source"), min: 80, grow: 0.5, drop: 8, optional: true, cell: (d) => tIfAny(`source.${d.source}`, d.source) },
-    { id: "lost", title: t("deal.lostReason"), min: 110, grow: 0.8, drop: 9, optional: true, cell: (d) => d.lostReason },
-    { id: "begun", title: t("deal.begun"), min: 84, grow: 0, drop: 6, right: true, sort: "begin_time", cell: (d) => <When at={d.beginTime ?? d.createTime} /> },
+    {
+      id: "amount",
+      title: t("deal.amount"),
+      min: 96,
+      grow: 0,
+      right: true,
+      sort: "base_amount",
+      phone: "side",
+      cell: (d) => <Money value={d.amount} />,
+    },
+    {
+      id: "probability",
+      title: t("deal.probabilityShort"),
+      min: 44,
+      grow: 0,
+      drop: 5,
+      right: true,
+      sort: "probability",
+      cell: (d) => `${formatNumber(d.probability)}%`,
+    },
+    {
+      id: "close",
+      title: t("deal.plannedClose"),
+      min: 88,
+      grow: 0,
+      drop: 3,
+      right: true,
+      sort: "planned_close_date",
+      cell: (d) => <Day date={d.plannedCloseDate} due={d.state === "DEAL_STATE_OPEN"} />,
+    },
+    {
+      id: "closed",
+      title: t("deal.closed"),
+      min: 88,
+      grow: 0,
+      drop: 7,
+      right: true,
+      sort: "close_time",
+      optional: true,
+      cell: (d) => <When at={d.closeTime} />,
+    },
+    {
+      id: "responsible",
+      title: t("field.responsible"),
+      min: 112,
+      grow: 0.9,
+      drop: 1,
+      phone: "sub",
+      cell: (d) => <UserName id={d.responsibleId} />,
+    },
+    {
+      id: "source",
+      title: t("field.source"),
+      min: 80,
+      grow: 0.5,
+      drop: 8,
+      optional: true,
+      cell: (d) => tIfAny(`source.${d.source}`, d.source),
+    },
+    {
+      id: "lost",
+      title: t("deal.lostReason"),
+      min: 110,
+      grow: 0.8,
+      drop: 9,
+      optional: true,
+      cell: (d) => d.lostReason,
+    },
+    {
+      id: "begun",
+      title: t("deal.begun"),
+      min: 84,
+      grow: 0,
+      drop: 6,
+      right: true,
+      sort: "begin_time",
+      cell: (d) => <When at={d.beginTime ?? d.createTime} />,
+    },
   ];
 }
 
@@ -66,7 +158,12 @@ export function DealsPage() {
   const groupBy = (search["group"] ?? "stage") as GroupBy;
 
   const stages = useMemo(
-    () => new Map((pipelines.data ?? []).flatMap((p) => p.stages.map((stage, index) => [stage.id, { stage, index }] as const))),
+    () =>
+      new Map(
+        (pipelines.data ?? []).flatMap((p) =>
+          p.stages.map((stage, index) => [stage.id, { stage, index }] as const),
+        ),
+      ),
     [pipelines.data],
   );
   const columns = useMemo(() => columnsWith(stages), [stages]);
@@ -76,8 +173,21 @@ export function DealsPage() {
       ...(board
         ? []
         : [
-            { id: "state", label: t("deal.state"), kind: "choice" as const, options: ["OPEN", "WON", "LOST"].map((value) => ({ value, label: t(`deal.state.${value as "OPEN"}`) })) },
-            { id: "stage", label: t("deal.stage"), kind: "choice" as const, options: (pipeline?.stages ?? []).map((s) => ({ value: s.id, label: s.name })) },
+            {
+              id: "state",
+              label: t("deal.state"),
+              kind: "choice" as const,
+              options: ["OPEN", "WON", "LOST"].map((value) => ({
+                value,
+                label: t(`deal.state.${value as "OPEN"}`),
+              })),
+            },
+            {
+              id: "stage",
+              label: t("deal.stage"),
+              kind: "choice" as const,
+              options: (pipeline?.stages ?? []).map((s) => ({ value: s.id, label: s.name })),
+            },
           ]),
       { id: "amount", label: t("deal.amount"), kind: "amounts" as const },
       { id: "close", label: t("deal.plannedClose"), kind: "dates" as const },
@@ -97,7 +207,11 @@ export function DealsPage() {
     );
   }
   if (!pipeline) {
-    return pipelines.isPending ? <SkeletonRows count={16} /> : <Empty title={t("deal.noPipeline")}>{t("deal.noPipelineText")}</Empty>;
+    return pipelines.isPending ? (
+      <SkeletonRows count={16} />
+    ) : (
+      <Empty title={t("deal.noPipeline")}>{t("deal.noPipelineText")}</Empty>
+    );
   }
   const drilled = search["where"] !== undefined;
   return (
@@ -107,7 +221,9 @@ export function DealsPage() {
         title={t("deal.many")}
         path="/deals"
         columns={columns}
-        filters={filters.filter((def) => !["company", "contact", "where"].includes(def.id) || search[def.id] !== undefined)}
+        filters={filters.filter(
+          (def) => !["company", "contact", "where"].includes(def.id) || search[def.id] !== undefined,
+        )}
         defaultSort="create_time desc"
         toFilter={(values, me) =>
           allOf(
@@ -115,7 +231,11 @@ export function DealsPage() {
             !board && !drilled && anyOf("pipeline_id", [pipeline.id]),
             partOf(["name"], values["q"] ?? ""),
             userFilter("responsible_id", values["responsible"], me.user.id),
-            !board && splitValues(values["state"]).length > 0 && `(${splitValues(values["state"]).map((s) => `state = ${s}`).join(" OR ")})`,
+            !board &&
+              splitValues(values["state"]).length > 0 &&
+              `(${splitValues(values["state"])
+                .map((s) => `state = ${s}`)
+                .join(" OR ")})`,
             !board && anyOf("stage_id", splitValues(values["stage"])),
             between("base_amount", values["amount"]),
             between("planned_close_date", values["close"], quote),
@@ -145,8 +265,14 @@ export function DealsPage() {
                 set({ view });
               }}
               data={[
-                { value: "board", label: <ViewLabel icon={<IconBoard size={14} />} text={t("deal.viewBoard")} /> },
-                { value: "list", label: <ViewLabel icon={<IconList size={14} />} text={t("deal.viewList")} /> },
+                {
+                  value: "board",
+                  label: <ViewLabel icon={<IconBoard size={14} />} text={t("deal.viewBoard")} />,
+                },
+                {
+                  value: "list",
+                  label: <ViewLabel icon={<IconList size={14} />} text={t("deal.viewList")} />,
+                },
               ]}
             />
             {board && (
@@ -154,7 +280,10 @@ export function DealsPage() {
                 className={classes["group"] ?? ""}
                 aria-label={t("board.groupBy")}
                 w={138}
-                data={(["stage", "responsible", "month"] as const).map((value) => ({ value, label: t(`board.by.${value}`) }))}
+                data={(["stage", "responsible", "month"] as const).map((value) => ({
+                  value,
+                  label: t(`board.by.${value}`),
+                }))}
                 value={groupBy}
                 allowDeselect={false}
                 onChange={(group) => set({ group: group === "stage" ? undefined : (group ?? undefined) })}
@@ -162,13 +291,29 @@ export function DealsPage() {
             )}
           </>
         }
-        {...(board ? { body: (filter: string) => <DealBoard key={pipeline.id} pipeline={pipeline} query={{ pipelineId: pipeline.id, groupBy, filter }} /> } : {})}
+        {...(board
+          ? {
+              body: (filter: string) => (
+                <DealBoard
+                  key={pipeline.id}
+                  pipeline={pipeline}
+                  query={{ pipelineId: pipeline.id, groupBy, filter }}
+                />
+              ),
+            }
+          : {})}
         newLabel={t("deal.new")}
         onNew={mayCreate ? () => set({ new: "1" }) : undefined}
         {...(mayUpdate
           ? {
               bulk: (selected: Set<string>, items: Deal[], clear: () => void) => (
-                <BulkBar resource={deals} selected={selected} items={items} clear={clear} canDelete={mayDelete} />
+                <BulkBar
+                  resource={deals}
+                  selected={selected}
+                  items={items}
+                  clear={clear}
+                  canDelete={mayDelete}
+                />
               ),
             }
           : {})}

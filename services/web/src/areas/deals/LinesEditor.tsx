@@ -1,4 +1,13 @@
-import { ActionIcon, Button, Checkbox, Combobox, NativeSelect, Switch, TextInput, useCombobox } from "@mantine/core";
+import {
+  ActionIcon,
+  Button,
+  Checkbox,
+  Combobox,
+  NativeSelect,
+  Switch,
+  TextInput,
+  useCombobox,
+} from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useEffect, useRef, useState } from "react";
@@ -40,17 +49,25 @@ export function LinesEditor({ deal, currency, readOnly }: Props) {
   const update = useUpdate(deals);
   const saved = deal.lines.map(toDraft);
   const [draft, setDraft] = useState<DraftLine[] | undefined>(() => storedDraft(deal));
-  const [fromLines, setFromLines] = useState(deal.amountSource === "AMOUNT_SOURCE_LINES" || deal.lines.length === 0);
+  const [fromLines, setFromLines] = useState(
+    deal.amountSource === "AMOUNT_SOURCE_LINES" || deal.lines.length === 0,
+  );
   const table = useRef<HTMLTableElement>(null);
   const lines = draft ?? saved;
   const digits = minorUnits(currency);
-  const sum = sumOf(lines.filter((line) => !isBlank(line)), digits);
+  const sum = sumOf(
+    lines.filter((line) => !isBlank(line)),
+    digits,
+  );
   const faulty = lines.some((line) => !isBlank(line) && faultsOf(line).size > 0);
   const money = (amount: string) => ({ currencyCode: currency, amount });
 
   useEffect(() => {
     if (draft) {
-      sessionStorage.setItem(`draft.lines.${deal.id}`, JSON.stringify({ etag: deal.etag, lines: draft } satisfies Stored));
+      sessionStorage.setItem(
+        `draft.lines.${deal.id}`,
+        JSON.stringify({ etag: deal.etag, lines: draft } satisfies Stored),
+      );
     }
   }, [draft, deal.id, deal.etag]);
 
@@ -58,17 +75,23 @@ export function LinesEditor({ deal, currency, readOnly }: Props) {
     sessionStorage.removeItem(`draft.lines.${deal.id}`);
     setDraft(undefined);
   };
-  const change = (index: number, patch: Partial<DraftLine>): void => setDraft(lines.map((line, i) => (i === index ? { ...line, ...patch } : line)));
+  const change = (index: number, patch: Partial<DraftLine>): void =>
+    setDraft(lines.map((line, i) => (i === index ? { ...line, ...patch } : line)));
   const addLine = (): void => {
     setDraft([...lines, emptyLine(lines.at(-1)?.taxIncluded ?? false)]);
-    requestAnimationFrame(() => table.current?.querySelector<HTMLElement>("tbody tr:last-of-type input")?.focus());
+    requestAnimationFrame(() =>
+      table.current?.querySelector<HTMLElement>("tbody tr:last-of-type input")?.focus(),
+    );
   };
   const save = (): void => {
     const before = { lines: deal.lines, amountSource: deal.amountSource, amount: deal.amount };
     update.mutate(
       {
         record: deal,
-        patch: { lines: toWire(lines) as DealLine[], amountSource: fromLines ? "AMOUNT_SOURCE_LINES" : "AMOUNT_SOURCE_HAND" } as Partial<Deal>,
+        patch: {
+          lines: toWire(lines) as DealLine[],
+          amountSource: fromLines ? "AMOUNT_SOURCE_LINES" : "AMOUNT_SOURCE_HAND",
+        } as Partial<Deal>,
       },
       {
         onSuccess: (next) => {
@@ -78,7 +101,13 @@ export function LinesEditor({ deal, currency, readOnly }: Props) {
             undo: () =>
               update.mutate({
                 record: next,
-                patch: { lines: toWire(before.lines.map(toDraft)) as DealLine[], amountSource: before.amountSource, ...(before.amountSource === "AMOUNT_SOURCE_HAND" && before.amount ? { amount: before.amount } : {}) } as Partial<Deal>,
+                patch: {
+                  lines: toWire(before.lines.map(toDraft)) as DealLine[],
+                  amountSource: before.amountSource,
+                  ...(before.amountSource === "AMOUNT_SOURCE_HAND" && before.amount
+                    ? { amount: before.amount }
+                    : {}),
+                } as Partial<Deal>,
               }),
           });
         },
@@ -144,7 +173,12 @@ export function LinesEditor({ deal, currency, readOnly }: Props) {
         <div>
           {!readOnly && (
             <>
-              <Button size="compact-sm" variant="subtle" leftSection={<IconPlus size={13} />} onClick={addLine}>
+              <Button
+                size="compact-sm"
+                variant="subtle"
+                leftSection={<IconPlus size={13} />}
+                onClick={addLine}
+              >
                 {t("lines.add")}
               </Button>
               <Switch
@@ -201,7 +235,9 @@ function ReadLine({ line, currency, digits }: { line: DraftLine; currency: strin
       <td className="num">{line.quantity}</td>
       <td>{line.unit}</td>
       <td className="num">{money(line.price)}</td>
-      <td className="num">{line.discount && (line.discountKind === "percent" ? `${line.discount}%` : money(line.discount))}</td>
+      <td className="num">
+        {line.discount && (line.discountKind === "percent" ? `${line.discount}%` : money(line.discount))}
+      </td>
       <td className="num">{line.taxRate && `${line.taxRate}%`}</td>
       <td>{line.taxIncluded ? t("common.yes") : ""}</td>
       <td className="num">{money(totalsOf(line, digits).total)}</td>
@@ -244,7 +280,11 @@ function EditLine({ line, currency, digits, onChange, onRemove, onEnter }: EditL
       </td>
       <td>{number("quantity", t("lines.quantity"))}</td>
       <td>
-        <TextInput aria-label={t("lines.unit")} value={line.unit} onChange={(e) => onChange({ unit: e.currentTarget.value })} />
+        <TextInput
+          aria-label={t("lines.unit")}
+          value={line.unit}
+          onChange={(e) => onChange({ unit: e.currentTarget.value })}
+        />
       </td>
       <td>{number("price", t("lines.price"))}</td>
       <td>
@@ -264,7 +304,11 @@ function EditLine({ line, currency, digits, onChange, onRemove, onEnter }: EditL
       </td>
       <td>{number("taxRate", t("lines.tax"))}</td>
       <td>
-        <Checkbox aria-label={t("lines.includedHint")} checked={line.taxIncluded} onChange={(e) => onChange({ taxIncluded: e.currentTarget.checked })} />
+        <Checkbox
+          aria-label={t("lines.includedHint")}
+          checked={line.taxIncluded}
+          onChange={(e) => onChange({ taxIncluded: e.currentTarget.checked })}
+        />
       </td>
       <td className="num">
         <Money value={{ currencyCode: currency, amount: totalsOf(line, digits).total }} />
@@ -278,17 +322,42 @@ function EditLine({ line, currency, digits, onChange, onRemove, onEnter }: EditL
   );
 }
 
-function ProductPicker({ line, currency, invalid, onChange }: { line: DraftLine; currency: string; invalid: boolean; onChange: (patch: Partial<DraftLine>) => void }) {
+function ProductPicker({
+  line,
+  currency,
+  invalid,
+  onChange,
+}: {
+  line: DraftLine;
+  currency: string;
+  invalid: boolean;
+  onChange: (patch: Partial<DraftLine>) => void;
+}) {
   const combobox = useCombobox({ onDropdownClose: () => combobox.resetSelectedOption() });
   const [typed] = useDebouncedValue(line.productId ? "" : line.name, 150);
-  const found = useQuery({ ...productSearchOptions(typed.trim()), enabled: combobox.dropdownOpened, placeholderData: (previous) => previous });
+  const found = useQuery({
+    ...productSearchOptions(typed.trim()),
+    enabled: combobox.dropdownOpened,
+    placeholderData: (previous) => previous,
+  });
   const pick = (product: ProductSummary): void => {
     const price = product.listPrice?.currencyCode === currency ? product.listPrice.amount : "";
-    onChange({ productId: product.id, name: product.name, unit: product.unit, price, taxRate: product.taxRate });
+    onChange({
+      productId: product.id,
+      name: product.name,
+      unit: product.unit,
+      price,
+      taxRate: product.taxRate,
+    });
     combobox.closeDropdown();
   };
   return (
-    <Combobox store={combobox} withinPortal width={320} position="bottom-start" onOptionSubmit={(id) => {
+    <Combobox
+      store={combobox}
+      withinPortal
+      width={320}
+      position="bottom-start"
+      onOptionSubmit={(id) => {
         const product = found.data?.find((p) => p.id === id);
         if (product) {
           pick(product);

@@ -41,7 +41,15 @@ export function LoseDialog({ pipeline, name, busy, error, onClose, onLose }: Pro
           <Radio size="xs" value={OTHER} label={t("lose.other")} />
         </div>
       </Radio.Group>
-      {choice === OTHER && <TextInput aria-label={t("lose.inWords")} placeholder={t("lose.inWords")} data-autofocus value={text} onChange={(e) => setText(e.currentTarget.value)} />}
+      {choice === OTHER && (
+        <TextInput
+          aria-label={t("lose.inWords")}
+          placeholder={t("lose.inWords")}
+          data-autofocus
+          value={text}
+          onChange={(e) => setText(e.currentTarget.value)}
+        />
+      )}
     </Dialog>
   );
 }

@@ -30,14 +30,25 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
   const client = useQueryClient();
   const navigate = useNavigate();
   const create = useCreate(deals);
-  const [draft, change, clear] = useDraft("deal", { name: "", amount: "", currency: me.settings.baseCurrency, close: "" });
+  const [draft, change, clear] = useDraft("deal", {
+    name: "",
+    amount: "",
+    currency: me.settings.baseCurrency,
+    close: "",
+  });
   const [pipelineId, setPipelineId] = useState(pipeline.id);
   const [company, setCompany] = useState<{ id: string; name: string }>();
   const [contact, setContact] = useState<{ id: string; name: string }>();
   const givenCompany = useQuery({ ...companies.oneOptions(companyId), enabled: companyId !== "" }).data;
   const givenContact = useQuery({ ...contacts.oneOptions(contactId), enabled: contactId !== "" }).data;
-  useEffect(() => setCompany(givenCompany && { id: givenCompany.id, name: givenCompany.name }), [givenCompany]);
-  useEffect(() => setContact(givenContact && { id: givenContact.id, name: givenContact.name }), [givenContact]);
+  useEffect(
+    () => setCompany(givenCompany && { id: givenCompany.id, name: givenCompany.name }),
+    [givenCompany],
+  );
+  useEffect(
+    () => setContact(givenContact && { id: givenContact.id, name: givenContact.name }),
+    [givenContact],
+  );
 
   const amount = draft.amount.trim() ? parseDecimal(draft.amount) : "0";
   const name = draft.name.trim() || company?.name || contact?.name || "";
@@ -56,16 +67,57 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
         onSuccess: (deal) => {
           clear();
           void client.invalidateQueries({ queryKey: boardKeys.all });
-          void navigate({ to: "/deals/$id", params: { id: deal.id }, search: ((s: object) => ({ ...s, new: undefined, company: undefined, contact: undefined })) as never });
+          void navigate({
+            to: "/deals/$id",
+            params: { id: deal.id },
+            search: ((s: object) => ({
+              ...s,
+              new: undefined,
+              company: undefined,
+              contact: undefined,
+            })) as never,
+          });
         },
       },
     );
   };
   return (
-    <Dialog title={t("deal.new")} submitLabel={t("common.create")} onClose={onClose} onSubmit={submit} busy={create.isPending} disabled={!name || amount === undefined} error={create.error}>
-      <TextInput label={t("deal.name")} placeholder={company?.name ?? ""} data-autofocus value={draft.name} onChange={(e) => change({ name: e.currentTarget.value })} error={faultOf(create.error, "name")} />
-      <RecordPicker resource={companies} label={t("company.one")} nameOf={(c) => c.name} searchIn={["name"]} orderBy="name" value={company} onPick={setCompany} />
-      <RecordPicker resource={contacts} label={t("contact.one")} nameOf={(c) => c.name} hintOf={(c) => c.position} searchIn={["name"]} orderBy="name" value={contact} onPick={setContact} />
+    <Dialog
+      title={t("deal.new")}
+      submitLabel={t("common.create")}
+      onClose={onClose}
+      onSubmit={submit}
+      busy={create.isPending}
+      disabled={!name || amount === undefined}
+      error={create.error}
+    >
+      <TextInput
+        label={t("deal.name")}
+        placeholder={company?.name ?? ""}
+        data-autofocus
+        value={draft.name}
+        onChange={(e) => change({ name: e.currentTarget.value })}
+        error={faultOf(create.error, "name")}
+      />
+      <RecordPicker
+        resource={companies}
+        label={t("company.one")}
+        nameOf={(c) => c.name}
+        searchIn={["name"]}
+        orderBy="name"
+        value={company}
+        onPick={setCompany}
+      />
+      <RecordPicker
+        resource={contacts}
+        label={t("contact.one")}
+        nameOf={(c) => c.name}
+        hintOf={(c) => c.position}
+        searchIn={["name"]}
+        orderBy="name"
+        value={contact}
+        onPick={setContact}
+      />
       <div style={{ display: "grid", gridTemplateColumns: "1fr 92px 1fr", gap: 10 }}>
         <TextInput
           label={t("deal.amount")}
@@ -74,11 +126,29 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
           onChange={(e) => change({ amount: e.currentTarget.value })}
           error={amount === undefined ? t("field.notANumber") : faultOf(create.error, "amount")}
         />
-        <Select label={t("deal.currency")} searchable data={currencyCodes(draft.currency)} value={draft.currency} allowDeselect={false} onChange={(currency) => change({ currency: currency ?? "" })} />
-        <TextInput label={t("deal.plannedClose")} type="date" value={draft.close} onChange={(e) => change({ close: e.currentTarget.value })} />
+        <Select
+          label={t("deal.currency")}
+          searchable
+          data={currencyCodes(draft.currency)}
+          value={draft.currency}
+          allowDeselect={false}
+          onChange={(currency) => change({ currency: currency ?? "" })}
+        />
+        <TextInput
+          label={t("deal.plannedClose")}
+          type="date"
+          value={draft.close}
+          onChange={(e) => change({ close: e.currentTarget.value })}
+        />
       </div>
       {pipelines.length > 1 && (
-        <Select label={t("deal.pipeline")} data={pipelines.map((p) => ({ value: p.id, label: p.name }))} value={pipelineId} allowDeselect={false} onChange={(id) => id && setPipelineId(id)} />
+        <Select
+          label={t("deal.pipeline")}
+          data={pipelines.map((p) => ({ value: p.id, label: p.name }))}
+          value={pipelineId}
+          allowDeselect={false}
+          onChange={(id) => id && setPipelineId(id)}
+        />
       )}
     </Dialog>
   );

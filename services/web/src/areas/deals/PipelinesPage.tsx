@@ -35,7 +35,12 @@ export function PipelinesPage() {
         <PipelineEditor key={`${pipeline.id}-${pipeline.etag}`} pipeline={pipeline} readOnly={!mayUpdate} />
       ))}
       {mayUpdate && (
-        <Button variant="default" leftSection={<IconPlus size={14} />} onClick={() => setAdding(true)} style={{ justifySelf: "start" }}>
+        <Button
+          variant="default"
+          leftSection={<IconPlus size={14} />}
+          onClick={() => setAdding(true)}
+          style={{ justifySelf: "start" }}
+        >
           {t("pipeline.new")}
         </Button>
       )}
@@ -67,8 +72,21 @@ function NewPipeline({ onClose }: { onClose: () => void }) {
     },
   });
   return (
-    <Dialog title={t("pipeline.new")} submitLabel={t("common.create")} onClose={onClose} onSubmit={() => create.mutate()} busy={create.isPending} disabled={!name.trim()} error={create.error}>
-      <TextInput label={t("pipeline.name")} data-autofocus value={name} onChange={(e) => setName(e.currentTarget.value)} />
+    <Dialog
+      title={t("pipeline.new")}
+      submitLabel={t("common.create")}
+      onClose={onClose}
+      onSubmit={() => create.mutate()}
+      busy={create.isPending}
+      disabled={!name.trim()}
+      error={create.error}
+    >
+      <TextInput
+        label={t("pipeline.name")}
+        data-autofocus
+        value={name}
+        onChange={(e) => setName(e.currentTarget.value)}
+      />
     </Dialog>
   );
 }
@@ -83,7 +101,8 @@ function PipelineEditor({ pipeline, readOnly }: { pipeline: Pipeline; readOnly: 
   const dirty =
     name !== pipeline.name ||
     reasons !== pipeline.lostReasons.map((r) => r.name).join("\n") ||
-    JSON.stringify(stages.map(strip)) !== JSON.stringify(pipeline.stages.map((s) => strip({ ...s, key: s.id })));
+    JSON.stringify(stages.map(strip)) !==
+      JSON.stringify(pipeline.stages.map((s) => strip({ ...s, key: s.id })));
   const save = useMutation({
     mutationFn: () => {
       const reasonIds = new Map(pipeline.lostReasons.map((r) => [r.name, r.id]));
@@ -91,7 +110,10 @@ function PipelineEditor({ pipeline, readOnly }: { pipeline: Pipeline; readOnly: 
         api.PATCH("/v1/pipelines/{id}", {
           params: {
             path: { id: pipeline.id },
-            query: { updateMask: "name,stages,lost_reasons", ...(Object.keys(mapping).length > 0 ? { stageMapping: mapping } : {}) } as never,
+            query: {
+              updateMask: "name,stages,lost_reasons",
+              ...(Object.keys(mapping).length > 0 ? { stageMapping: mapping } : {}),
+            } as never,
           },
           body: {
             name: name.trim(),
@@ -113,7 +135,8 @@ function PipelineEditor({ pipeline, readOnly }: { pipeline: Pipeline; readOnly: 
       toast(warning ?? t("field.saved", { label: name }));
     },
   });
-  const change = (index: number, patch: Partial<Draft>): void => setStages(stages.map((s, i) => (i === index ? { ...s, ...patch } : s)));
+  const change = (index: number, patch: Partial<Draft>): void =>
+    setStages(stages.map((s, i) => (i === index ? { ...s, ...patch } : s)));
   const swap = (a: number, b: number): void => {
     const next = [...stages];
     const [x, y] = [next[a], next[b]];
@@ -125,12 +148,27 @@ function PipelineEditor({ pipeline, readOnly }: { pipeline: Pipeline; readOnly: 
   };
   return (
     <SettingsSection title={pipeline.name} description={pipeline.isDefault ? t("pipeline.default") : ""}>
-      <TextInput label={t("pipeline.name")} maw={320} value={name} readOnly={readOnly} onChange={(e) => setName(e.currentTarget.value)} />
+      <TextInput
+        label={t("pipeline.name")}
+        maw={320}
+        value={name}
+        readOnly={readOnly}
+        onChange={(e) => setName(e.currentTarget.value)}
+      />
       <div className={classes["pipelineStages"]} role="group" aria-label={t("deal.stages")}>
         {stages.map((stage, i) => (
           <div key={stage.key}>
-            <i className={classes["dot"]} style={{ background: stageColor(stage, i), justifySelf: "center" }} aria-hidden />
-            <TextInput aria-label={t("pipeline.stageName", { number: i + 1 })} value={stage.name} readOnly={readOnly} onChange={(e) => change(i, { name: e.currentTarget.value })} />
+            <i
+              className={classes["dot"]}
+              style={{ background: stageColor(stage, i), justifySelf: "center" }}
+              aria-hidden
+            />
+            <TextInput
+              aria-label={t("pipeline.stageName", { number: i + 1 })}
+              value={stage.name}
+              readOnly={readOnly}
+              onChange={(e) => change(i, { name: e.currentTarget.value })}
+            />
             <Select
               aria-label={t("pipeline.stageKind")}
               data={KINDS.map((value) => ({ value, label: t(`pipeline.${value}`) }))}
@@ -139,17 +177,48 @@ function PipelineEditor({ pipeline, readOnly }: { pipeline: Pipeline; readOnly: 
               allowDeselect={false}
               onChange={(kind) => change(i, { kind: (kind ?? "STAGE_KIND_OPEN") as Stage["kind"] })}
             />
-            <NumberInput aria-label={t("deal.probability")} suffix=" %" min={0} max={100} hideControls value={stage.probability} readOnly={readOnly || stage.kind !== "STAGE_KIND_OPEN"} onChange={(v) => change(i, { probability: Number(v) || 0 })} />
-            <ColorInput aria-label={t("pipeline.color")} format="hex" withEyeDropper={false} value={stage.color} readOnly={readOnly} placeholder={t("pipeline.auto")} onChange={(color) => change(i, { color: /^#[0-9a-f]{6}$/i.test(color) ? color : "" })} />
+            <NumberInput
+              aria-label={t("deal.probability")}
+              suffix=" %"
+              min={0}
+              max={100}
+              hideControls
+              value={stage.probability}
+              readOnly={readOnly || stage.kind !== "STAGE_KIND_OPEN"}
+              onChange={(v) => change(i, { probability: Number(v) || 0 })}
+            />
+            <ColorInput
+              aria-label={t("pipeline.color")}
+              format="hex"
+              withEyeDropper={false}
+              value={stage.color}
+              readOnly={readOnly}
+              placeholder={t("pipeline.auto")}
+              onChange={(color) => change(i, { color: /^#[0-9a-f]{6}$/i.test(color) ? color : "" })}
+            />
             {!readOnly && (
               <span style={{ display: "flex" }}>
-                <ActionIcon size={24} aria-label={t("pipeline.up")} disabled={i === 0} onClick={() => swap(i, i - 1)}>
+                <ActionIcon
+                  size={24}
+                  aria-label={t("pipeline.up")}
+                  disabled={i === 0}
+                  onClick={() => swap(i, i - 1)}
+                >
                   <IconArrowUp size={14} />
                 </ActionIcon>
-                <ActionIcon size={24} aria-label={t("pipeline.down")} disabled={i === stages.length - 1} onClick={() => swap(i, i + 1)}>
+                <ActionIcon
+                  size={24}
+                  aria-label={t("pipeline.down")}
+                  disabled={i === stages.length - 1}
+                  onClick={() => swap(i, i + 1)}
+                >
                   <IconArrowDown size={14} />
                 </ActionIcon>
-                <ActionIcon size={24} aria-label={t("pipeline.removeStage", { name: stage.name })} onClick={() => setStages(stages.filter((_, n) => n !== i))}>
+                <ActionIcon
+                  size={24}
+                  aria-label={t("pipeline.removeStage", { name: stage.name })}
+                  onClick={() => setStages(stages.filter((_, n) => n !== i))}
+                >
                   <IconX size={14} />
                 </ActionIcon>
               </span>
@@ -162,7 +231,9 @@ function PipelineEditor({ pipeline, readOnly }: { pipeline: Pipeline; readOnly: 
           key={stage.id}
           label={t("pipeline.whereTo", { name: stage.name })}
           maw={320}
-          data={stages.filter((s) => s.id && s.kind === stage.kind).map((s) => ({ value: s.id, label: s.name }))}
+          data={stages
+            .filter((s) => s.id && s.kind === stage.kind)
+            .map((s) => ({ value: s.id, label: s.name }))}
           value={mapping[stage.id] ?? null}
           onChange={(to) => setMapping((before) => ({ ...before, [stage.id]: to ?? "" }))}
         />
@@ -175,18 +246,37 @@ function PipelineEditor({ pipeline, readOnly }: { pipeline: Pipeline; readOnly: 
           style={{ justifySelf: "start" }}
           onClick={() => {
             const at = stages.findIndex((s) => s.kind !== "STAGE_KIND_OPEN");
-            const stage: Draft = { id: "", key: crypto.randomUUID(), name: "", kind: "STAGE_KIND_OPEN", color: "", probability: 50, timeLimitDays: 0 };
+            const stage: Draft = {
+              id: "",
+              key: crypto.randomUUID(),
+              name: "",
+              kind: "STAGE_KIND_OPEN",
+              color: "",
+              probability: 50,
+              timeLimitDays: 0,
+            };
             setStages(stages.toSpliced(at < 0 ? stages.length : at, 0, stage));
           }}
         >
           {t("pipeline.addStage")}
         </Button>
       )}
-      <Textarea label={t("pipeline.reasons")} description={t("pipeline.reasonsHint")} maw={420} value={reasons} readOnly={readOnly} onChange={(e) => setReasons(e.currentTarget.value)} />
+      <Textarea
+        label={t("pipeline.reasons")}
+        description={t("pipeline.reasonsHint")}
+        maw={420}
+        value={reasons}
+        readOnly={readOnly}
+        onChange={(e) => setReasons(e.currentTarget.value)}
+      />
       {save.error && <ErrorNote error={save.error} />}
       {dirty && !readOnly && (
         <div>
-          <Button loading={save.isPending} disabled={stages.some((s) => !s.name.trim()) || !name.trim()} onClick={() => save.mutate()}>
+          <Button
+            loading={save.isPending}
+            disabled={stages.some((s) => !s.name.trim()) || !name.trim()}
+            onClick={() => save.mutate()}
+          >
             {t("common.save")}
           </Button>
         </div>

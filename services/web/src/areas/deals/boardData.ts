@@ -18,11 +18,16 @@ function withAmount(column: BoardColumn, card: BoardCard, sign: 1 | -1): BoardCo
   const apply = sign > 0 ? add : subtract;
   const { amount } = card;
   const totals = column.totals.map((total) =>
-    amount && total.currencyCode === amount.currencyCode ? { ...total, amount: apply(total.amount, amount.amount) } : total,
+    amount && total.currencyCode === amount.currencyCode
+      ? { ...total, amount: apply(total.amount, amount.amount) }
+      : total,
   );
   const base = column.baseTotal;
   // Only an amount in the base currency is known in it here; the next reading brings the others.
-  const baseTotal = base && amount?.currencyCode === base.currencyCode ? { ...base, amount: apply(base.amount, amount.amount) } : base;
+  const baseTotal =
+    base && amount?.currencyCode === base.currencyCode
+      ? { ...base, amount: apply(base.amount, amount.amount) }
+      : base;
   return { ...column, count: Number(column.count) + sign, totals, ...(baseTotal ? { baseTotal } : {}) };
 }
 
@@ -33,8 +38,16 @@ export function moveCard(columns: BoardColumn[], card: BoardCard, from: string, 
       return { ...withAmount(column, card, -1), cards: column.cards.filter((c) => c.dealId !== card.dealId) };
     }
     if (column.key === to) {
-      const moved = { ...card, daysInStage: 0, stageOverdue: false, ...(column.stage ? { stageId: column.stage.id } : {}) };
-      return { ...withAmount(column, card, 1), cards: [moved, ...column.cards.filter((c) => c.dealId !== card.dealId)] };
+      const moved = {
+        ...card,
+        daysInStage: 0,
+        stageOverdue: false,
+        ...(column.stage ? { stageId: column.stage.id } : {}),
+      };
+      return {
+        ...withAmount(column, card, 1),
+        cards: [moved, ...column.cards.filter((c) => c.dealId !== card.dealId)],
+      };
     }
     return column;
   });
@@ -65,7 +78,10 @@ export function useBoardData(query: BoardQuery) {
   const loading = useRef(new Set<string>());
   useEffect(() => setExtras({}), [queryKey]);
 
-  const columns = useMemo(() => (head.data ? mergeColumns(head.data, extras) : undefined), [head.data, extras]);
+  const columns = useMemo(
+    () => (head.data ? mergeColumns(head.data, extras) : undefined),
+    [head.data, extras],
+  );
 
   const latest = useRef({ query, columns, queryKey });
   useEffect(() => {
@@ -82,7 +98,10 @@ export function useBoardData(query: BoardQuery) {
     try {
       const page = await readColumn(asked, key, token);
       if (latest.current.queryKey === askedKey) {
-        setExtras((before) => ({ ...before, [key]: { cards: [...(before[key]?.cards ?? []), ...page.cards], next: page.next } }));
+        setExtras((before) => ({
+          ...before,
+          [key]: { cards: [...(before[key]?.cards ?? []), ...page.cards], next: page.next },
+        }));
       }
     } catch {
       // The next scroll asks again.
@@ -98,7 +117,10 @@ export function useBoardData(query: BoardQuery) {
     },
     [client],
   );
-  const reread = useCallback(() => client.invalidateQueries({ queryKey: boardKeys.head(latest.current.query) }), [client]);
+  const reread = useCallback(
+    () => client.invalidateQueries({ queryKey: boardKeys.head(latest.current.query) }),
+    [client],
+  );
 
   // A card from a later page is not in the first cards; what became of it is asked of the deal itself.
   const refreshExtra = useCallback(async (id: string): Promise<void> => {
@@ -114,7 +136,16 @@ export function useBoardData(query: BoardQuery) {
                 return [card];
               }
               const stays = deal !== undefined && deal.stageId === card.stageId && !deal.deleteTime;
-              return stays ? [{ ...card, etag: deal.etag, name: deal.name, ...(deal.amount ? { amount: deal.amount } : {}) }] : [];
+              return stays
+                ? [
+                    {
+                      ...card,
+                      etag: deal.etag,
+                      name: deal.name,
+                      ...(deal.amount ? { amount: deal.amount } : {}),
+                    },
+                  ]
+                : [];
             }),
           },
         ]),
@@ -129,8 +160,12 @@ export function useBoardData(query: BoardQuery) {
     if (changed.length === 0 && !events.some((event) => event.kind === "pipeline")) {
       return;
     }
-    const inExtras = new Set(Object.values(extras).flatMap((extra) => extra.cards.map((card) => card.dealId)));
-    changed.filter((event) => inExtras.has(event.recordId)).forEach((event) => void refreshExtra(event.recordId));
+    const inExtras = new Set(
+      Object.values(extras).flatMap((extra) => extra.cards.map((card) => card.dealId)),
+    );
+    changed
+      .filter((event) => inExtras.has(event.recordId))
+      .forEach((event) => void refreshExtra(event.recordId));
     timer.current ??= setTimeout(() => {
       timer.current = undefined;
       void reread();
@@ -140,9 +175,24 @@ export function useBoardData(query: BoardQuery) {
   const dropExtra = useCallback(
     (id: string) =>
       setExtras((before) =>
-        Object.fromEntries(Object.entries(before).map(([key, extra]) => [key, { ...extra, cards: extra.cards.filter((c) => c.dealId !== id) }])),
+        Object.fromEntries(
+          Object.entries(before).map(([key, extra]) => [
+            key,
+            { ...extra, cards: extra.cards.filter((c) => c.dealId !== id) },
+          ]),
+        ),
       ),
     [],
   );
-  return { columns, error: head.error, pending: head.isPending, refetch: head.refetch, loadMore, change, reread, dropExtra, updatedAt: head.dataUpdatedAt };
+  return {
+    columns,
+    error: head.error,
+    pending: head.isPending,
+    refetch: head.refetch,
+    loadMore,
+    change,
+    reread,
+    dropExtra,
+    updatedAt: head.dataUpdatedAt,
+  };
 }

@@ -40,7 +40,18 @@ export function toDraft(line: DealLine): DraftLine {
 
 /** A new line. */
 export function emptyLine(taxIncluded: boolean): DraftLine {
-  return { id: "", productId: "", name: "", quantity: "1", unit: "", price: "", discount: "", discountKind: "percent", taxRate: "", taxIncluded };
+  return {
+    id: "",
+    productId: "",
+    name: "",
+    quantity: "1",
+    unit: "",
+    price: "",
+    discount: "",
+    discountKind: "percent",
+    taxRate: "",
+    taxIncluded,
+  };
 }
 
 /** Whether nothing was typed into a line yet. */
@@ -56,7 +67,12 @@ export function faultsOf(line: DraftLine): Set<keyof DraftLine> {
       faults.add(field);
     }
   }
-  if (!faults.has("discount") && line.discount && (compare(line.discount, "0") < 0 || (line.discountKind === "percent" && compare(line.discount, "100") > 0))) {
+  if (
+    !faults.has("discount") &&
+    line.discount &&
+    (compare(line.discount, "0") < 0 ||
+      (line.discountKind === "percent" && compare(line.discount, "100") > 0))
+  ) {
     faults.add("discount");
   }
   if (!line.name.trim() && !line.productId) {
@@ -108,6 +124,10 @@ export function toWire(lines: DraftLine[]): Partial<DealLine>[] {
       price: line.price.trim(),
       taxRate: line.taxRate.trim(),
       taxIncluded: line.taxIncluded,
-      ...(line.discount.trim() ? (line.discountKind === "amount" ? { discountAmount: line.discount.trim() } : { discountPercent: line.discount.trim() }) : {}),
+      ...(line.discount.trim()
+        ? line.discountKind === "amount"
+          ? { discountAmount: line.discount.trim() }
+          : { discountPercent: line.discount.trim() }
+        : {}),
     }));
 }

@@ -1,20 +1,37 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, call, idempotent } from "../../api/client";
-import type { BoardCard, BoardColumn, Deal, Pipeline, ProductSummary, Stage, StageStay } from "../../api/model";
+import type {
+  BoardCard,
+  BoardColumn,
+  Deal,
+  Pipeline,
+  ProductSummary,
+  Stage,
+  StageStay,
+} from "../../api/model";
 import { keys, putRecord, resource, type HistoryItem } from "../../api/resource";
 
-type Wire = Parameters<typeof api.POST<"/v1/deals", { body: never }>>[1] extends { body: infer B } ? B : never;
+type Wire = Parameters<typeof api.POST<"/v1/deals", { body: never }>>[1] extends { body: infer B }
+  ? B
+  : never;
 
 /** Deals, over REST. */
 export const deals = resource<Deal>({
   kind: "deal",
   async list(query, signal) {
     const page = await call(api.GET("/v1/deals", { params: { query }, ...(signal ? { signal } : {}) }));
-    return { items: (page.deals ?? []) as unknown as Deal[], next: page.nextPageToken ?? "", names: page.names ?? {} };
+    return {
+      items: (page.deals ?? []) as unknown as Deal[],
+      next: page.nextPageToken ?? "",
+      names: page.names ?? {},
+    };
   },
   async count(query, signal) {
     const answer = await call(
-      api.GET("/v1/deals:count", { params: { query: { filter: query.filter ?? "" } }, ...(signal ? { signal } : {}) }),
+      api.GET("/v1/deals:count", {
+        params: { query: { filter: query.filter ?? "" } },
+        ...(signal ? { signal } : {}),
+      }),
     );
     return { count: Number(answer.count ?? 0), more: answer.more ?? false };
   },
@@ -22,32 +39,40 @@ export const deals = resource<Deal>({
     return (await dealWithNames(id, signal)).deal;
   },
   async create(deal, key) {
-    return (await call(api.POST("/v1/deals", { body: deal as unknown as Wire, ...idempotent(key) }))).deal as unknown as Deal;
+    return (await call(api.POST("/v1/deals", { body: deal as unknown as Wire, ...idempotent(key) })))
+      .deal as unknown as Deal;
   },
   async update(id, patch, updateMask) {
     const answer = await call(
-      api.PATCH("/v1/deals/{id}", { params: { path: { id }, query: { updateMask } }, body: patch as unknown as Wire }),
+      api.PATCH("/v1/deals/{id}", {
+        params: { path: { id }, query: { updateMask } },
+        body: patch as unknown as Wire,
+      }),
     );
     return answer.deal as unknown as Deal;
   },
   remove: (id, etag) => call(api.DELETE("/v1/deals/{id}", { params: { path: { id }, query: { etag } } })),
   restore: (id) => call(api.POST("/v1/deals/{id}:undelete", { params: { path: { id } }, body: { id } })),
   async history(id, pageToken) {
-    const page = await call(api.GET("/v1/deals/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }));
-    const items = (page.entries ?? []).map(
-      (entry): HistoryItem => ({
-        version: String(entry.version ?? ""),
-        type: entry.type?.split(".").pop() ?? "",
-        at: entry.happenTime,
-        effectiveAt: entry.effectiveTime,
-        userId: entry.userId ?? "",
-        cause: entry.cause ?? "",
-        changes: (entry.changes ?? []).map((c) => ({ field: c.field ?? "", before: c.oldValue, after: c.newValue })),
-        stage: entry.stageChange
-          ? { from: entry.stageChange.fromStageId ?? "", to: entry.stageChange.toStageId ?? "" }
-          : undefined,
-      }),
+    const page = await call(
+      api.GET("/v1/deals/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
     );
+    const items = (page.entries ?? []).map((entry): HistoryItem => ({
+      version: String(entry.version ?? ""),
+      type: entry.type?.split(".").pop() ?? "",
+      at: entry.happenTime,
+      effectiveAt: entry.effectiveTime,
+      userId: entry.userId ?? "",
+      cause: entry.cause ?? "",
+      changes: (entry.changes ?? []).map((c) => ({
+        field: c.field ?? "",
+        before: c.oldValue,
+        after: c.newValue,
+      })),
+      stage: entry.stageChange
+        ? { from: entry.stageChange.fromStageId ?? "", to: entry.stageChange.toStageId ?? "" }
+        : undefined,
+    }));
     return { items, next: page.nextPageToken ?? "" };
   },
 });
@@ -59,7 +84,9 @@ export interface DealNames {
 }
 
 async function dealWithNames(id: string, signal?: AbortSignal): Promise<{ deal: Deal; names: DealNames }> {
-  const answer = await call(api.GET("/v1/deals/{id}", { params: { path: { id } }, ...(signal ? { signal } : {}) }));
+  const answer = await call(
+    api.GET("/v1/deals/{id}", { params: { path: { id } }, ...(signal ? { signal } : {}) }),
+  );
   return { deal: answer.deal as unknown as Deal, names: (answer.names ?? {}) as DealNames };
 }
 
@@ -74,7 +101,10 @@ export const pipelinesOptions = queryOptions({
 });
 
 /** The pipeline that is asked for, else the default one. */
-export function pickPipeline(pipelines: Pipeline[] | undefined, id: string | undefined): Pipeline | undefined {
+export function pickPipeline(
+  pipelines: Pipeline[] | undefined,
+  id: string | undefined,
+): Pipeline | undefined {
   return pipelines?.find((p) => p.id === id) ?? pipelines?.find((p) => p.isDefault) ?? pipelines?.[0];
 }
 
@@ -110,7 +140,12 @@ export const boardOptions = (query: BoardQuery) =>
       const answer = await call(
         api.GET("/v1/deals:board", {
           params: {
-            query: { pipelineId: query.pipelineId, filter: query.filter, groupBy: GROUPS[query.groupBy], pageSize: BOARD_PAGE },
+            query: {
+              pipelineId: query.pipelineId,
+              filter: query.filter,
+              groupBy: GROUPS[query.groupBy],
+              pageSize: BOARD_PAGE,
+            },
           },
           signal,
         }),
@@ -121,7 +156,11 @@ export const boardOptions = (query: BoardQuery) =>
   });
 
 /** Further cards of one column. */
-export async function readColumn(query: BoardQuery, columnKey: string, pageToken: string): Promise<{ cards: BoardCard[]; next: string }> {
+export async function readColumn(
+  query: BoardQuery,
+  columnKey: string,
+  pageToken: string,
+): Promise<{ cards: BoardCard[]; next: string }> {
   const answer = await call(
     api.GET("/v1/deals:board", {
       params: {
@@ -157,7 +196,10 @@ export async function moveDeal({ deal, stage, wasOpen, lostReason }: Move): Prom
   if (!wasOpen) {
     const open = stage.kind !== "STAGE_KIND_WON" && stage.kind !== "STAGE_KIND_LOST";
     const reopened = await call(
-      api.POST("/v1/deals/{id}:reopen", { params: path, body: { id, etag, ...(open ? { stageId: stage.id } : {}) } }),
+      api.POST("/v1/deals/{id}:reopen", {
+        params: path,
+        body: { id, etag, ...(open ? { stageId: stage.id } : {}) },
+      }),
     );
     if (open) {
       return reopened.deal as unknown as Deal;
@@ -165,8 +207,9 @@ export async function moveDeal({ deal, stage, wasOpen, lostReason }: Move): Prom
     etag = reopened.deal?.etag ?? "";
   }
   if (stage.kind === "STAGE_KIND_WON") {
-    return (await call(api.POST("/v1/deals/{id}:win", { params: path, body: { id, etag, stageId: stage.id } })))
-      .deal as unknown as Deal;
+    return (
+      await call(api.POST("/v1/deals/{id}:win", { params: path, body: { id, etag, stageId: stage.id } }))
+    ).deal as unknown as Deal;
   }
   if (stage.kind === "STAGE_KIND_LOST") {
     const body = {
@@ -178,8 +221,9 @@ export async function moveDeal({ deal, stage, wasOpen, lostReason }: Move): Prom
     };
     return (await call(api.POST("/v1/deals/{id}:lose", { params: path, body }))).deal as unknown as Deal;
   }
-  return (await call(api.POST("/v1/deals/{id}:move", { params: path, body: { id, etag, stageId: stage.id } })))
-    .deal as unknown as Deal;
+  return (
+    await call(api.POST("/v1/deals/{id}:move", { params: path, body: { id, etag, stageId: stage.id } }))
+  ).deal as unknown as Deal;
 }
 
 /** Moves a deal and puts the answer where it is shown. */
@@ -211,7 +255,12 @@ export const productSearchOptions = (text: string) =>
     queryKey: ["product", "search", text],
     queryFn: async ({ signal }) => {
       if (!text) {
-        const page = await call(api.GET("/v1/products", { params: { query: { filter: "active = true", orderBy: "name", pageSize: 20 } }, signal }));
+        const page = await call(
+          api.GET("/v1/products", {
+            params: { query: { filter: "active = true", orderBy: "name", pageSize: 20 } },
+            signal,
+          }),
+        );
         return (page.products ?? []).map((p): ProductSummary => {
           const price = p.prices?.[0]?.price as ProductSummary["listPrice"];
           return {
@@ -228,7 +277,9 @@ export const productSearchOptions = (text: string) =>
           };
         });
       }
-      const answer = await call(api.GET("/v1/products:search", { params: { query: { query: text, pageSize: 20 } }, signal }));
+      const answer = await call(
+        api.GET("/v1/products:search", { params: { query: { query: text, pageSize: 20 } }, signal }),
+      );
       return (answer.hits ?? []).map((hit) => hit.product as unknown as ProductSummary);
     },
     staleTime: 30_000,
@@ -239,7 +290,12 @@ export const summaryOptions = (pipelineId: string, filter: string) =>
   queryOptions({
     queryKey: [...boardKeys.all, "summary", pipelineId, filter],
     queryFn: async ({ signal }) => {
-      const answer = await call(api.GET("/v1/deals:board", { params: { query: { pipelineId, filter, groupBy: GROUPS.stage, pageSize: 1 } }, signal }));
+      const answer = await call(
+        api.GET("/v1/deals:board", {
+          params: { query: { pipelineId, filter, groupBy: GROUPS.stage, pageSize: 1 } },
+          signal,
+        }),
+      );
       return (answer.columns ?? []) as unknown as BoardColumn[];
     },
     enabled: pipelineId !== "",

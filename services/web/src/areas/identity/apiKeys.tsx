@@ -44,7 +44,10 @@ export function ApiKeysPage() {
         <div className={classes["secret"]} role="status">
           <span>{t("keys.once")}</span>
           <code>{secret}</code>
-          <Button variant="default" onClick={() => void navigator.clipboard.writeText(secret).then(() => toast(t("keys.copied")))}>
+          <Button
+            variant="default"
+            onClick={() => void navigator.clipboard.writeText(secret).then(() => toast(t("keys.copied")))}
+          >
             {t("keys.copy")}
           </Button>
         </div>
@@ -56,18 +59,45 @@ export function ApiKeysPage() {
       ) : query.data.keys.length === 0 ? (
         <Empty title={t("keys.empty")}>{t("keys.emptyText")}</Empty>
       ) : (
-        <SettingsTable label={t("settings.apiKeys")} head={[t("users.name"), t("keys.account"), t("keys.lastUse"), t("keys.expires"), t("field.created"), <span key="x" className="hidden">{t("card.more")}</span>]}>
+        <SettingsTable
+          label={t("settings.apiKeys")}
+          head={[
+            t("users.name"),
+            t("keys.account"),
+            t("keys.lastUse"),
+            t("keys.expires"),
+            t("field.created"),
+            <span key="x" className="hidden">
+              {t("card.more")}
+            </span>,
+          ]}
+        >
           {query.data.keys.map((key) => (
-            <KeyRow key={key.id} apiKey={key} account={accounts.get(key.serviceAccountId) ?? ""} onRevoke={mayUpdate ? () => revoke.mutate(key.id) : undefined} />
+            <KeyRow
+              key={key.id}
+              apiKey={key}
+              account={accounts.get(key.serviceAccountId) ?? ""}
+              onRevoke={mayUpdate ? () => revoke.mutate(key.id) : undefined}
+            />
           ))}
         </SettingsTable>
       )}
-      {adding && <NewKey accounts={query.data?.accounts ?? []} onClose={() => setAdding(false)} onMade={setSecret} />}
+      {adding && (
+        <NewKey accounts={query.data?.accounts ?? []} onClose={() => setAdding(false)} onMade={setSecret} />
+      )}
     </SettingsSection>
   );
 }
 
-function KeyRow({ apiKey, account, onRevoke }: { apiKey: ApiKey; account: string; onRevoke: (() => void) | undefined }) {
+function KeyRow({
+  apiKey,
+  account,
+  onRevoke,
+}: {
+  apiKey: ApiKey;
+  account: string;
+  onRevoke: (() => void) | undefined;
+}) {
   return (
     <tr data-off={apiKey.revokeTime ? true : undefined}>
       <td>{apiKey.name}</td>
@@ -100,7 +130,15 @@ function KeyRow({ apiKey, account, onRevoke }: { apiKey: ApiKey; account: string
 
 const NEW = "+";
 
-function NewKey({ accounts, onClose, onMade }: { accounts: ServiceAccount[]; onClose: () => void; onMade: (secret: string) => void }) {
+function NewKey({
+  accounts,
+  onClose,
+  onMade,
+}: {
+  accounts: ServiceAccount[];
+  onClose: () => void;
+  onMade: (secret: string) => void;
+}) {
   const client = useQueryClient();
   const roles = useQuery(rolesOptions).data ?? [];
   const active = accounts.filter((a) => a.active);
@@ -114,7 +152,9 @@ function NewKey({ accounts, onClose, onMade }: { accounts: ServiceAccount[]; onC
     mutationFn: async () => {
       let serviceAccountId = account;
       if (account === NEW) {
-        const made = await call(api.POST("/v1/serviceAccounts", { body: { name: accountName.trim(), roleIds } as never }));
+        const made = await call(
+          api.POST("/v1/serviceAccounts", { body: { name: accountName.trim(), roleIds } as never }),
+        );
         serviceAccountId = made.serviceAccount?.id ?? "";
         setAccount(serviceAccountId);
       }
@@ -137,17 +177,60 @@ function NewKey({ accounts, onClose, onMade }: { accounts: ServiceAccount[]; onC
   });
   const ready = name.trim() !== "" && (account !== NEW || (accountName.trim() !== "" && roleIds.length > 0));
   return (
-    <Dialog title={t("keys.new")} submitLabel={t("common.create")} onClose={onClose} onSubmit={() => make.mutate()} busy={make.isPending} disabled={!ready} error={make.error}>
-      <TextInput label={t("keys.what")} placeholder={t("keys.whatHint")} data-autofocus value={name} onChange={(e) => setName(e.currentTarget.value)} />
-      <Select label={t("keys.account")} data={[...active.map((a) => ({ value: a.id, label: a.name })), { value: NEW, label: t("keys.newAccount") }]} value={account} allowDeselect={false} onChange={(v) => setAccount(v ?? NEW)} />
+    <Dialog
+      title={t("keys.new")}
+      submitLabel={t("common.create")}
+      onClose={onClose}
+      onSubmit={() => make.mutate()}
+      busy={make.isPending}
+      disabled={!ready}
+      error={make.error}
+    >
+      <TextInput
+        label={t("keys.what")}
+        placeholder={t("keys.whatHint")}
+        data-autofocus
+        value={name}
+        onChange={(e) => setName(e.currentTarget.value)}
+      />
+      <Select
+        label={t("keys.account")}
+        data={[
+          ...active.map((a) => ({ value: a.id, label: a.name })),
+          { value: NEW, label: t("keys.newAccount") },
+        ]}
+        value={account}
+        allowDeselect={false}
+        onChange={(v) => setAccount(v ?? NEW)}
+      />
       {account === NEW && (
         <>
-          <TextInput label={t("keys.accountName")} value={accountName} onChange={(e) => setAccountName(e.currentTarget.value)} />
-          <MultiSelect label={t("users.roles")} data={roles.map((r) => ({ value: r.id, label: r.name }))} value={roleIds} onChange={setRoleIds} />
+          <TextInput
+            label={t("keys.accountName")}
+            value={accountName}
+            onChange={(e) => setAccountName(e.currentTarget.value)}
+          />
+          <MultiSelect
+            label={t("users.roles")}
+            data={roles.map((r) => ({ value: r.id, label: r.name }))}
+            value={roleIds}
+            onChange={setRoleIds}
+          />
         </>
       )}
-      <Textarea label={t("keys.networks")} description={t("keys.networksHint")} minRows={1} value={networks} onChange={(e) => setNetworks(e.currentTarget.value)} />
-      <TextInput type="date" label={t("keys.expires")} value={expires} onChange={(e) => setExpires(e.currentTarget.value)} />
+      <Textarea
+        label={t("keys.networks")}
+        description={t("keys.networksHint")}
+        minRows={1}
+        value={networks}
+        onChange={(e) => setNetworks(e.currentTarget.value)}
+      />
+      <TextInput
+        type="date"
+        label={t("keys.expires")}
+        value={expires}
+        onChange={(e) => setExpires(e.currentTarget.value)}
+      />
     </Dialog>
   );
 }

@@ -50,7 +50,14 @@ export function DepartmentsPage() {
       ) : (
         <ul className={classes["tree"]}>
           {top.map((department) => (
-            <Node key={department.id} department={department} all={all} users={users} editable={mayUpdate} onEdit={setEditing} />
+            <Node
+              key={department.id}
+              department={department}
+              all={all}
+              users={users}
+              editable={mayUpdate}
+              onEdit={setEditing}
+            />
           ))}
         </ul>
       )}
@@ -59,18 +66,41 @@ export function DepartmentsPage() {
   );
 }
 
-function Node({ department, all, users, editable, onEdit }: { department: Department; all: Department[]; users: User[]; editable: boolean; onEdit: (editing: Editing) => void }) {
+function Node({
+  department,
+  all,
+  users,
+  editable,
+  onEdit,
+}: {
+  department: Department;
+  all: Department[];
+  users: User[];
+  editable: boolean;
+  onEdit: (editing: Editing) => void;
+}) {
   const client = useQueryClient();
   const children = all.filter((d) => d.parentId === department.id);
   const members = users.filter((u) => u.departmentId === department.id && u.active);
   const head = users.find((u) => u.id === department.headId);
   const refresh = (): void => void client.invalidateQueries({ queryKey: ["department"] });
   const restore = useMutation({
-    mutationFn: () => call(api.POST("/v1/departments/{id}:undelete", { params: { path: { id: department.id } }, body: { id: department.id } })),
+    mutationFn: () =>
+      call(
+        api.POST("/v1/departments/{id}:undelete", {
+          params: { path: { id: department.id } },
+          body: { id: department.id },
+        }),
+      ),
     onSettled: refresh,
   });
   const remove = useMutation({
-    mutationFn: () => call(api.DELETE("/v1/departments/{id}", { params: { path: { id: department.id }, query: { etag: department.etag } } })),
+    mutationFn: () =>
+      call(
+        api.DELETE("/v1/departments/{id}", {
+          params: { path: { id: department.id }, query: { etag: department.etag } },
+        }),
+      ),
     onSuccess: () => {
       refresh();
       toast(t("record.deleted", { name: department.name }), { undo: () => restore.mutate() });
@@ -94,8 +124,12 @@ function Node({ department, all, users, editable, onEdit }: { department: Depart
                 </ActionIcon>
               </Menu.Target>
               <Menu.Dropdown>
-                <Menu.Item onClick={() => onEdit({ department, parentId: department.parentId })}>{t("departments.edit")}</Menu.Item>
-                <Menu.Item onClick={() => onEdit({ parentId: department.id })}>{t("departments.newBelow")}</Menu.Item>
+                <Menu.Item onClick={() => onEdit({ department, parentId: department.parentId })}>
+                  {t("departments.edit")}
+                </Menu.Item>
+                <Menu.Item onClick={() => onEdit({ parentId: department.id })}>
+                  {t("departments.newBelow")}
+                </Menu.Item>
                 <Menu.Item onClick={() => remove.mutate()}>{t("action.delete")}</Menu.Item>
               </Menu.Dropdown>
             </Menu>
@@ -105,7 +139,14 @@ function Node({ department, all, users, editable, onEdit }: { department: Depart
       {children.length > 0 && (
         <ul>
           {children.map((child) => (
-            <Node key={child.id} department={child} all={all} users={users} editable={editable} onEdit={onEdit} />
+            <Node
+              key={child.id}
+              department={child}
+              all={all}
+              users={users}
+              editable={editable}
+              onEdit={onEdit}
+            />
           ))}
         </ul>
       )}
@@ -113,7 +154,15 @@ function Node({ department, all, users, editable, onEdit }: { department: Depart
   );
 }
 
-function DepartmentDialog({ editing, all, onClose }: { editing: Editing; all: Department[]; onClose: () => void }) {
+function DepartmentDialog({
+  editing,
+  all,
+  onClose,
+}: {
+  editing: Editing;
+  all: Department[];
+  onClose: () => void;
+}) {
   const client = useQueryClient();
   const users = useUserChoice();
   const { department } = editing;
@@ -125,7 +174,10 @@ function DepartmentDialog({ editing, all, onClose }: { editing: Editing; all: De
       const body = { name: name.trim(), parentId, headId };
       if (department) {
         await call(
-          api.PATCH("/v1/departments/{id}", { params: { path: { id: department.id }, query: { updateMask: "name,parent_id,head_id" } }, body: { ...body, etag: department.etag } as never }),
+          api.PATCH("/v1/departments/{id}", {
+            params: { path: { id: department.id }, query: { updateMask: "name,parent_id,head_id" } },
+            body: { ...body, etag: department.etag } as never,
+          }),
         );
       } else {
         await call(api.POST("/v1/departments", { body: body as never }));
@@ -137,10 +189,40 @@ function DepartmentDialog({ editing, all, onClose }: { editing: Editing; all: De
     },
   });
   return (
-    <Dialog title={department ? department.name : t("departments.new")} submitLabel={department ? t("common.save") : t("common.create")} onClose={onClose} onSubmit={() => save.mutate()} busy={save.isPending} disabled={!name.trim()} error={save.error}>
-      <TextInput label={t("users.name")} data-autofocus value={name} onChange={(e) => setName(e.currentTarget.value)} error={faultOf(save.error, "name")} />
-      <Select label={t("departments.parent")} searchable clearable data={all.filter((d) => d.id !== department?.id).map((d) => ({ value: d.id, label: d.name }))} value={parentId || null} onChange={(id) => setParentId(id ?? "")} error={faultOf(save.error, "parent_id")} />
-      <Select label={t("departments.head")} searchable clearable data={users} value={headId || null} onChange={(id) => setHeadId(id ?? "")} error={faultOf(save.error, "head_id")} />
+    <Dialog
+      title={department ? department.name : t("departments.new")}
+      submitLabel={department ? t("common.save") : t("common.create")}
+      onClose={onClose}
+      onSubmit={() => save.mutate()}
+      busy={save.isPending}
+      disabled={!name.trim()}
+      error={save.error}
+    >
+      <TextInput
+        label={t("users.name")}
+        data-autofocus
+        value={name}
+        onChange={(e) => setName(e.currentTarget.value)}
+        error={faultOf(save.error, "name")}
+      />
+      <Select
+        label={t("departments.parent")}
+        searchable
+        clearable
+        data={all.filter((d) => d.id !== department?.id).map((d) => ({ value: d.id, label: d.name }))}
+        value={parentId || null}
+        onChange={(id) => setParentId(id ?? "")}
+        error={faultOf(save.error, "parent_id")}
+      />
+      <Select
+        label={t("departments.head")}
+        searchable
+        clearable
+        data={users}
+        value={headId || null}
+        onChange={(id) => setHeadId(id ?? "")}
+        error={faultOf(save.error, "head_id")}
+      />
     </Dialog>
   );
 }

@@ -37,7 +37,13 @@ export function OrganizationPage() {
 function useSaveSettings(settings: Settings) {
   const client = useQueryClient();
   return useMutation({
-    mutationFn: (patch: object) => call(api.PATCH("/v1/settings", { params: { query: { updateMask: maskOf(patch) } }, body: { ...patch, etag: settings.etag } as never })),
+    mutationFn: (patch: object) =>
+      call(
+        api.PATCH("/v1/settings", {
+          params: { query: { updateMask: maskOf(patch) } },
+          body: { ...patch, etag: settings.etag } as never,
+        }),
+      ),
     onSuccess: (answer) => {
       client.setQueryData(settingsOptions.queryKey, answer.settings as unknown as Settings);
       void client.invalidateQueries({ queryKey: ["me"] });
@@ -48,7 +54,10 @@ function useSaveSettings(settings: Settings) {
 
 function months(): { value: string; label: string }[] {
   const format = new Intl.DateTimeFormat(undefined, { month: "long", timeZone: "UTC" });
-  return Array.from({ length: 12 }, (_, i) => ({ value: String(i + 1), label: format.format(Date.UTC(2024, i, 1)) }));
+  return Array.from({ length: 12 }, (_, i) => ({
+    value: String(i + 1),
+    label: format.format(Date.UTC(2024, i, 1)),
+  }));
 }
 
 function General({ settings }: { settings: Settings }) {
@@ -69,13 +78,64 @@ function General({ settings }: { settings: Settings }) {
   return (
     <SettingsSection title={t("settings.general")}>
       <div className={classes["two"]}>
-        <TextInput label={t("settings.name")} readOnly={readOnly} value={draft.name} onChange={(e) => change({ name: e.currentTarget.value })} error={faultOf(save.error, "name")} />
-        <Select label={t("settings.timeZone")} searchable readOnly={readOnly} data={[...new Set([settings.timeZone, "UTC", ...zones])]} value={draft.timeZone} allowDeselect={false} onChange={(v) => change({ timeZone: v ?? "" })} error={faultOf(save.error, "time_zone")} />
-        <Select label={t("settings.currency")} searchable readOnly={readOnly} data={currencyCodes(settings.baseCurrency)} value={draft.baseCurrency} allowDeselect={false} onChange={(v) => change({ baseCurrency: v ?? "" })} error={faultOf(save.error, "base_currency")} />
-        <TextInput label={t("settings.country")} readOnly={readOnly} maxLength={2} value={draft.country} onChange={(e) => change({ country: e.currentTarget.value.toUpperCase() })} error={faultOf(save.error, "country")} />
-        <TextInput label={t("settings.language")} readOnly={readOnly} value={draft.language} onChange={(e) => change({ language: e.currentTarget.value })} error={faultOf(save.error, "language")} />
-        <Select label={t("settings.weekStart")} readOnly={readOnly} data={DAYS.map((day) => ({ value: `WEEKDAY_${day}`, label: t(`day.${day}`) }))} value={draft.weekStart} allowDeselect={false} onChange={(v) => change({ weekStart: v as never })} />
-        <Select label={t("settings.fiscalYear")} readOnly={readOnly} data={months()} value={String(draft.fiscalYearStartMonth)} allowDeselect={false} onChange={(v) => change({ fiscalYearStartMonth: Number(v) })} />
+        <TextInput
+          label={t("settings.name")}
+          readOnly={readOnly}
+          value={draft.name}
+          onChange={(e) => change({ name: e.currentTarget.value })}
+          error={faultOf(save.error, "name")}
+        />
+        <Select
+          label={t("settings.timeZone")}
+          searchable
+          readOnly={readOnly}
+          data={[...new Set([settings.timeZone, "UTC", ...zones])]}
+          value={draft.timeZone}
+          allowDeselect={false}
+          onChange={(v) => change({ timeZone: v ?? "" })}
+          error={faultOf(save.error, "time_zone")}
+        />
+        <Select
+          label={t("settings.currency")}
+          searchable
+          readOnly={readOnly}
+          data={currencyCodes(settings.baseCurrency)}
+          value={draft.baseCurrency}
+          allowDeselect={false}
+          onChange={(v) => change({ baseCurrency: v ?? "" })}
+          error={faultOf(save.error, "base_currency")}
+        />
+        <TextInput
+          label={t("settings.country")}
+          readOnly={readOnly}
+          maxLength={2}
+          value={draft.country}
+          onChange={(e) => change({ country: e.currentTarget.value.toUpperCase() })}
+          error={faultOf(save.error, "country")}
+        />
+        <TextInput
+          label={t("settings.language")}
+          readOnly={readOnly}
+          value={draft.language}
+          onChange={(e) => change({ language: e.currentTarget.value })}
+          error={faultOf(save.error, "language")}
+        />
+        <Select
+          label={t("settings.weekStart")}
+          readOnly={readOnly}
+          data={DAYS.map((day) => ({ value: `WEEKDAY_${day}`, label: t(`day.${day}`) }))}
+          value={draft.weekStart}
+          allowDeselect={false}
+          onChange={(v) => change({ weekStart: v as never })}
+        />
+        <Select
+          label={t("settings.fiscalYear")}
+          readOnly={readOnly}
+          data={months()}
+          value={String(draft.fiscalYearStartMonth)}
+          allowDeselect={false}
+          onChange={(v) => change({ fiscalYearStartMonth: Number(v) })}
+        />
       </div>
       {save.error && <ErrorNote error={save.error} />}
       {dirty && !readOnly && (
@@ -112,13 +172,60 @@ function Smtp({ settings }: { settings: Settings }) {
   return (
     <SettingsSection title={t("smtp.title")} description={t("smtp.text")}>
       <div className={classes["two"]}>
-        <TextInput label={t("smtp.host")} readOnly={readOnly} value={draft.host} onChange={(e) => change({ host: e.currentTarget.value })} error={faultOf(save.error ?? test.error, "host")} />
-        <NumberInput label={t("smtp.port")} readOnly={readOnly} hideControls min={1} max={65535} value={draft.port} onChange={(v) => change({ port: Number(v) || 0 })} />
-        <Select label={t("smtp.security")} readOnly={readOnly} data={SECURITY.map((value) => ({ value, label: t(`smtp.${value}`) }))} value={draft.security} allowDeselect={false} onChange={(v) => change({ security: v as never })} />
-        <TextInput label={t("smtp.username")} readOnly={readOnly} autoComplete="off" value={draft.username} onChange={(e) => change({ username: e.currentTarget.value })} />
-        <PasswordInput label={t("signIn.password")} readOnly={readOnly} autoComplete="new-password" visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }} placeholder={smtp?.passwordSet ? t("smtp.kept") : ""} value={draft.password} onChange={(e) => change({ password: e.currentTarget.value })} />
-        <TextInput label={t("smtp.from")} type="email" readOnly={readOnly} value={draft.fromAddress} onChange={(e) => change({ fromAddress: e.currentTarget.value })} error={faultOf(save.error ?? test.error, "from_address")} />
-        <TextInput label={t("smtp.fromName")} readOnly={readOnly} value={draft.fromName} onChange={(e) => change({ fromName: e.currentTarget.value })} />
+        <TextInput
+          label={t("smtp.host")}
+          readOnly={readOnly}
+          value={draft.host}
+          onChange={(e) => change({ host: e.currentTarget.value })}
+          error={faultOf(save.error ?? test.error, "host")}
+        />
+        <NumberInput
+          label={t("smtp.port")}
+          readOnly={readOnly}
+          hideControls
+          min={1}
+          max={65535}
+          value={draft.port}
+          onChange={(v) => change({ port: Number(v) || 0 })}
+        />
+        <Select
+          label={t("smtp.security")}
+          readOnly={readOnly}
+          data={SECURITY.map((value) => ({ value, label: t(`smtp.${value}`) }))}
+          value={draft.security}
+          allowDeselect={false}
+          onChange={(v) => change({ security: v as never })}
+        />
+        <TextInput
+          label={t("smtp.username")}
+          readOnly={readOnly}
+          autoComplete="off"
+          value={draft.username}
+          onChange={(e) => change({ username: e.currentTarget.value })}
+        />
+        <PasswordInput
+          label={t("signIn.password")}
+          readOnly={readOnly}
+          autoComplete="new-password"
+          visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }}
+          placeholder={smtp?.passwordSet ? t("smtp.kept") : ""}
+          value={draft.password}
+          onChange={(e) => change({ password: e.currentTarget.value })}
+        />
+        <TextInput
+          label={t("smtp.from")}
+          type="email"
+          readOnly={readOnly}
+          value={draft.fromAddress}
+          onChange={(e) => change({ fromAddress: e.currentTarget.value })}
+          error={faultOf(save.error ?? test.error, "from_address")}
+        />
+        <TextInput
+          label={t("smtp.fromName")}
+          readOnly={readOnly}
+          value={draft.fromName}
+          onChange={(e) => change({ fromName: e.currentTarget.value })}
+        />
       </div>
       {(save.error ?? test.error) && <ErrorNote error={save.error ?? test.error} />}
       {!readOnly && draft.host && (

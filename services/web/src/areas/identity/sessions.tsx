@@ -26,7 +26,18 @@ export function SessionsPage() {
         ) : sessions.isPending ? (
           <SkeletonRows count={4} />
         ) : (
-          <SettingsTable label={t("sessions.title")} head={[t("sessions.program"), t("sessions.address"), t("sessions.begun"), t("sessions.lastUse"), <span key="x" className="hidden">{t("card.more")}</span>]}>
+          <SettingsTable
+            label={t("sessions.title")}
+            head={[
+              t("sessions.program"),
+              t("sessions.address"),
+              t("sessions.begun"),
+              t("sessions.lastUse"),
+              <span key="x" className="hidden">
+                {t("card.more")}
+              </span>,
+            ]}
+          >
             {sessions.data.map((session) => (
               <tr key={session.id}>
                 <td title={session.userAgent}>{programOf(session.userAgent)}</td>
@@ -58,8 +69,13 @@ export function SessionsPage() {
 
 /** A browser and system out of what a program calls itself. */
 export function programOf(userAgent: string): string {
-  const browser = /(Edg|OPR|Firefox|Chrome|Safari)\/[\d.]+/.exec(userAgent)?.[1]?.replace("Edg", "Edge").replace("OPR", "Opera");
-  const system = /(Windows|Mac OS X|Android|iPhone|iPad|Linux)/.exec(userAgent)?.[1]?.replace("Mac OS X", "macOS");
+  const browser = /(Edg|OPR|Firefox|Chrome|Safari)\/[\d.]+/
+    .exec(userAgent)?.[1]
+    ?.replace("Edg", "Edge")
+    .replace("OPR", "Opera");
+  const system = /(Windows|Mac OS X|Android|iPhone|iPad|Linux)/
+    .exec(userAgent)?.[1]
+    ?.replace("Mac OS X", "macOS");
   return [browser, system].filter(Boolean).join(" · ") || userAgent || "–";
 }
 
@@ -83,8 +99,21 @@ function ChangePassword() {
           change.mutate();
         }}
       >
-        <PasswordInput label={t("password.old")} autoComplete="current-password" visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }} value={password} onChange={(e) => setPassword(e.currentTarget.value)} />
-        <PasswordInput label={t("signIn.newPassword")} description={t("password.rule")} autoComplete="new-password" visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }} value={next} onChange={(e) => setNext(e.currentTarget.value)} />
+        <PasswordInput
+          label={t("password.old")}
+          autoComplete="current-password"
+          visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }}
+          value={password}
+          onChange={(e) => setPassword(e.currentTarget.value)}
+        />
+        <PasswordInput
+          label={t("signIn.newPassword")}
+          description={t("password.rule")}
+          autoComplete="new-password"
+          visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }}
+          value={next}
+          onChange={(e) => setNext(e.currentTarget.value)}
+        />
         {change.error && <ErrorNote error={change.error} />}
         <div>
           <Button type="submit" loading={change.isPending} disabled={!password || !next}>

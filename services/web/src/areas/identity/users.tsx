@@ -1,4 +1,13 @@
-import { Button, Menu, MultiSelect, PasswordInput, Select, Switch, TextInput, ActionIcon } from "@mantine/core";
+import {
+  Button,
+  Menu,
+  MultiSelect,
+  PasswordInput,
+  Select,
+  Switch,
+  TextInput,
+  ActionIcon,
+} from "@mantine/core";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { api, call } from "../../api/client";
@@ -30,14 +39,26 @@ export function UsersPage() {
   const departmentNames = new Map(departments.map((d) => [d.id, d.name]));
   const roleNames = new Map(roles.map((r) => [r.id, r.name]));
   const needle = text.trim().toLowerCase();
-  const shown = (users.data ?? []).filter((u) => (inactive || u.active) && `${u.name} ${u.email}`.toLowerCase().includes(needle));
+  const shown = (users.data ?? []).filter(
+    (u) => (inactive || u.active) && `${u.name} ${u.email}`.toLowerCase().includes(needle),
+  );
   return (
     <SettingsSection
       title={t("users.count", { count: shown.length })}
       action={
         <div className={classes["bar"]}>
-          <Switch label={t("users.inactive")} checked={inactive} onChange={(e) => setInactive(e.currentTarget.checked)} />
-          <TextInput type="search" aria-label={t("list.search")} placeholder={t("list.searchHint")} value={text} onChange={(e) => setText(e.currentTarget.value)} />
+          <Switch
+            label={t("users.inactive")}
+            checked={inactive}
+            onChange={(e) => setInactive(e.currentTarget.checked)}
+          />
+          <TextInput
+            type="search"
+            aria-label={t("list.search")}
+            placeholder={t("list.searchHint")}
+            value={text}
+            onChange={(e) => setText(e.currentTarget.value)}
+          />
           {mayCreate && (
             <Button leftSection={<IconPlus size={14} />} onClick={() => setEditing("new")}>
               {t("users.new")}
@@ -51,7 +72,19 @@ export function UsersPage() {
       ) : users.isPending ? (
         <SkeletonRows />
       ) : (
-        <SettingsTable label={t("settings.users")} head={[t("users.name"), t("field.email"), t("users.department"), t("users.roles"), t("users.state"), <span key="x" className="hidden">{t("card.more")}</span>]}>
+        <SettingsTable
+          label={t("settings.users")}
+          head={[
+            t("users.name"),
+            t("field.email"),
+            t("users.department"),
+            t("users.roles"),
+            t("users.state"),
+            <span key="x" className="hidden">
+              {t("card.more")}
+            </span>,
+          ]}
+        >
           {shown.map((user) => (
             <tr key={user.id} data-off={user.active ? undefined : true}>
               <td>
@@ -66,13 +99,31 @@ export function UsersPage() {
               <td>{user.email}</td>
               <td>{departmentNames.get(user.departmentId)}</td>
               <td>{user.roleIds.map((id) => roleNames.get(id)).join(", ")}</td>
-              <td>{!user.active ? t("users.deactivated") : user.canSignIn ? t("users.active") : <span className="muted">{t("users.noPassword")}</span>}</td>
-              <td style={{ width: 32 }}>{mayUpdate && <UserMenu user={user} onEdit={() => setEditing(user)} onPassword={() => setPassword(user)} />}</td>
+              <td>
+                {!user.active ? (
+                  t("users.deactivated")
+                ) : user.canSignIn ? (
+                  t("users.active")
+                ) : (
+                  <span className="muted">{t("users.noPassword")}</span>
+                )}
+              </td>
+              <td style={{ width: 32 }}>
+                {mayUpdate && (
+                  <UserMenu
+                    user={user}
+                    onEdit={() => setEditing(user)}
+                    onPassword={() => setPassword(user)}
+                  />
+                )}
+              </td>
             </tr>
           ))}
         </SettingsTable>
       )}
-      {editing && <UserDialog user={editing === "new" ? undefined : editing} onClose={() => setEditing(undefined)} />}
+      {editing && (
+        <UserDialog user={editing === "new" ? undefined : editing} onClose={() => setEditing(undefined)} />
+      )}
       {password && <PasswordDialog user={password} onClose={() => setPassword(undefined)} />}
     </SettingsSection>
   );
@@ -84,7 +135,9 @@ function UserMenu({ user, onEdit, onPassword }: { user: User; onEdit: () => void
   const activate = useMutation({
     mutationFn: async (active: boolean) => {
       const options = { params: { path: { id: user.id } }, body: { id: user.id } };
-      await (active ? call(api.POST("/v1/users/{id}:activate", options)) : call(api.POST("/v1/users/{id}:deactivate", options)));
+      await (active
+        ? call(api.POST("/v1/users/{id}:activate", options))
+        : call(api.POST("/v1/users/{id}:deactivate", options)));
     },
     onSuccess: (_, active) => {
       void client.invalidateQueries({ queryKey: ["user"] });
@@ -104,7 +157,11 @@ function UserMenu({ user, onEdit, onPassword }: { user: User; onEdit: () => void
       <Menu.Dropdown>
         <Menu.Item onClick={onEdit}>{t("users.edit")}</Menu.Item>
         <Menu.Item onClick={onPassword}>{t("users.setPassword")}</Menu.Item>
-        {user.id !== me.user.id && <Menu.Item onClick={() => activate.mutate(!user.active)}>{user.active ? t("users.deactivate") : t("users.activate")}</Menu.Item>}
+        {user.id !== me.user.id && (
+          <Menu.Item onClick={() => activate.mutate(!user.active)}>
+            {user.active ? t("users.deactivate") : t("users.activate")}
+          </Menu.Item>
+        )}
       </Menu.Dropdown>
     </Menu>
   );
@@ -126,12 +183,21 @@ function UserDialog({ user, onClose }: { user: User | undefined; onClose: () => 
   const save = useMutation({
     mutationFn: async () => {
       if (!user) {
-        return (await call(api.POST("/v1/users", { body: { ...draft, name: draft.name.trim(), email: draft.email.trim() } as never }))).user;
+        return (
+          await call(
+            api.POST("/v1/users", {
+              body: { ...draft, name: draft.name.trim(), email: draft.email.trim() } as never,
+            }),
+          )
+        ).user;
       }
       const { email: _email, ...patch } = draft;
       return (
         await call(
-          api.PATCH("/v1/users/{id}", { params: { path: { id: user.id }, query: { updateMask: maskOf(patch) } }, body: { ...patch, etag: user.etag } as never }),
+          api.PATCH("/v1/users/{id}", {
+            params: { path: { id: user.id }, query: { updateMask: maskOf(patch) } },
+            body: { ...patch, etag: user.etag } as never,
+          }),
         )
       ).user;
     },
@@ -152,12 +218,47 @@ function UserDialog({ user, onClose }: { user: User | undefined; onClose: () => 
       disabled={!draft.name.trim() || !draft.email.trim()}
       error={save.error}
     >
-      <TextInput label={t("users.name")} data-autofocus value={draft.name} onChange={(e) => change({ name: e.currentTarget.value })} error={faultOf(save.error, "name")} />
-      <TextInput label={t("field.email")} type="email" disabled={user !== undefined} value={draft.email} onChange={(e) => change({ email: e.currentTarget.value })} error={faultOf(save.error, "email")} />
-      <Select label={t("users.department")} searchable clearable data={departments.map((d) => ({ value: d.id, label: d.name }))} value={draft.departmentId || null} onChange={(id) => change({ departmentId: id ?? "" })} />
-      <MultiSelect label={t("users.roles")} data={roles.map((r) => ({ value: r.id, label: r.name }))} value={draft.roleIds} onChange={(roleIds) => change({ roleIds })} error={faultOf(save.error, "role_ids")} />
-      <TextInput label={t("users.extension")} value={draft.sipExtension} onChange={(e) => change({ sipExtension: e.currentTarget.value })} error={faultOf(save.error, "sip_extension")} />
-      {!user && <p className="muted" style={{ margin: 0 }}>{t("users.newHint")}</p>}
+      <TextInput
+        label={t("users.name")}
+        data-autofocus
+        value={draft.name}
+        onChange={(e) => change({ name: e.currentTarget.value })}
+        error={faultOf(save.error, "name")}
+      />
+      <TextInput
+        label={t("field.email")}
+        type="email"
+        disabled={user !== undefined}
+        value={draft.email}
+        onChange={(e) => change({ email: e.currentTarget.value })}
+        error={faultOf(save.error, "email")}
+      />
+      <Select
+        label={t("users.department")}
+        searchable
+        clearable
+        data={departments.map((d) => ({ value: d.id, label: d.name }))}
+        value={draft.departmentId || null}
+        onChange={(id) => change({ departmentId: id ?? "" })}
+      />
+      <MultiSelect
+        label={t("users.roles")}
+        data={roles.map((r) => ({ value: r.id, label: r.name }))}
+        value={draft.roleIds}
+        onChange={(roleIds) => change({ roleIds })}
+        error={faultOf(save.error, "role_ids")}
+      />
+      <TextInput
+        label={t("users.extension")}
+        value={draft.sipExtension}
+        onChange={(e) => change({ sipExtension: e.currentTarget.value })}
+        error={faultOf(save.error, "sip_extension")}
+      />
+      {!user && (
+        <p className="muted" style={{ margin: 0 }}>
+          {t("users.newHint")}
+        </p>
+      )}
     </Dialog>
   );
 }
@@ -167,7 +268,13 @@ function PasswordDialog({ user, onClose }: { user: User; onClose: () => void }) 
   const [password, setPassword] = useState("");
   const [mustChange, setMustChange] = useState(true);
   const save = useMutation({
-    mutationFn: () => call(api.POST("/v1/users/{id}:setPassword", { params: { path: { id: user.id } }, body: { id: user.id, password, mustChange } })),
+    mutationFn: () =>
+      call(
+        api.POST("/v1/users/{id}:setPassword", {
+          params: { path: { id: user.id } },
+          body: { id: user.id, password, mustChange },
+        }),
+      ),
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: ["user"] });
       onClose();
@@ -175,7 +282,15 @@ function PasswordDialog({ user, onClose }: { user: User; onClose: () => void }) 
     },
   });
   return (
-    <Dialog title={t("users.passwordFor", { name: user.name })} submitLabel={t("users.setPassword")} onClose={onClose} onSubmit={() => save.mutate()} busy={save.isPending} disabled={password === ""} error={save.error}>
+    <Dialog
+      title={t("users.passwordFor", { name: user.name })}
+      submitLabel={t("users.setPassword")}
+      onClose={onClose}
+      onSubmit={() => save.mutate()}
+      busy={save.isPending}
+      disabled={password === ""}
+      error={save.error}
+    >
       <PasswordInput
         label={t("signIn.newPassword")}
         description={t("password.rule")}
@@ -185,7 +300,11 @@ function PasswordDialog({ user, onClose }: { user: User; onClose: () => void }) 
         value={password}
         onChange={(e) => setPassword(e.currentTarget.value)}
       />
-      <Switch label={t("users.mustChange")} checked={mustChange} onChange={(e) => setMustChange(e.currentTarget.checked)} />
+      <Switch
+        label={t("users.mustChange")}
+        checked={mustChange}
+        onChange={(e) => setMustChange(e.currentTarget.checked)}
+      />
     </Dialog>
   );
 }

@@ -13,11 +13,33 @@ import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
 import { currencyCodes } from "../deals/currencies";
 import { readSample, type Sample } from "./csv";
-import { cancelOperation, downloadFile, hasEnded, operationOptions, startImport, uploadFile } from "./queries";
-import { dateFormatOf, KINDS, propose, TARGETS, toYaml, type ImportKind, type MappingChoice } from "./targets";
+import {
+  cancelOperation,
+  downloadFile,
+  hasEnded,
+  operationOptions,
+  startImport,
+  uploadFile,
+} from "./queries";
+import {
+  dateFormatOf,
+  KINDS,
+  propose,
+  TARGETS,
+  toYaml,
+  type ImportKind,
+  type MappingChoice,
+} from "./targets";
 import classes from "./imports.module.css";
 
-const LISTS: Record<ImportKind, string> = { company: "/companies", contact: "/contacts", lead: "/leads", product: "/products", deal: "/deals", user: "/settings/users" };
+const LISTS: Record<ImportKind, string> = {
+  company: "/companies",
+  contact: "/contacts",
+  lead: "/leads",
+  product: "/products",
+  deal: "/deals",
+  user: "/settings/users",
+};
 
 /** Brings records in from a CSV file: choose, map, check, import, mend what was refused (CON-17). */
 export function ImportPage() {
@@ -39,7 +61,11 @@ export function ImportPage() {
           onChange={(next) => set({ kind: next, operation: undefined })}
           data={kinds.map((value) => ({ value, label: t(`${value}.many` as MessageKey) }))}
         />
-        {operation ? <Running id={operation} kind={kind} onAgain={() => set({ operation: undefined })} /> : <Setup key={kind} kind={kind} onStarted={(id) => set({ operation: id }, true)} />}
+        {operation ? (
+          <Running id={operation} kind={kind} onAgain={() => set({ operation: undefined })} />
+        ) : (
+          <Setup key={kind} kind={kind} onStarted={(id) => set({ operation: id }, true)} />
+        )}
       </SettingsSection>
     </>
   );
@@ -49,7 +75,12 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
   const me = useMe();
   const [file, setFile] = useState<File>();
   const [sample, setSample] = useState<Sample>();
-  const [choice, setChoice] = useState<MappingChoice>({ kind, columns: {}, duplicates: "skip", currency: me.settings.baseCurrency });
+  const [choice, setChoice] = useState<MappingChoice>({
+    kind,
+    columns: {},
+    duplicates: "skip",
+    currency: me.settings.baseCurrency,
+  });
   const [yaml, setYaml] = useState<string>();
   const [over, setOver] = useState(false);
   const [error, setError] = useState<unknown>();
@@ -93,7 +124,8 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
       setError(failure);
     }
   };
-  const missing = yaml === undefined ? TARGETS[kind].filter((f) => f.required && !choice.columns[f.name]) : [];
+  const missing =
+    yaml === undefined ? TARGETS[kind].filter((f) => f.required && !choice.columns[f.name]) : [];
   return (
     <>
       {/* A drop of a file is a short cut; the button beside it does the same. */}
@@ -119,7 +151,9 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
             </Button>
           )}
         </FileButton>
-        <span className="muted">{file ? `${file.name} · ${formatNumber(file.size / 1024, 0)} KB` : t("import.dropHint")}</span>
+        <span className="muted">
+          {file ? `${file.name} · ${formatNumber(file.size / 1024, 0)} KB` : t("import.dropHint")}
+        </span>
         <span style={{ flex: 1 }} />
         <FileButton onChange={(f) => void take(f)} accept=".yaml,.yml">
           {(props) => (
@@ -146,20 +180,42 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
             />
           </div>
           {yaml === undefined && sample ? (
-            <MappingTable kind={kind} sample={sample} choice={choice} onChange={(patch) => setChoice({ ...choice, ...patch })} />
+            <MappingTable
+              kind={kind}
+              sample={sample}
+              choice={choice}
+              onChange={(patch) => setChoice({ ...choice, ...patch })}
+            />
           ) : (
-            <Textarea aria-label={t("import.asYaml")} className={classes["yaml"] ?? ""} spellCheck={false} minRows={10} maxRows={26} value={text} onChange={(e) => setYaml(e.currentTarget.value)} />
+            <Textarea
+              aria-label={t("import.asYaml")}
+              className={classes["yaml"] ?? ""}
+              spellCheck={false}
+              minRows={10}
+              maxRows={26}
+              value={text}
+              onChange={(e) => setYaml(e.currentTarget.value)}
+            />
           )}
         </>
       )}
       {start.error && <ErrorNote error={start.error} />}
-      {missing.length > 0 && sample && <p className="warn">{t("import.missing", { fields: missing.map((f) => fieldLabel(f.name)).join(", ") })}</p>}
+      {missing.length > 0 && sample && (
+        <p className="warn">
+          {t("import.missing", { fields: missing.map((f) => fieldLabel(f.name)).join(", ") })}
+        </p>
+      )}
       {file && (
         <div className={classes["bar"]}>
           <Button loading={start.isPending} disabled={missing.length > 0} onClick={() => start.mutate(false)}>
             {t("import.start")}
           </Button>
-          <Button variant="default" loading={start.isPending} disabled={missing.length > 0} onClick={() => start.mutate(true)}>
+          <Button
+            variant="default"
+            loading={start.isPending}
+            disabled={missing.length > 0}
+            onClick={() => start.mutate(true)}
+          >
             {t("import.check")}
           </Button>
         </div>
@@ -189,7 +245,17 @@ function Preview({ sample }: { sample: Sample }) {
   );
 }
 
-function MappingTable({ kind, sample, choice, onChange }: { kind: ImportKind; sample: Sample; choice: MappingChoice; onChange: (patch: Partial<MappingChoice>) => void }) {
+function MappingTable({
+  kind,
+  sample,
+  choice,
+  onChange,
+}: {
+  kind: ImportKind;
+  sample: Sample;
+  choice: MappingChoice;
+  onChange: (patch: Partial<MappingChoice>) => void;
+}) {
   const columns = sample.header.map((value) => ({ value, label: value }));
   const money = TARGETS[kind].some((f) => f.type === "money" && choice.columns[f.name]);
   const dates = TARGETS[kind].some((f) => (f.type === "date" || f.type === "time") && choice.columns[f.name]);
@@ -213,7 +279,10 @@ function MappingTable({ kind, sample, choice, onChange }: { kind: ImportKind; sa
       <div className={classes["mapping"]}>
         <Select
           label={t("import.duplicates")}
-          data={(["skip", "update", "make"] as const).map((value) => ({ value, label: t(`import.duplicates.${value}`) }))}
+          data={(["skip", "update", "make"] as const).map((value) => ({
+            value,
+            label: t(`import.duplicates.${value}`),
+          }))}
           value={choice.duplicates}
           allowDeselect={false}
           onChange={(value) => onChange({ duplicates: value as MappingChoice["duplicates"] })}
@@ -223,13 +292,39 @@ function MappingTable({ kind, sample, choice, onChange }: { kind: ImportKind; sa
           clearable
           data={columns}
           value={choice.externalId?.column ?? null}
-          onChange={(column) => onChange({ externalId: { source: choice.externalId?.source ?? "import", column: column ?? "" } })}
+          onChange={(column) =>
+            onChange({ externalId: { source: choice.externalId?.source ?? "import", column: column ?? "" } })
+          }
         />
         {choice.externalId?.column && (
-          <TextInput label={t("import.keySource")} value={choice.externalId.source} onChange={(e) => onChange({ externalId: { column: choice.externalId?.column ?? "", source: e.currentTarget.value } })} />
+          <TextInput
+            label={t("import.keySource")}
+            value={choice.externalId.source}
+            onChange={(e) =>
+              onChange({
+                externalId: { column: choice.externalId?.column ?? "", source: e.currentTarget.value },
+              })
+            }
+          />
         )}
-        {money && <Select label={t("deal.currency")} searchable data={currencyCodes(choice.currency)} value={choice.currency} allowDeselect={false} onChange={(currency) => onChange({ currency: currency ?? choice.currency })} />}
-        {dates && <TextInput label={t("import.dateFormat")} placeholder="YYYY-MM-DD" value={choice.dateFormat ?? ""} onChange={(e) => onChange({ dateFormat: e.currentTarget.value })} />}
+        {money && (
+          <Select
+            label={t("deal.currency")}
+            searchable
+            data={currencyCodes(choice.currency)}
+            value={choice.currency}
+            allowDeselect={false}
+            onChange={(currency) => onChange({ currency: currency ?? choice.currency })}
+          />
+        )}
+        {dates && (
+          <TextInput
+            label={t("import.dateFormat")}
+            placeholder="YYYY-MM-DD"
+            value={choice.dateFormat ?? ""}
+            onChange={(e) => onChange({ dateFormat: e.currentTarget.value })}
+          />
+        )}
       </div>
     </>
   );
@@ -240,7 +335,10 @@ function Running({ id, kind, onAgain }: { id: string; kind: ImportKind; onAgain:
   const query = useQuery(operationOptions(id));
   const operation = query.data;
   const ended = hasEnded(operation);
-  const cancel = useMutation({ mutationFn: () => cancelOperation(id), onError: (error) => toast(messageOf(error), { tone: "bad" }) });
+  const cancel = useMutation({
+    mutationFn: () => cancelOperation(id),
+    onError: (error) => toast(messageOf(error), { tone: "bad" }),
+  });
   useEffect(() => {
     if (ended) {
       void client.invalidateQueries({ predicate: (q) => q.queryKey[0] !== "operation" });
@@ -260,11 +358,18 @@ function Running({ id, kind, onAgain }: { id: string; kind: ImportKind; onAgain:
       <div className={classes["bar"]} role="status">
         <b>{t(`operation.${operation.state as "STATE_RUNNING"}`)}</b>
         <span className="muted">
-          {total > 0 ? t("import.progress", { done: formatNumber(done), total: formatNumber(total) }) : formatNumber(done)}
+          {total > 0
+            ? t("import.progress", { done: formatNumber(done), total: formatNumber(total) })
+            : formatNumber(done)}
           {share > 0 && share < 1 && ` · ${formatPercent(share, 0)}`}
         </span>
       </div>
-      <Progress value={share * 100} animated={!ended} color={operation.state === "STATE_FAILED" ? "red.8" : "petrol"} aria-label={t("import.progressLabel")} />
+      <Progress
+        value={share * 100}
+        animated={!ended}
+        color={operation.state === "STATE_FAILED" ? "red.8" : "petrol"}
+        aria-label={t("import.progressLabel")}
+      />
       <Results operation={operation} />
       {operation.error && <p className="bad">{operation.error}</p>}
       {Number(operation.rejected) > 0 && <Rejected operation={operation} />}
@@ -291,7 +396,9 @@ function Running({ id, kind, onAgain }: { id: string; kind: ImportKind; onAgain:
 
 function Results({ operation }: { operation: Operation }) {
   const result = (operation.result ?? {}) as Record<string, unknown>;
-  const entries = Object.entries(result).filter(([, value]) => typeof value === "number" || typeof value === "string");
+  const entries = Object.entries(result).filter(
+    ([, value]) => typeof value === "number" || typeof value === "string",
+  );
   if (entries.length === 0) {
     return null;
   }
@@ -314,13 +421,21 @@ function Rejected({ operation }: { operation: Operation }) {
       <div className={classes["bar"]}>
         <b className="warn">{t("import.rejected", { count: Number(operation.rejected) })}</b>
         {operation.rejectsFileId && (
-          <Button size="compact-sm" variant="default" leftSection={<IconDownload size={13} />} onClick={() => void downloadFile(operation.rejectsFileId, "rejected.csv").catch(setError)}>
+          <Button
+            size="compact-sm"
+            variant="default"
+            leftSection={<IconDownload size={13} />}
+            onClick={() => void downloadFile(operation.rejectsFileId, "rejected.csv").catch(setError)}
+          >
             {t("import.rejectsFile")}
           </Button>
         )}
       </div>
       {error !== undefined && <ErrorNote error={error} />}
-      <SettingsTable label={t("import.rejectedLabel")} head={[t("import.line"), t("import.field"), t("import.why")]}>
+      <SettingsTable
+        label={t("import.rejectedLabel")}
+        head={[t("import.line"), t("import.field"), t("import.why")]}
+      >
         {operation.errors.map((rejection, i) => (
           <tr key={i}>
             <td style={{ fontVariantNumeric: "tabular-nums" }}>{formatNumber(String(rejection.line))}</td>

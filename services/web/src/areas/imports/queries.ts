@@ -8,7 +8,9 @@ import type { ImportKind } from "./targets";
 export async function uploadFile(file: File): Promise<string> {
   const form = new FormData();
   form.append("file", file, file.name);
-  const response = await authorizedFetch(new Request(new URL("/v1/files", location.origin), { method: "POST", body: form }));
+  const response = await authorizedFetch(
+    new Request(new URL("/v1/files", location.origin), { method: "POST", body: form }),
+  );
   const body = (await response.json().catch(() => ({}))) as { file?: { id?: string } };
   if (!response.ok || !body.file?.id) {
     throw toApiError(response, body);
@@ -18,7 +20,9 @@ export async function uploadFile(file: File): Promise<string> {
 
 /** Downloads a file under its name. */
 export async function downloadFile(id: string, name: string): Promise<void> {
-  const response = await authorizedFetch(new Request(new URL(`/v1/files/${encodeURIComponent(id)}:download`, location.origin)));
+  const response = await authorizedFetch(
+    new Request(new URL(`/v1/files/${encodeURIComponent(id)}:download`, location.origin)),
+  );
   if (!response.ok) {
     throw toApiError(response, await response.json().catch(() => ({})));
   }
@@ -31,7 +35,12 @@ export async function downloadFile(id: string, name: string): Promise<void> {
 }
 
 /** Starts an import and resolves to its operation. */
-export async function startImport(kind: ImportKind, fileId: string, mapping: string, dryRun: boolean): Promise<Operation> {
+export async function startImport(
+  kind: ImportKind,
+  fileId: string,
+  mapping: string,
+  dryRun: boolean,
+): Promise<Operation> {
   const body = { fileId, mapping, dryRun };
   const answer = await {
     company: () => call(api.POST("/v1/companies:import", { body })),
@@ -46,14 +55,19 @@ export async function startImport(kind: ImportKind, fileId: string, mapping: str
 
 /** Whether an operation has come to its end. */
 export function hasEnded(operation: Operation | undefined): boolean {
-  return operation !== undefined && ["STATE_SUCCEEDED", "STATE_FAILED", "STATE_CANCELLED"].includes(operation.state);
+  return (
+    operation !== undefined &&
+    ["STATE_SUCCEEDED", "STATE_FAILED", "STATE_CANCELLED"].includes(operation.state)
+  );
 }
 
 /** An operation, asked for again until it has ended. */
 export const operationOptions = (id: string) =>
   queryOptions({
     queryKey: ["operation", id],
-    queryFn: async ({ signal }) => (await call(api.GET("/v1/operations/{id}", { params: { path: { id } }, signal }))).operation as unknown as Operation,
+    queryFn: async ({ signal }) =>
+      (await call(api.GET("/v1/operations/{id}", { params: { path: { id } }, signal })))
+        .operation as unknown as Operation,
     refetchInterval: (query) => (hasEnded(query.state.data) ? false : 600),
     staleTime: 0,
   });

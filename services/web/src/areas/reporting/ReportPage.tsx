@@ -32,7 +32,9 @@ export function membersOf(ids: string[], departments: Department[], users: User[
     }
   }
   const heads = departments.filter((d) => all.has(d.id)).map((d) => d.headId);
-  return [...new Set([...users.filter((u) => all.has(u.departmentId)).map((u) => u.id), ...heads])].filter(Boolean);
+  return [...new Set([...users.filter((u) => all.has(u.departmentId)).map((u) => u.id), ...heads])].filter(
+    Boolean,
+  );
 }
 
 /** One report: what is asked at the top, the chart, the table, and how fresh it is. */
@@ -56,7 +58,8 @@ export function ReportPage() {
     anyOf("source", splitValues(search["source"])),
     between("base_amount", search["amount"]),
   );
-  const ofTeams = (ids: string[]): string => (ids.length > 0 ? anyOf("responsible_id", membersOf(ids, departments, users)) : "");
+  const ofTeams = (ids: string[]): string =>
+    ids.length > 0 ? anyOf("responsible_id", membersOf(ids, departments, users)) : "";
   const make = (days: Period, teamIds: string[]): ReportQuery => ({
     report: name,
     ...(pipeline ? { pipelineId: pipeline.id } : {}),
@@ -70,7 +73,12 @@ export function ReportPage() {
 
   const filters = useMemo(
     () => [
-      { id: "team", label: t("report.team"), kind: "choice" as const, options: departments.map((d) => ({ value: d.id, label: d.name })) },
+      {
+        id: "team",
+        label: t("report.team"),
+        kind: "choice" as const,
+        options: departments.map((d) => ({ value: d.id, label: d.name })),
+      },
       { id: "responsible", label: t("field.responsible"), kind: "users" as const },
       { id: "source", label: t("field.source"), kind: "choice" as const, options: sourceOptions() },
       { id: "amount", label: t("deal.amount"), kind: "amounts" as const },
@@ -85,7 +93,9 @@ export function ReportPage() {
           { value: "year", label: t("report.compareYear") },
         ]
       : []),
-    ...departments.filter((d) => !teams.includes(d.id)).map((d) => ({ value: `team:${d.id}`, label: t("report.compareTeam", { name: d.name }) })),
+    ...departments
+      .filter((d) => !teams.includes(d.id))
+      .map((d) => ({ value: `team:${d.id}`, label: t("report.compareTeam", { name: d.name }) })),
   ];
 
   return (
@@ -98,7 +108,14 @@ export function ReportPage() {
       </header>
       <div className={classes["controls"]}>
         {(pipelines?.length ?? 0) > 1 && (
-          <Select aria-label={t("deal.pipeline")} w={170} data={(pipelines ?? []).map((p) => ({ value: p.id, label: p.name }))} value={pipeline?.id ?? null} allowDeselect={false} onChange={(id) => set({ pipeline: id ?? undefined })} />
+          <Select
+            aria-label={t("deal.pipeline")}
+            w={170}
+            data={(pipelines ?? []).map((p) => ({ value: p.id, label: p.name }))}
+            value={pipeline?.id ?? null}
+            allowDeselect={false}
+            onChange={(id) => set({ pipeline: id ?? undefined })}
+          />
         )}
         {name === "funnel" && (
           <SegmentedControl
@@ -111,24 +128,64 @@ export function ReportPage() {
             ]}
           />
         )}
-        <Select aria-label={t("report.period")} w={140} data={PERIODS.map((value) => ({ value, label: t(`period.${value}`) }))} value={periodName} allowDeselect={false} onChange={(value) => set({ period: value === "all" ? undefined : (value ?? undefined) })} />
+        <Select
+          aria-label={t("report.period")}
+          w={140}
+          data={PERIODS.map((value) => ({ value, label: t(`period.${value}`) }))}
+          value={periodName}
+          allowDeselect={false}
+          onChange={(value) => set({ period: value === "all" ? undefined : (value ?? undefined) })}
+        />
         {periodName === "custom" && (
           <>
-            <TextInput type="date" aria-label={t("filter.fromLabel")} value={search["from"] ?? ""} onChange={(e) => set({ from: e.currentTarget.value || undefined })} />
-            <TextInput type="date" aria-label={t("filter.toLabel")} value={search["to"] ?? ""} onChange={(e) => set({ to: e.currentTarget.value || undefined })} />
+            <TextInput
+              type="date"
+              aria-label={t("filter.fromLabel")}
+              value={search["from"] ?? ""}
+              onChange={(e) => set({ from: e.currentTarget.value || undefined })}
+            />
+            <TextInput
+              type="date"
+              aria-label={t("filter.toLabel")}
+              value={search["to"] ?? ""}
+              onChange={(e) => set({ to: e.currentTarget.value || undefined })}
+            />
           </>
         )}
         {(info?.groupBy.length ?? 0) > 1 && (
-          <Select aria-label={t("report.groupBy")} w={150} data={(info?.groupBy ?? []).map((value) => ({ value, label: t("report.by", { what: tIfAny(`report.by.${value}`, value) }) }))} value={groupBy ?? null} allowDeselect={false} onChange={(value) => set({ group: value ?? undefined })} />
+          <Select
+            aria-label={t("report.groupBy")}
+            w={150}
+            data={(info?.groupBy ?? []).map((value) => ({
+              value,
+              label: t("report.by", { what: tIfAny(`report.by.${value}`, value) }),
+            }))}
+            value={groupBy ?? null}
+            allowDeselect={false}
+            onChange={(value) => set({ group: value ?? undefined })}
+          />
         )}
         {comparisons.length > 1 && (
-          <Select aria-label={t("report.compare")} w={190} searchable data={comparisons} value={compare} allowDeselect={false} onChange={(value) => set({ compare: value || undefined })} />
+          <Select
+            aria-label={t("report.compare")}
+            w={190}
+            searchable
+            data={comparisons}
+            value={compare}
+            allowDeselect={false}
+            onChange={(value) => set({ compare: value || undefined })}
+          />
         )}
+        <FilterBar defs={filters} values={search} onChange={(patch) => set(patch)} />
       </div>
-      <FilterBar defs={filters} values={search} onChange={(patch) => set(patch)} />
       <div className={classes["panels"]} data-two={other !== undefined || undefined}>
-        <ReportView query={make(period, teams)} {...(other ? { title: panelTitle(period, teams, departments) } : {})} />
-        {other && <ReportView query={other.query} title={panelTitle(other.period, other.teams, departments)} />}
+        <ReportView
+          query={make(period, teams)}
+          {...(other ? { title: panelTitle(period, teams, departments) } : {})}
+        />
+        {other && (
+          <ReportView query={other.query} title={panelTitle(other.period, other.teams, departments)} />
+        )}
       </div>
     </section>
   );
@@ -151,7 +208,12 @@ interface Second {
   teams: string[];
 }
 
-function secondOf(compare: string, period: Period, teams: string[], make: (period: Period, teams: string[]) => ReportQuery): Second | undefined {
+function secondOf(
+  compare: string,
+  period: Period,
+  teams: string[],
+  make: (period: Period, teams: string[]) => ReportQuery,
+): Second | undefined {
   if (compare.startsWith("team:")) {
     const other = [compare.slice(5)];
     return { query: make(period, other), period, teams: other };
@@ -165,7 +227,8 @@ function secondOf(compare: string, period: Period, teams: string[], make: (perio
 
 function panelTitle(period: Period, teams: string[], departments: Department[]): string {
   const names = departments.filter((d) => teams.includes(d.id)).map((d) => d.name);
-  const days = period.from && period.to ? `${formatCivil(period.from)} – ${formatCivil(period.to)}` : t("period.all");
+  const days =
+    period.from && period.to ? `${formatCivil(period.from)} – ${formatCivil(period.to)}` : t("period.all");
   return [names.join(", ") || t("report.everybody"), days].join(" · ");
 }
 
@@ -184,11 +247,20 @@ function ReportView({ query, title }: { query: ReportQuery; title?: string }) {
       ) : (
         <>
           <ReportChart report={report} />
-          <ReportTable label={titleOf(report.report)} columns={report.columns} rows={report.rows} totals={report.totals} />
+          <ReportTable
+            label={titleOf(report.report)}
+            columns={report.columns}
+            rows={report.rows}
+            totals={report.totals}
+          />
           {report.breakdown && report.breakdown.rows.length > 0 && (
             <>
               <h2 className={classes["second"]}>{report.breakdown.title || t("report.lost")}</h2>
-              <ReportTable label={report.breakdown.title || t("report.lost")} columns={report.breakdown.columns} rows={report.breakdown.rows} />
+              <ReportTable
+                label={report.breakdown.title || t("report.lost")}
+                columns={report.breakdown.columns}
+                rows={report.breakdown.rows}
+              />
             </>
           )}
         </>
@@ -212,10 +284,17 @@ function ReportChart({ report }: { report: Report }) {
       void navigate({ to: "/deals", search: { view: "list", where: drill.filter } as never });
     }
   };
-  const described = plan.labels.slice(0, 8).map((label, i) => `${label} ${formatNumber(plan.series[0]?.values[i] ?? 0)}`);
+  const described = plan.labels
+    .slice(0, 8)
+    .map((label, i) => `${label} ${formatNumber(plan.series[0]?.values[i] ?? 0)}`);
   return (
     <div className={classes["chart"]}>
-      <Chart label={`${plan.series[0]?.name ?? ""}: ${described.join(", ")}`} height={chartHeight(plan)} option={option} onPick={pick} />
+      <Chart
+        label={`${plan.series[0]?.name ?? ""}: ${described.join(", ")}`}
+        height={chartHeight(plan)}
+        option={option}
+        onPick={pick}
+      />
     </div>
   );
 }
@@ -226,10 +305,12 @@ function Freshness({ report }: { report: Report }) {
     <p className={classes["fresh"]}>
       {report.asOf && t("report.asOf", { time: formatClock(report.asOf) })}
       {" · "}
-      <span className={lag > 5 ? "warn" : undefined}>{lag < 1 ? t("report.upToDate") : t("report.lag", { seconds: formatNumber(lag, 1) })}</span>
-      {Number(report.withoutDate) > 0 && ` · ${t("report.withoutDate", { count: Number(report.withoutDate) })}`}
+      <span className={lag > 5 ? "warn" : undefined}>
+        {lag < 1 ? t("report.upToDate") : t("report.lag", { seconds: formatNumber(lag, 1) })}
+      </span>
+      {Number(report.withoutDate) > 0 &&
+        ` · ${t("report.withoutDate", { count: Number(report.withoutDate) })}`}
       {report.currencyNote && ` · ${report.currencyNote}`}
     </p>
   );
 }
-

@@ -2,7 +2,14 @@ import { Link } from "@tanstack/react-router";
 import { useState, type ReactNode } from "react";
 import type { ReportColumn, ReportRow, ReportValue } from "../../api/model";
 import { t, tIfAny } from "../../i18n";
-import { formatCivil, formatDuration, formatMoney, formatNumber, formatPercent, parseCivil } from "../../parts/format";
+import {
+  formatCivil,
+  formatDuration,
+  formatMoney,
+  formatNumber,
+  formatPercent,
+  parseCivil,
+} from "../../parts/format";
 import { IconArrowDown, IconArrowUp } from "../../parts/icons";
 import { labelOf, numberOf } from "./charts";
 import classes from "./reporting.module.css";
@@ -14,12 +21,22 @@ interface Props {
   totals?: ReportRow[];
 }
 
-const RIGHT = new Set(["COLUMN_KIND_NUMBER", "COLUMN_KIND_MONEY", "COLUMN_KIND_PERCENT", "COLUMN_KIND_DURATION"]);
+const RIGHT = new Set([
+  "COLUMN_KIND_NUMBER",
+  "COLUMN_KIND_MONEY",
+  "COLUMN_KIND_PERCENT",
+  "COLUMN_KIND_DURATION",
+]);
 
 /** A report as a table; every number that has rows behind it leads to them (REP-5). */
 export function ReportTable({ label, columns, rows, totals }: Props) {
   const [sort, setSort] = useState<{ column: number; falling: boolean }>();
-  const shown = sort ? rows.toSorted((a, b) => order(columns[sort.column], a.values[sort.column], b.values[sort.column]) * (sort.falling ? -1 : 1)) : rows;
+  const shown = sort
+    ? rows.toSorted(
+        (a, b) =>
+          order(columns[sort.column], a.values[sort.column], b.values[sort.column]) * (sort.falling ? -1 : 1),
+      )
+    : rows;
   return (
     // A table that is wider than the screen is scrolled with the keyboard too.
     // oxlint-disable-next-line jsx-a11y/no-noninteractive-tabindex
@@ -32,8 +49,16 @@ export function ReportTable({ label, columns, rows, totals }: Props) {
               const active = sort?.column === i;
               const right = RIGHT.has(column.kind);
               return (
-                <th key={column.name} scope="col" data-right={right || undefined} aria-sort={active ? (sort.falling ? "descending" : "ascending") : "none"}>
-                  <button type="button" onClick={() => setSort({ column: i, falling: active ? !sort.falling : right })}>
+                <th
+                  key={column.name}
+                  scope="col"
+                  data-right={right || undefined}
+                  aria-sort={active ? (sort.falling ? "descending" : "ascending") : "none"}
+                >
+                  <button
+                    type="button"
+                    onClick={() => setSort({ column: i, falling: active ? !sort.falling : right })}
+                  >
                     {tIfAny(`report.column.${column.name}`, column.title || column.name)}
                     {active && (sort.falling ? <IconArrowDown size={11} /> : <IconArrowUp size={11} />)}
                   </button>
@@ -56,7 +81,13 @@ export function ReportTable({ label, columns, rows, totals }: Props) {
             {totals.map((row, i) => (
               <tr key={i}>
                 {columns.map((column, n) => (
-                  <Cell key={column.name} column={column} value={row.values[n]} first={n === 0} total={i === 0} />
+                  <Cell
+                    key={column.name}
+                    column={column}
+                    value={row.values[n]}
+                    first={n === 0}
+                    total={i === 0}
+                  />
                 ))}
               </tr>
             ))}
@@ -67,7 +98,17 @@ export function ReportTable({ label, columns, rows, totals }: Props) {
   );
 }
 
-function Cell({ column, value, first, total }: { column: ReportColumn; value: ReportValue | undefined; first: boolean; total?: boolean }) {
+function Cell({
+  column,
+  value,
+  first,
+  total,
+}: {
+  column: ReportColumn;
+  value: ReportValue | undefined;
+  first: boolean;
+  total?: boolean;
+}) {
   const text = total && first && !labelOf(value) ? t("report.total") : cellText(column, value);
   const right = RIGHT.has(column.kind) || undefined;
   const content = drillLink(value, text) ?? refLink(value, text);
@@ -80,7 +121,13 @@ function Cell({ column, value, first, total }: { column: ReportColumn; value: Re
   );
 }
 
-const LISTS: Record<string, string> = { deal: "/deals", company: "/companies", contact: "/contacts", lead: "/leads", product: "/products" };
+const LISTS: Record<string, string> = {
+  deal: "/deals",
+  company: "/companies",
+  contact: "/contacts",
+  lead: "/leads",
+  product: "/products",
+};
 
 function drillLink(value: ReportValue | undefined, text: string): ReactNode {
   const to = value?.drill && LISTS[value.drill.kind];
@@ -88,7 +135,11 @@ function drillLink(value: ReportValue | undefined, text: string): ReactNode {
     return undefined;
   }
   return (
-    <Link to={to} search={{ view: "list", where: value?.drill?.filter ?? "" } as never} title={t("report.drill")}>
+    <Link
+      to={to}
+      search={{ view: "list", where: value?.drill?.filter ?? "" } as never}
+      title={t("report.drill")}
+    >
       {text}
     </Link>
   );
@@ -130,6 +181,10 @@ export function cellText(column: ReportColumn, value: ReportValue | undefined): 
   }
 }
 
-function order(column: ReportColumn | undefined, a: ReportValue | undefined, b: ReportValue | undefined): number {
+function order(
+  column: ReportColumn | undefined,
+  a: ReportValue | undefined,
+  b: ReportValue | undefined,
+): number {
   return column && RIGHT.has(column.kind) ? numberOf(a) - numberOf(b) : labelOf(a).localeCompare(labelOf(b));
 }

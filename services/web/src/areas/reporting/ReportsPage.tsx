@@ -8,7 +8,16 @@ import { reportsOptions } from "./queries";
 import { titleOf } from "./ReportPage";
 import classes from "./reporting.module.css";
 
-const STANDARD = ["funnel", "open-deals-by-stage", "expected-sales", "overdue-deals", "won-deals", "deals-by-employee", "deals-by-company", "income-by-product"];
+const STANDARD = [
+  "funnel",
+  "open-deals-by-stage",
+  "expected-sales",
+  "overdue-deals",
+  "won-deals",
+  "deals-by-employee",
+  "deals-by-company",
+  "income-by-product",
+];
 
 /** The reports there are, beside the one that is open. */
 export function ReportsPage() {
@@ -26,7 +35,12 @@ export function ReportsPage() {
       <nav className={classes["list"]} aria-label={t("nav.reports")}>
         <h2>{t("nav.reports")}</h2>
         {names.map((name) => (
-          <Link key={name} to="/reports/$report" params={{ report: name }} activeOptions={{ includeSearch: false }}>
+          <Link
+            key={name}
+            to="/reports/$report"
+            params={{ report: name }}
+            activeOptions={{ includeSearch: false }}
+          >
             {titleOf(name)}
           </Link>
         ))}

@@ -50,7 +50,9 @@ function seriesOf(report: Report, column: number, rows: ReportRow[]): Series {
 
 /** Chooses how a report is drawn: the funnel as one, months along a time axis, all else as bars of its main number. */
 export function planChart(report: Report): ChartPlan | undefined {
-  const label = report.columns.findIndex((c) => c.kind === "COLUMN_KIND_TEXT" || c.kind === "COLUMN_KIND_REF" || c.kind === "COLUMN_KIND_DATE");
+  const label = report.columns.findIndex(
+    (c) => c.kind === "COLUMN_KIND_TEXT" || c.kind === "COLUMN_KIND_REF" || c.kind === "COLUMN_KIND_DATE",
+  );
   const counts = columnsOf(report, "COLUMN_KIND_NUMBER");
   const sums = columnsOf(report, "COLUMN_KIND_MONEY");
   if (label < 0 || report.rows.length === 0 || counts.length + sums.length === 0) {
@@ -58,19 +60,35 @@ export function planChart(report: Report): ChartPlan | undefined {
   }
   if (report.report === "funnel" && counts[0] !== undefined) {
     const indexes = report.rows.map((_, i) => i);
-    return { kind: "funnel", labels: report.rows.map((row) => labelOf(row.values[label])), rows: indexes, series: [seriesOf(report, counts[0], report.rows)] };
+    return {
+      kind: "funnel",
+      labels: report.rows.map((row) => labelOf(row.values[label])),
+      rows: indexes,
+      series: [seriesOf(report, counts[0], report.rows)],
+    };
   }
   const months = report.rows.every((row) => /^\d{4}-\d{2}(-\d{2})?$/.test(labelOf(row.values[label])));
   const wanted = ["income", "won_income", "expected", "weighted", "sum", "amount"];
-  const named = wanted.map((name) => report.columns.findIndex((c) => c.name === name && c.kind === "COLUMN_KIND_MONEY")).find((i) => i >= 0);
+  const named = wanted
+    .map((name) => report.columns.findIndex((c) => c.name === name && c.kind === "COLUMN_KIND_MONEY"))
+    .find((i) => i >= 0);
   const main = named ?? sums[0] ?? counts[0];
   if (main === undefined) {
     return undefined;
   }
   const indexes = report.rows.map((_, i) => i);
-  const shown = months ? indexes : indexes.toSorted((a, b) => numberOf(report.rows[b]?.values[main]) - numberOf(report.rows[a]?.values[main])).slice(0, MOST_BARS);
+  const shown = months
+    ? indexes
+    : indexes
+        .toSorted((a, b) => numberOf(report.rows[b]?.values[main]) - numberOf(report.rows[a]?.values[main]))
+        .slice(0, MOST_BARS);
   const rows = shown.flatMap((i) => report.rows[i] ?? []);
-  return { kind: months ? "time" : "bars", labels: rows.map((row) => labelOf(row.values[label])), rows: shown, series: [seriesOf(report, main, rows)] };
+  return {
+    kind: months ? "time" : "bars",
+    labels: rows.map((row) => labelOf(row.values[label])),
+    rows: shown,
+    series: [seriesOf(report, main, rows)],
+  };
 }
 
 function shown(series: Series, value: number, short: boolean): string {
@@ -82,7 +100,11 @@ function shown(series: Series, value: number, short: boolean): string {
 
 /** Height that gives every bar room. */
 export function chartHeight(plan: ChartPlan): number {
-  return plan.kind === "bars" ? Math.max(120, plan.labels.length * 22 + 34) : plan.kind === "funnel" ? Math.max(180, plan.labels.length * 40 + 16) : 240;
+  return plan.kind === "bars"
+    ? Math.max(120, plan.labels.length * 22 + 34)
+    : plan.kind === "funnel"
+      ? Math.max(180, plan.labels.length * 40 + 16)
+      : 240;
 }
 
 /** ECharts' option of a plan. */
@@ -99,7 +121,11 @@ export function chartOption(plan: ChartPlan, colors: ChartColors): object {
   };
   if (plan.kind === "funnel") {
     return {
-      tooltip: { ...tooltip, trigger: "item", formatter: (p: { name: string; value: number }) => `${p.name}: ${shown(first, p.value, false)}` },
+      tooltip: {
+        ...tooltip,
+        trigger: "item",
+        formatter: (p: { name: string; value: number }) => `${p.name}: ${shown(first, p.value, false)}`,
+      },
       series: [
         {
           type: "funnel",
@@ -110,9 +136,20 @@ export function chartOption(plan: ChartPlan, colors: ChartColors): object {
           bottom: 6,
           minSize: "6%",
           gap: 2,
-          label: { position: "inside", color: "#fff", fontWeight: 600, textBorderColor: "rgba(0,0,0,0.45)", textBorderWidth: 2, formatter: (p: { name: string; value: number }) => `${p.name}  ${shown(first, p.value, false)}` },
+          label: {
+            position: "inside",
+            color: "#fff",
+            fontWeight: 600,
+            textBorderColor: "rgba(0,0,0,0.45)",
+            textBorderWidth: 2,
+            formatter: (p: { name: string; value: number }) => `${p.name}  ${shown(first, p.value, false)}`,
+          },
           itemStyle: { borderWidth: 0 },
-          data: plan.labels.map((name, i) => ({ name, value: first.values[i] ?? 0, itemStyle: { color: colors.series[i % colors.series.length] } })),
+          data: plan.labels.map((name, i) => ({
+            name,
+            value: first.values[i] ?? 0,
+            itemStyle: { color: colors.series[i % colors.series.length] },
+          })),
         },
       ],
     };
@@ -123,18 +160,42 @@ export function chartOption(plan: ChartPlan, colors: ChartColors): object {
     axisLabel: { ...axisLabel, formatter: (value: number) => shown(first, value, true) },
     splitLine: { lineStyle: { color: colors.line } },
   };
-  const label = (position: string) => ({ show: plan.labels.length <= 24, position, color: colors.text, fontSize: 11.5, formatter: (p: { value: number }) => shown(first, p.value, true) });
+  const label = (position: string) => ({
+    show: plan.labels.length <= 24,
+    position,
+    color: colors.text,
+    fontSize: 11.5,
+    formatter: (p: { value: number }) => shown(first, p.value, true),
+  });
   if (plan.kind === "time") {
     return {
       tooltip: { ...tooltip, trigger: "axis", valueFormatter: (value: number) => shown(first, value, false) },
       grid: { left: 8, right: 16, top: 24, bottom: 4, containLabel: true },
-      xAxis: { type: "category", data: plan.labels, axisLabel, axisLine: { lineStyle: { color: colors.line } }, axisTick: { show: false } },
+      xAxis: {
+        type: "category",
+        data: plan.labels,
+        axisLabel,
+        axisLine: { lineStyle: { color: colors.line } },
+        axisTick: { show: false },
+      },
       yAxis: valueAxis,
-      series: plan.series.map((series) => ({ type: "bar", name: series.name, data: series.values, barMaxWidth: 44, itemStyle: { borderRadius: [2, 2, 0, 0] }, label: label("top") })),
+      series: plan.series.map((series) => ({
+        type: "bar",
+        name: series.name,
+        data: series.values,
+        barMaxWidth: 44,
+        itemStyle: { borderRadius: [2, 2, 0, 0] },
+        label: label("top"),
+      })),
     };
   }
   return {
-    tooltip: { ...tooltip, trigger: "axis", axisPointer: { type: "shadow" }, valueFormatter: (value: number) => shown(first, value, false) },
+    tooltip: {
+      ...tooltip,
+      trigger: "axis",
+      axisPointer: { type: "shadow" },
+      valueFormatter: (value: number) => shown(first, value, false),
+    },
     grid: { left: 8, right: 64, top: 4, bottom: 4, containLabel: true },
     xAxis: { ...valueAxis, splitNumber: 4 },
     yAxis: {
@@ -145,6 +206,13 @@ export function chartOption(plan: ChartPlan, colors: ChartColors): object {
       axisLine: { show: false },
       axisTick: { show: false },
     },
-    series: plan.series.map((series) => ({ type: "bar", name: series.name, data: series.values, barMaxWidth: 16, itemStyle: { borderRadius: [0, 2, 2, 0] }, label: label("right") })),
+    series: plan.series.map((series) => ({
+      type: "bar",
+      name: series.name,
+      data: series.values,
+      barMaxWidth: 16,
+      itemStyle: { borderRadius: [0, 2, 2, 0] },
+      label: label("right"),
+    })),
   };
 }

@@ -48,5 +48,8 @@ export function earlier(period: Period, by: "before" | "year"): Period | undefin
   }
   const start = Date.UTC(from.year, from.month - 1, from.day);
   const length = Math.round((Date.UTC(to.year, to.month - 1, to.day) - start) / 86_400_000) + 1;
-  return { from: day(from.year, from.month, from.day - length), to: day(from.year, from.month, from.day - 1) };
+  return {
+    from: day(from.year, from.month, from.day - length),
+    to: day(from.year, from.month, from.day - 1),
+  };
 }

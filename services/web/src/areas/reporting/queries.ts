@@ -16,7 +16,8 @@ export interface ReportQuery {
 /** The reports there are, in the order to show them. */
 export const reportsOptions = queryOptions({
   queryKey: ["reports"],
-  queryFn: async ({ signal }) => ((await call(api.GET("/v1/reports", { signal }))).reports ?? []) as unknown as ReportInfo[],
+  queryFn: async ({ signal }) =>
+    ((await call(api.GET("/v1/reports", { signal }))).reports ?? []) as unknown as ReportInfo[],
   staleTime: 10 * 60_000,
 });
 
@@ -26,7 +27,13 @@ export const reportOptions = (query: ReportQuery) =>
     queryKey: ["report", query.report, query],
     queryFn: async ({ signal }) => {
       const { report, ...body } = query;
-      const answer = await call(api.POST("/v1/reports/{report}:run", { params: { path: { report } }, body: { ...body, report } as never, signal }));
+      const answer = await call(
+        api.POST("/v1/reports/{report}:run", {
+          params: { path: { report } },
+          body: { ...body, report } as never,
+          signal,
+        }),
+      );
       return answer.report as unknown as Report;
     },
     placeholderData: (previous) => (previous?.report === query.report ? previous : undefined),

@@ -1,5 +1,9 @@
 import { combine } from "@atlaskit/pragmatic-drag-and-drop/combine";
-import { draggable, dropTargetForElements, monitorForElements } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
+import {
+  draggable,
+  dropTargetForElements,
+  monitorForElements,
+} from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
 import { useVirtualizer } from "@tanstack/react-virtual";
 import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { t } from "../../i18n";
@@ -63,7 +67,9 @@ export function Board<C>(props: Props<C>) {
         onDrop: ({ source, location }) => {
           const to = location.current.dropTargets[0]?.data["column"];
           const { from, id } = source.data as { from: string; id: string };
-          const card = latest.current.columns.find((c) => c.key === from)?.cards.find((c) => latest.current.idOf(c) === id);
+          const card = latest.current.columns
+            .find((c) => c.key === from)
+            ?.cards.find((c) => latest.current.idOf(c) === id);
           if (card && typeof to === "string" && to !== from) {
             latest.current.onMove(card, from, to);
           }
@@ -90,7 +96,13 @@ export function Board<C>(props: Props<C>) {
     return undefined;
   };
   const step = (by: number): void => {
-    const place = placeOf() ?? { column: Math.max(columns.findIndex((c) => c.cards.length > 0), 0), row: -1 };
+    const place = placeOf() ?? {
+      column: Math.max(
+        columns.findIndex((c) => c.cards.length > 0),
+        0,
+      ),
+      row: -1,
+    };
     focusCard(place.column, Math.max(place.row + by, 0));
   };
   useShortcuts({ j: () => step(1), k: () => step(-1) });
@@ -137,7 +149,9 @@ export function Board<C>(props: Props<C>) {
       const to = target(held.to, event.key === "ArrowRight" ? 1 : -1);
       setHeld({ ...held, to });
       setSaid(t("board.over", { column: titleOf(to) }));
-      box.current?.querySelector(`[data-column="${CSS.escape(to)}"]`)?.scrollIntoView({ inline: "nearest", block: "nearest" });
+      box.current
+        ?.querySelector(`[data-column="${CSS.escape(to)}"]`)
+        ?.scrollIntoView({ inline: "nearest", block: "nearest" });
     } else if (event.key === " " || event.key === "Enter") {
       done();
       setHeld(undefined);
@@ -155,7 +169,14 @@ export function Board<C>(props: Props<C>) {
   };
 
   return (
-    <div className={classes["board"]} ref={box} onKeyDown={onKeyDown} role="group" aria-label={t("board.title")} aria-describedby="board-help">
+    <div
+      className={classes["board"]}
+      ref={box}
+      onKeyDown={onKeyDown}
+      role="group"
+      aria-label={t("board.title")}
+      aria-describedby="board-help"
+    >
       <span id="board-help" className="hidden">
         {t("board.help")}
       </span>
@@ -169,7 +190,11 @@ export function Board<C>(props: Props<C>) {
   );
 }
 
-function BoardColumn<C>({ column, held, ...props }: Props<C> & { column: ColumnView<C>; held: Held | undefined }) {
+function BoardColumn<C>({
+  column,
+  held,
+  ...props
+}: Props<C> & { column: ColumnView<C>; held: Held | undefined }) {
   const { idOf, onMore } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const section = useRef<HTMLElement>(null);
@@ -199,7 +224,8 @@ function BoardColumn<C>({ column, held, ...props }: Props<C> & { column: ColumnV
     }
     return dropTargetForElements({
       element,
-      canDrop: ({ source }) => source.data["board"] === true && (column.accepts || source.data["from"] === column.key),
+      canDrop: ({ source }) =>
+        source.data["board"] === true && (column.accepts || source.data["from"] === column.key),
       getData: () => ({ column: column.key }),
       onDragEnter: () => setOver(true),
       onDragLeave: () => setOver(false),
@@ -228,7 +254,14 @@ function BoardColumn<C>({ column, held, ...props }: Props<C> & { column: ColumnV
             {rows.map((row) => {
               const card = column.cards[row.index];
               return card ? (
-                <BoardCard key={row.key} {...props} card={card} column={column.key} top={row.start} held={held?.id === idOf(card)} />
+                <BoardCard
+                  key={row.key}
+                  {...props}
+                  card={card}
+                  column={column.key}
+                  top={row.start}
+                  held={held?.id === idOf(card)}
+                />
               ) : null;
             })}
           </ul>
@@ -238,7 +271,17 @@ function BoardColumn<C>({ column, held, ...props }: Props<C> & { column: ColumnV
   );
 }
 
-function BoardCard<C>({ card, column, top, held, idOf, render, canDrag, refused, openId }: Props<C> & { card: C; column: string; top: number; held: boolean }) {
+function BoardCard<C>({
+  card,
+  column,
+  top,
+  held,
+  idOf,
+  render,
+  canDrag,
+  refused,
+  openId,
+}: Props<C> & { card: C; column: string; top: number; held: boolean }) {
   const ref = useRef<HTMLLIElement>(null);
   const [dragging, setDragging] = useState(false);
   const id = idOf(card);

@@ -37,11 +37,20 @@ interface Props {
 export function useCardRecord<T extends Record_>(resource: Resource<T>) {
   const { id = "" } = useParams({ strict: false }) as { id?: string };
   const client = useQueryClient();
-  return useQuery({ ...resource.oneOptions(id), placeholderData: () => inLists<T>(client, resource.kind, id) as never });
+  return useQuery({
+    ...resource.oneOptions(id),
+    placeholderData: () => inLists<T>(client, resource.kind, id) as never,
+  });
 }
 
-function inLists<T extends Record_>(client: ReturnType<typeof useQueryClient>, kind: string, id: string): T | undefined {
-  for (const [, data] of client.getQueriesData<InfiniteData<Page<T>> | Page<T>>({ queryKey: keys.lists(kind) })) {
+function inLists<T extends Record_>(
+  client: ReturnType<typeof useQueryClient>,
+  kind: string,
+  id: string,
+): T | undefined {
+  for (const [, data] of client.getQueriesData<InfiniteData<Page<T>> | Page<T>>({
+    queryKey: keys.lists(kind),
+  })) {
     const pages = data ? ("pages" in data ? data.pages : [data]) : [];
     const found = pages.flatMap((page) => page.items).find((item) => item.id === id);
     if (found) {
@@ -52,7 +61,15 @@ function inLists<T extends Record_>(client: ReturnType<typeof useQueryClient>, k
 }
 
 /** The frame of a card while its record is being read, or cannot be. */
-export function CardFrame({ label, error, children }: { label: string; error?: unknown; children?: ReactNode }) {
+export function CardFrame({
+  label,
+  error,
+  children,
+}: {
+  label: string;
+  error?: unknown;
+  children?: ReactNode;
+}) {
   const { search } = useListState();
   const box = useRef<HTMLElement>(null);
   const { id } = useParams({ strict: false }) as { id?: string };
@@ -66,7 +83,13 @@ export function CardFrame({ label, error, children }: { label: string; error?: u
     ...(nav.step ? { "]": () => nav.step?.(1), "[": () => nav.step?.(-1) } : {}),
   });
   return (
-    <aside className={classes["drawer"]} data-full={search["full"] !== undefined || undefined} aria-label={label} tabIndex={-1} ref={box}>
+    <aside
+      className={classes["drawer"]}
+      data-full={search["full"] !== undefined || undefined}
+      aria-label={label}
+      tabIndex={-1}
+      ref={box}
+    >
       {error ? (
         <>
           <div className={classes["bar"]}>
@@ -149,7 +172,12 @@ export function RecordCard({ kind, title, subtitle, facts, actions, menu, banner
               </button>
             ))}
           </div>
-          <div role="tabpanel" id="card-tab" aria-labelledby={`tab-${current?.id}`} className={classes["panel"]}>
+          <div
+            role="tabpanel"
+            id="card-tab"
+            aria-labelledby={`tab-${current?.id}`}
+            className={classes["panel"]}
+          >
             {current?.content}
           </div>
         </div>
@@ -163,10 +191,19 @@ function useCardNavigation() {
   const { id } = useParams({ strict: false }) as { id?: string };
   const navigate = useNavigate();
   const index = ids.indexOf(id ?? "");
-  const go = (to: string): void => void navigate({ to: `${path}/$id`, params: { id: to }, search: ((s: object) => s) as never, replace: true } as never);
+  const go = (to: string): void =>
+    void navigate({
+      to: `${path}/$id`,
+      params: { id: to },
+      search: ((s: object) => s) as never,
+      replace: true,
+    } as never);
   return {
     close: () =>
-      void navigate({ to: path, search: ((s: Record<string, string>) => ({ ...s, full: undefined, tab: undefined })) as never } as never),
+      void navigate({
+        to: path,
+        search: ((s: Record<string, string>) => ({ ...s, full: undefined, tab: undefined })) as never,
+      } as never),
     step:
       index >= 0
         ? (by: number) => {

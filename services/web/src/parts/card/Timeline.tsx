@@ -54,7 +54,12 @@ export function Timeline<T extends Record_>({ resource, id, nameOf }: Props<T>) 
         ))}
       </ol>
       {history.hasNextPage && (
-        <Button variant="default" size="compact-xs" loading={history.isFetchingNextPage} onClick={() => void history.fetchNextPage()}>
+        <Button
+          variant="default"
+          size="compact-xs"
+          loading={history.isFetchingNextPage}
+          onClick={() => void history.fetchNextPage()}
+        >
           {t("list.more")}
         </Button>
       )}
@@ -75,10 +80,15 @@ function verb(item: HistoryItem, name: (id: string) => string | undefined): Reac
     const from = name(item.stage.from);
     return from ? `${from} → ${to}` : to;
   }
-  const action = /(Created|Updated|Deleted|Undeleted|Converted|Won|Lost|Moved|Reopened|Touched|Overdue)/.exec(item.type)?.[1] ?? item.type;
+  const action =
+    /(Created|Updated|Deleted|Undeleted|Converted|Won|Lost|Moved|Reopened|Touched|Overdue)/.exec(
+      item.type,
+    )?.[1] ?? item.type;
   if (action === "Updated" && item.changes.length > 0) {
     const labels = [...new Set(item.changes.map((change) => fieldLabel(change.field)))];
-    return labels.length > 3 ? t("timeline.changedMany", { count: labels.length }) : t("timeline.changed", { fields: labels.join(", ") });
+    return labels.length > 3
+      ? t("timeline.changedMany", { count: labels.length })
+      : t("timeline.changed", { fields: labels.join(", ") });
   }
   return tIfAny(`timeline.${action}`, action);
 }
@@ -96,7 +106,13 @@ function whoDid(item: HistoryItem, user: string | undefined): string {
 
 function fieldLabel(field: string): string {
   const camel = field.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
-  return tIfAny(`fieldName.${camel}`, camel.replace(/Id$/, "").replace(/([A-Z])/g, " $1").toLowerCase());
+  return tIfAny(
+    `fieldName.${camel}`,
+    camel
+      .replace(/Id$/, "")
+      .replace(/([A-Z])/g, " $1")
+      .toLowerCase(),
+  );
 }
 
 const QUIET = new Set(["base_amount", "base_amount_date", "amount_source", "lines", "probability_by_hand"]);
@@ -104,7 +120,11 @@ const QUIET = new Set(["base_amount", "base_amount_date", "amount_source", "line
 function Changes({ item, name }: { item: HistoryItem; name: (id: string) => string | undefined }) {
   const rows = item.changes
     .filter((change) => !QUIET.has(change.field.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)))
-    .map((change) => ({ field: change.field, before: showValue(change.before, name), after: showValue(change.after, name) }))
+    .map((change) => ({
+      field: change.field,
+      before: showValue(change.before, name),
+      after: showValue(change.after, name),
+    }))
     .filter((change) => change.before !== change.after);
   if (rows.length === 0 || /Created/.test(item.type)) {
     return null;
@@ -148,8 +168,20 @@ export function showValue(value: unknown, name: (id: string) => string | undefin
     if ("month" in record && "day" in record) {
       return formatCivil(record as unknown as CivilDate);
     }
-    const text = record["number"] ?? record["address"] ?? record["value"] ?? record["name"] ?? record["city"] ?? record["companyId"];
-    return showValue(text ?? Object.values(record).filter((part) => typeof part === "string").join(" "), name);
+    const text =
+      record["number"] ??
+      record["address"] ??
+      record["value"] ??
+      record["name"] ??
+      record["city"] ??
+      record["companyId"];
+    return showValue(
+      text ??
+        Object.values(record)
+          .filter((part) => typeof part === "string")
+          .join(" "),
+      name,
+    );
   }
   return String(value);
 }

@@ -80,7 +80,11 @@ export function Chart({ label, height, option, onPick }: Props) {
         {
           animationDuration: 250,
           animationDurationUpdate: 250,
-          textStyle: { fontFamily: getComputedStyle(box.current).fontFamily, fontSize: 12, color: colors.text },
+          textStyle: {
+            fontFamily: getComputedStyle(box.current).fontFamily,
+            fontSize: 12,
+            color: colors.text,
+          },
           color: colors.series,
           aria: { enabled: false },
           ...option(colors),

@@ -10,13 +10,27 @@ export function addressLine(address: Address | undefined): string {
     return "";
   }
   const town = [address.postalCode, address.city].filter(Boolean).join(" ");
-  return [address.street?.replace(/\n/g, ", "), town, address.region, address.country].filter(Boolean).join(", ");
+  return [address.street?.replace(/\n/g, ", "), town, address.region, address.country]
+    .filter(Boolean)
+    .join(", ");
 }
 
 const PARTS = ["street", "postalCode", "city", "region", "country"] as const;
 
 /** One postal address, edited part by part. */
-export function AddressField({ label, name, value, onSave, readOnly }: { label: string; name: string; value: Address | undefined; onSave: (address: Address) => Promise<unknown>; readOnly?: boolean }) {
+export function AddressField({
+  label,
+  name,
+  value,
+  onSave,
+  readOnly,
+}: {
+  label: string;
+  name: string;
+  value: Address | undefined;
+  onSave: (address: Address) => Promise<unknown>;
+  readOnly?: boolean;
+}) {
   const empty: Address = { kind: "postal", street: "", city: "", region: "", postalCode: "", country: "" };
   return (
     <EditField

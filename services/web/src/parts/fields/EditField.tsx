@@ -36,7 +36,17 @@ interface Props<V> {
  * A field that is edited where it stands: a click, Enter or `e` opens it, Enter or leaving it saves, Escape gives up.
  * A refused value stays open with the reason beneath, so that nothing typed is lost.
  */
-export function EditField<V>({ label, name, value, show, editor, onSave, readOnly, stacked, same }: Props<V>) {
+export function EditField<V>({
+  label,
+  name,
+  value,
+  show,
+  editor,
+  onSave,
+  readOnly,
+  stacked,
+  same,
+}: Props<V>) {
   const id = useId();
   const [editing, setEditing] = useState(false);
   const [draft, setDraft] = useState(value);

@@ -17,7 +17,15 @@ interface Props<T extends Record_> {
 }
 
 /** A link to another record. */
-export function RecordField<T extends Record_>({ resource, nameOf, searchIn, orderBy, value, onSave, ...props }: Props<T>) {
+export function RecordField<T extends Record_>({
+  resource,
+  nameOf,
+  searchIn,
+  orderBy,
+  value,
+  onSave,
+  ...props
+}: Props<T>) {
   return (
     <EditField
       {...props}

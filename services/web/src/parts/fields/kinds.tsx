@@ -17,7 +17,13 @@ interface Common<V> {
 }
 
 function inputProps<V>(p: EditorProps<V>) {
-  return { id: p.id, "aria-label": p.label, "aria-invalid": p.invalid, "aria-describedby": p.describedBy, error: p.invalid };
+  return {
+    id: p.id,
+    "aria-label": p.label,
+    "aria-invalid": p.invalid,
+    "aria-describedby": p.describedBy,
+    error: p.invalid,
+  };
 }
 
 function saveOnEnter(save: () => void) {
@@ -36,7 +42,12 @@ export function TextField({ show, ...props }: Common<string> & { show?: ReactNod
       {...props}
       show={show ?? props.value}
       editor={(p) => (
-        <TextInput {...inputProps(p)} value={p.draft} onChange={(e) => p.setDraft(e.currentTarget.value)} onKeyDown={saveOnEnter(() => p.save())} />
+        <TextInput
+          {...inputProps(p)}
+          value={p.draft}
+          onChange={(e) => p.setDraft(e.currentTarget.value)}
+          onKeyDown={saveOnEnter(() => p.save())}
+        />
       )}
     />
   );
@@ -77,7 +88,12 @@ export function TextBlockField(props: Common<string>) {
 }
 
 /** A whole number. */
-export function NumberField({ suffix, min = 0, max, ...props }: Common<number> & { suffix?: string; min?: number; max?: number }) {
+export function NumberField({
+  suffix,
+  min = 0,
+  max,
+  ...props
+}: Common<number> & { suffix?: string; min?: number; max?: number }) {
   return (
     <EditField
       {...props}
@@ -185,10 +201,15 @@ export function ChoiceField({
 /** Yes or no, switched at once. */
 export function SwitchField({ label, value, onSave, readOnly }: Omit<Common<boolean>, "name">) {
   return (
-    <div className={classes["field"]}>
+    <div className={classes["field"]} data-switch>
       <span className={classes["label"]}>{label}</span>
       <div className={classes["value"]}>
-        <Switch aria-label={label} checked={value} disabled={readOnly ?? false} onChange={(e) => void onSave(e.currentTarget.checked)} />
+        <Switch
+          aria-label={label}
+          checked={value}
+          disabled={readOnly ?? false}
+          onChange={(e) => void onSave(e.currentTarget.checked)}
+        />
       </div>
     </div>
   );

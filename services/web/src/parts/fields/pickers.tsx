@@ -79,7 +79,10 @@ export function RecordPicker<T extends Record_>(props: RecordPickerProps<T>) {
   const { resource, nameOf, value, onPick } = props;
   const [text, setText] = useState<string>();
   const [later] = useDebouncedValue(text ?? "", 180);
-  const combobox = useCombobox({ defaultOpened: props.autoOpen ?? false, onDropdownClose: () => combobox.resetSelectedOption() });
+  const combobox = useCombobox({
+    defaultOpened: props.autoOpen ?? false,
+    onDropdownClose: () => combobox.resetSelectedOption(),
+  });
   const found = useQuery({
     ...resource.fewOptions({ filter: partOf(props.searchIn, later), orderBy: props.orderBy }, 12),
     enabled: combobox.dropdownOpened,

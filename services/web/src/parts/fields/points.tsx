@@ -38,10 +38,22 @@ function PointsField({ kinds, inputType, ...props }: PointsProps) {
   );
 }
 
-function PointsEditor({ draft, setDraft, save, cancel, label, kinds, inputType, invalid, describedBy }: EditorProps<Point[]> & { kinds: string[]; inputType: string }) {
+function PointsEditor({
+  draft,
+  setDraft,
+  save,
+  cancel,
+  label,
+  kinds,
+  inputType,
+  invalid,
+  describedBy,
+}: EditorProps<Point[]> & { kinds: string[]; inputType: string }) {
   const points = draft.length > 0 ? draft : [{ text: "", kind: kinds[0] ?? "", primary: true }];
-  const change = (index: number, patch: Partial<Point>): void => setDraft(points.map((point, i) => (i === index ? { ...point, ...patch } : point)));
-  const options = (kind: string) => [...new Set([...kinds, kind].filter(Boolean))].map((value) => ({ value, label: kindLabel(value) }));
+  const change = (index: number, patch: Partial<Point>): void =>
+    setDraft(points.map((point, i) => (i === index ? { ...point, ...patch } : point)));
+  const options = (kind: string) =>
+    [...new Set([...kinds, kind].filter(Boolean))].map((value) => ({ value, label: kindLabel(value) }));
   return (
     <>
       {points.map((point, i) => (
@@ -69,14 +81,22 @@ function PointsEditor({ draft, setDraft, save, cancel, label, kinds, inputType, 
             comboboxProps={{ withinPortal: false, width: 120 }}
             onChange={(kind) => change(i, { kind: kind ?? "" })}
           />
-          <ActionIcon aria-label={t("point.remove")} onClick={() => setDraft(points.filter((_, n) => n !== i))}>
+          <ActionIcon
+            aria-label={t("point.remove")}
+            onClick={() => setDraft(points.filter((_, n) => n !== i))}
+          >
             <IconX size={14} />
           </ActionIcon>
         </div>
       ))}
       <div className={classes["row"]}>
         <span>
-          <Button size="compact-xs" variant="subtle" leftSection={<IconPlus size={12} />} onClick={() => setDraft([...points, { text: "", kind: kinds[0] ?? "", primary: false }])}>
+          <Button
+            size="compact-xs"
+            variant="subtle"
+            leftSection={<IconPlus size={12} />}
+            onClick={() => setDraft([...points, { text: "", kind: kinds[0] ?? "", primary: false }])}
+          >
             {t("point.add")}
           </Button>
         </span>
@@ -121,8 +141,17 @@ export function PhonesField({ value, onSave, readOnly }: ListProps<PhoneNumber>)
       kinds={["work", "mobile", "home", "fax"]}
       inputType="tel"
       readOnly={readOnly ?? false}
-      show={points.length > 0 && <Points points={points} href={(text) => `tel:${value.find((v) => v.number === text)?.e164 || text}`} />}
-      onSave={(next) => onSave(next.map((p, i) => ({ number: p.text.trim(), kind: p.kind, primary: i === 0, e164: "" })))}
+      show={
+        points.length > 0 && (
+          <Points
+            points={points}
+            href={(text) => `tel:${value.find((v) => v.number === text)?.e164 || text}`}
+          />
+        )
+      }
+      onSave={(next) =>
+        onSave(next.map((p, i) => ({ number: p.text.trim(), kind: p.kind, primary: i === 0, e164: "" })))
+      }
     />
   );
 }
@@ -139,7 +168,11 @@ export function EmailsField({ value, onSave, readOnly }: ListProps<EmailAddress>
       inputType="email"
       readOnly={readOnly ?? false}
       show={points.length > 0 && <Points points={points} href={(text) => `mailto:${text}`} />}
-      onSave={(next) => onSave(next.map((p, i) => ({ address: p.text.trim(), kind: p.kind, primary: i === 0, normalized: "" })))}
+      onSave={(next) =>
+        onSave(
+          next.map((p, i) => ({ address: p.text.trim(), kind: p.kind, primary: i === 0, normalized: "" })),
+        )
+      }
     />
   );
 }
@@ -155,7 +188,11 @@ export function LinksField({ value, onSave, readOnly }: ListProps<LinkValue>) {
       kinds={["site", "telegram", "whatsapp", "linkedin"]}
       inputType="text"
       readOnly={readOnly ?? false}
-      show={points.length > 0 && <Points points={points} {...(points.every((p) => p.kind === "site") ? { href: siteHref } : {})} />}
+      show={
+        points.length > 0 && (
+          <Points points={points} {...(points.every((p) => p.kind === "site") ? { href: siteHref } : {})} />
+        )
+      }
       onSave={(next) => onSave(next.map((p) => ({ kind: p.kind, value: p.text.trim() })))}
     />
   );

@@ -93,13 +93,23 @@ function Chip({ def, value, opened, onOpen, onChange }: ChipProps) {
     def.kind === "users"
       ? [
           { value: "me", label: t("filter.me") },
-          ...(users ?? []).filter((user) => user.id !== me.user.id).map((user) => ({ value: user.id, label: user.name })),
+          ...(users ?? [])
+            .filter((user) => user.id !== me.user.id)
+            .map((user) => ({ value: user.id, label: user.name })),
         ]
       : (def.options ?? []);
   const text = describe(def, value, options);
   return (
     <span className={classes["chip"]}>
-      <Popover opened={opened} onChange={onOpen} position="bottom-start" trapFocus withinPortal shadow="md" radius={6}>
+      <Popover
+        opened={opened}
+        onChange={onOpen}
+        position="bottom-start"
+        trapFocus
+        withinPortal
+        shadow="md"
+        radius={6}
+      >
         <Popover.Target>
           <button type="button" onClick={() => def.kind !== "flag" && onOpen(!opened)} aria-expanded={opened}>
             {def.label}
@@ -114,8 +124,24 @@ function Chip({ def, value, opened, onOpen, onChange }: ChipProps) {
           {(def.kind === "users" || def.kind === "choice") && (
             <Checklist label={def.label} options={options} value={value} onChange={onChange} />
           )}
-          {def.kind === "dates" && <Range type="date" label={def.label} value={value} onChange={onChange} onDone={() => onOpen(false)} />}
-          {def.kind === "amounts" && <Range type="number" label={def.label} value={value} onChange={onChange} onDone={() => onOpen(false)} />}
+          {def.kind === "dates" && (
+            <Range
+              type="date"
+              label={def.label}
+              value={value}
+              onChange={onChange}
+              onDone={() => onOpen(false)}
+            />
+          )}
+          {def.kind === "amounts" && (
+            <Range
+              type="number"
+              label={def.label}
+              value={value}
+              onChange={onChange}
+              onDone={() => onOpen(false)}
+            />
+          )}
           {def.kind === "text" && (
             <TextInput
               aria-label={def.label}
@@ -154,7 +180,11 @@ function describe(def: FilterDef, value: string, options: { value: string; label
   if (def.kind === "dates" || def.kind === "amounts") {
     const [from = "", to = ""] = value.split("..");
     const format = (part: string): string => (def.kind === "dates" ? formatCivil(parseCivil(part)) : part);
-    return from && to ? `${format(from)} – ${format(to)}` : from ? t("filter.from", { value: format(from) }) : t("filter.to", { value: format(to) });
+    return from && to
+      ? `${format(from)} – ${format(to)}`
+      : from
+        ? t("filter.from", { value: format(from) })
+        : t("filter.to", { value: format(to) });
   }
   if (def.kind === "text") {
     return value;
@@ -163,7 +193,17 @@ function describe(def: FilterDef, value: string, options: { value: string; label
   return labels.length > 2 ? t("filter.several", { count: labels.length }) : labels.join(", ");
 }
 
-function Checklist({ label, options, value, onChange }: { label: string; options: { value: string; label: string }[]; value: string; onChange: (value: string | undefined) => void }) {
+function Checklist({
+  label,
+  options,
+  value,
+  onChange,
+}: {
+  label: string;
+  options: { value: string; label: string }[];
+  value: string;
+  onChange: (value: string | undefined) => void;
+}) {
   const [text, setText] = useState("");
   const chosen = splitValues(value);
   const needle = text.trim().toLowerCase();
@@ -171,7 +211,13 @@ function Checklist({ label, options, value, onChange }: { label: string; options
   return (
     <>
       {options.length > 8 && (
-        <TextInput aria-label={t("filter.find", { label })} placeholder={t("filter.findShort")} value={text} onChange={(e) => setText(e.currentTarget.value)} data-autofocus />
+        <TextInput
+          aria-label={t("filter.find", { label })}
+          placeholder={t("filter.findShort")}
+          value={text}
+          onChange={(e) => setText(e.currentTarget.value)}
+          data-autofocus
+        />
       )}
       <div className={classes["checklist"]}>
         {shown.map((option) => (
@@ -181,7 +227,9 @@ function Checklist({ label, options, value, onChange }: { label: string; options
             label={option.label}
             checked={chosen.includes(option.value)}
             onChange={(event) => {
-              const next = event.currentTarget.checked ? [...chosen, option.value] : chosen.filter((v) => v !== option.value);
+              const next = event.currentTarget.checked
+                ? [...chosen, option.value]
+                : chosen.filter((v) => v !== option.value);
               onChange(next.join(",") || undefined);
             }}
           />
@@ -201,7 +249,19 @@ const DATE_PRESETS = [
   { key: "filter.past365", from: -365, to: 0 },
 ] as const;
 
-function Range({ type, label, value, onChange, onDone }: { type: "date" | "number"; label: string; value: string; onChange: (value: string | undefined) => void; onDone: () => void }) {
+function Range({
+  type,
+  label,
+  value,
+  onChange,
+  onDone,
+}: {
+  type: "date" | "number";
+  label: string;
+  value: string;
+  onChange: (value: string | undefined) => void;
+  onDone: () => void;
+}) {
   const [from = "", to = ""] = value.split("..");
   const set = (a: string, b: string): void => onChange(a || b ? `${a}..${b}` : undefined);
   return (
@@ -224,8 +284,20 @@ function Range({ type, label, value, onChange, onDone }: { type: "date" | "numbe
         </div>
       )}
       <div style={{ display: "grid", gridTemplateColumns: "1fr 1fr", gap: 8 }}>
-        <TextInput type={type} label={t("filter.fromLabel")} aria-label={`${label}: ${t("filter.fromLabel")}`} value={from} onChange={(e) => set(e.currentTarget.value, to)} />
-        <TextInput type={type} label={t("filter.toLabel")} aria-label={`${label}: ${t("filter.toLabel")}`} value={to} onChange={(e) => set(from, e.currentTarget.value)} />
+        <TextInput
+          type={type}
+          label={t("filter.fromLabel")}
+          aria-label={`${label}: ${t("filter.fromLabel")}`}
+          value={from}
+          onChange={(e) => set(e.currentTarget.value, to)}
+        />
+        <TextInput
+          type={type}
+          label={t("filter.toLabel")}
+          aria-label={`${label}: ${t("filter.toLabel")}`}
+          value={to}
+          onChange={(e) => set(from, e.currentTarget.value)}
+        />
       </div>
     </div>
   );

@@ -2,7 +2,16 @@ import { ActionIcon, Button, Checkbox, Popover, TextInput } from "@mantine/core"
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { createContext, useCallback, useContext, useEffect, useMemo, useRef, useState, type ReactNode } from "react";
+import {
+  createContext,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  type ReactNode,
+} from "react";
 import { useMe, type Me } from "../../api/directory";
 import type { Record_, Resource } from "../../api/resource";
 import { t } from "../../i18n";
@@ -62,11 +71,17 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
 
   const filter = config.toFilter(search, me);
   const sort = search["sort"] ?? config.defaultSort;
-  const query = useInfiniteQuery({ ...resource.listOptions({ filter, orderBy: sort }), enabled: !config.body });
+  const query = useInfiniteQuery({
+    ...resource.listOptions({ filter, orderBy: sort }),
+    enabled: !config.body,
+  });
   const count = useQuery(resource.countOptions({ filter }));
   const pages = query.data?.pages;
   const items = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
-  const names = useMemo(() => Object.assign({}, ...(pages?.map((page) => page.names) ?? [])) as Record<string, string>, [pages]);
+  const names = useMemo(
+    () => Object.assign({}, ...(pages?.map((page) => page.names) ?? [])) as Record<string, string>,
+    [pages],
+  );
   const makeColumns = config.columns;
   const all = useMemo(() => makeColumns(names), [makeColumns, names]);
   const choice = useColumnChoice(resource.kind, all);
@@ -89,10 +104,13 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
           <div className={classes["top"]}>
             <h1>{config.title}</h1>
             <span className={classes["count"]} aria-live="polite">
-              {count.data && (count.data.more ? t("list.moreThan", { number: formatNumber(count.data.count) }) : formatNumber(count.data.count))}
+              {count.data &&
+                (count.data.more
+                  ? t("list.moreThan", { number: formatNumber(count.data.count) })
+                  : formatNumber(count.data.count))}
             </span>
             {config.views}
-            <span className={classes["spacer"]} />
+            <FilterBar defs={config.filters} values={search} onChange={(patch) => set(patch)} />
             <SearchBox value={search["q"] ?? ""} onChange={(q) => set({ q: q || undefined })} />
             {!config.body && <ColumnsMenu columns={all} isOn={choice.isOn} toggle={choice.toggle} />}
             {config.actions}
@@ -102,7 +120,6 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
               </Button>
             )}
           </div>
-          <FilterBar defs={config.filters} values={search} onChange={(patch) => set(patch)} />
           {config.bulk && selected.size > 0 && (
             <div className={classes["bulk"]} role="group" aria-label={t("list.bulk")}>
               <span>{t("list.selected", { count: selected.size })}</span>
@@ -188,18 +205,36 @@ function SearchBox({ value, onChange }: { value: string; onChange: (text: string
   );
 }
 
-function ColumnsMenu<T>({ columns, isOn, toggle }: { columns: Column<T>[]; isOn: (c: Column<T>) => boolean; toggle: (id: string, on: boolean) => void }) {
+function ColumnsMenu<T>({
+  columns,
+  isOn,
+  toggle,
+}: {
+  columns: Column<T>[];
+  isOn: (c: Column<T>) => boolean;
+  toggle: (id: string, on: boolean) => void;
+}) {
   return (
     <Popover position="bottom-end" withinPortal trapFocus shadow="md" radius={6}>
       <Popover.Target>
-        <ActionIcon className={classes["hidePhone"] ?? ""} aria-label={t("list.columns")} title={t("list.columns")}>
+        <ActionIcon
+          className={classes["hidePhone"] ?? ""}
+          aria-label={t("list.columns")}
+          title={t("list.columns")}
+        >
           <IconColumns size={16} />
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p={10} aria-label={t("list.columns")}>
         <div style={{ display: "grid", gap: 8 }}>
           {columns.map((column, i) => (
-            <Checkbox key={column.id} label={column.title} disabled={i === 0} checked={isOn(column)} onChange={(e) => toggle(column.id, e.currentTarget.checked)} />
+            <Checkbox
+              key={column.id}
+              label={column.title}
+              disabled={i === 0}
+              checked={isOn(column)}
+              onChange={(e) => toggle(column.id, e.currentTarget.checked)}
+            />
           ))}
         </div>
       </Popover.Dropdown>

@@ -95,7 +95,9 @@ export function RecordList<T extends { id: string }>(props: Props<T>) {
                       aria-label={t("list.selectAll")}
                       checked={allTicked}
                       indeterminate={!allTicked && (selected?.size ?? 0) > 0}
-                      onChange={() => onSelect?.(allTicked ? new Set() : new Set(items.map((item) => item.id)))}
+                      onChange={() =>
+                        onSelect?.(allTicked ? new Set() : new Set(items.map((item) => item.id)))
+                      }
                     />
                   </div>
                 )}
@@ -106,7 +108,11 @@ export function RecordList<T extends { id: string }>(props: Props<T>) {
             </div>
             {/* A click beside the link follows the link; the keyboard has the link itself. */}
             {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events */}
-            <div role="rowgroup" style={{ height: virtual.getTotalSize(), position: "relative" }} onClick={followRow}>
+            <div
+              role="rowgroup"
+              style={{ height: virtual.getTotalSize(), position: "relative" }}
+              onClick={followRow}
+            >
               {rows.map((row) => {
                 const item = items[row.index];
                 if (!item) {
@@ -122,7 +128,12 @@ export function RecordList<T extends { id: string }>(props: Props<T>) {
                     data-open={item.id === openId || undefined}
                     data-ticked={selected?.has(item.id) || undefined}
                     data-tone={props.rowTone?.(item)}
-                    style={{ ...(phone ? {} : grid), transform: `translateY(${row.start}px)`, position: "absolute", width: "100%" }}
+                    style={{
+                      ...(phone ? {} : grid),
+                      transform: `translateY(${row.start}px)`,
+                      position: "absolute",
+                      width: "100%",
+                    }}
                   >
                     {ticks && (
                       <div role="cell" className={classes["tick"]}>
@@ -138,7 +149,12 @@ export function RecordList<T extends { id: string }>(props: Props<T>) {
                       <PhoneCells item={item} columns={props.columns} link={props.link} />
                     ) : (
                       columns.map((column, i) => (
-                        <div key={column.id} role="cell" className={classes["cell"]} data-right={column.right || undefined}>
+                        <div
+                          key={column.id}
+                          role="cell"
+                          className={classes["cell"]}
+                          data-right={column.right || undefined}
+                        >
                           {i === 0 ? props.link(item, column.cell(item)) : column.cell(item)}
                         </div>
                       ))
@@ -154,7 +170,15 @@ export function RecordList<T extends { id: string }>(props: Props<T>) {
   );
 }
 
-function HeadCell<T>({ column, sort, onSort }: { column: Column<T>; sort: string; onSort: (sort: string) => void }) {
+function HeadCell<T>({
+  column,
+  sort,
+  onSort,
+}: {
+  column: Column<T>;
+  sort: string;
+  onSort: (sort: string) => void;
+}) {
   const [field, direction] = sort.split(" ");
   const active = column.sort !== undefined && field === column.sort;
   const falling = active && direction === "desc";
@@ -181,7 +205,15 @@ function HeadCell<T>({ column, sort, onSort }: { column: Column<T>; sort: string
   );
 }
 
-function PhoneCells<T>({ item, columns, link }: { item: T; columns: Column<T>[]; link: (item: T, content: ReactNode) => ReactNode }) {
+function PhoneCells<T>({
+  item,
+  columns,
+  link,
+}: {
+  item: T;
+  columns: Column<T>[];
+  link: (item: T, content: ReactNode) => ReactNode;
+}) {
   const at = (place: Column<T>["phone"]): ReactNode => {
     const parts = columns.filter((c) => c.phone === place).map((c) => <span key={c.id}>{c.cell(item)}</span>);
     return parts.length > 0 ? parts : null;
@@ -225,9 +257,14 @@ function focusedId(box: HTMLElement | null): string | undefined {
 }
 
 // j and k carry the focus from row to row; without focus they begin at the open record or the top.
-function useWalk<T extends { id: string }>(box: React.RefObject<HTMLDivElement | null>, items: T[], scrollTo: (index: number) => void): void {
+function useWalk<T extends { id: string }>(
+  box: React.RefObject<HTMLDivElement | null>,
+  items: T[],
+  scrollTo: (index: number) => void,
+): void {
   const walk = (step: number): void => {
-    const from = focusedId(box.current) ?? box.current?.querySelector<HTMLElement>("[data-open]")?.dataset["id"];
+    const from =
+      focusedId(box.current) ?? box.current?.querySelector<HTMLElement>("[data-open]")?.dataset["id"];
     const index = items.findIndex((item) => item.id === from);
     const target = Math.min(Math.max(index + step, 0), items.length - 1);
     const id = items[target]?.id;
@@ -236,7 +273,9 @@ function useWalk<T extends { id: string }>(box: React.RefObject<HTMLDivElement |
     }
     scrollTo(target);
     requestAnimationFrame(() =>
-      requestAnimationFrame(() => box.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"] a`)?.focus()),
+      requestAnimationFrame(() =>
+        box.current?.querySelector<HTMLElement>(`[data-id="${CSS.escape(id)}"] a`)?.focus(),
+      ),
     );
   };
   useShortcuts({ j: () => walk(1), k: () => walk(-1) });

@@ -41,7 +41,9 @@ export function fitColumns<T>(columns: Column<T>[], width: number, fixed: number
 /** CSS grid tracks of the columns. */
 export function tracks<T>(columns: Column<T>[]): string {
   return columns
-    .map((column) => (column.grow === 0 ? `${column.min}px` : `minmax(${column.min}px, ${column.grow ?? 1}fr)`))
+    .map((column) =>
+      column.grow === 0 ? `${column.min}px` : `minmax(${column.min}px, ${column.grow ?? 1}fr)`,
+    )
     .join(" ");
 }
 

@@ -21,5 +21,7 @@ export function useListState() {
 }
 
 function prune(search: ListSearch): ListSearch {
-  return Object.fromEntries(Object.entries(search).filter(([, value]) => value !== undefined && value !== ""));
+  return Object.fromEntries(
+    Object.entries(search).filter(([, value]) => value !== undefined && value !== ""),
+  );
 }
