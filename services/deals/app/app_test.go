@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"net"
@@ -56,7 +57,7 @@ func newSuite(t *testing.T) *suite {
 	s := &suite{
 		t: t, db: testkit.Postgres(t, "deals", app.Migrations()), brokers: testkit.Kafka(t), issuer: authntest.NewIssuer(t),
 		directory: authz.NewDirectory(), org: id.New(), boss: id.New(), ann: id.New(), bob: id.New(),
-		log: slog.New(slog.NewTextHandler(io.Discard, nil)),
+		log: slog.New(slog.DiscardHandler),
 	}
 	require.NoError(t, jobs.Migrate(t.Context(), s.db.OwnerURL))
 	s.neighbours = newNeighbours(t, s)
@@ -316,7 +317,7 @@ func (n *neighbours) UploadFile(in grpc.ClientStreamingServer[filesv1.UploadFile
 	var content []byte
 	for {
 		m, err := in.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			break
 		}
 		if err != nil {

@@ -199,7 +199,9 @@ func TestPipelinesThroughTheAPI(t *testing.T) {
 	s := newSuite(t)
 	made, err := s.pipelines.CreatePipeline(s.as(s.boss), &dealsv1.CreatePipelineRequest{Pipeline: &dealsv1.Pipeline{
 		Name: "Service", Stages: []*dealsv1.Stage{
-			{Name: "Proposal"}, {Name: "Proposals"}, {Name: "Done", Kind: dealsv1.StageKind_STAGE_KIND_WON},
+			{Name: "Proposal"},
+			{Name: "Proposals"},
+			{Name: "Done", Kind: dealsv1.StageKind_STAGE_KIND_WON},
 			{Name: "Off", Kind: dealsv1.StageKind_STAGE_KIND_LOST},
 		},
 	}})

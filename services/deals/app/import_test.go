@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"encoding/csv"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -81,6 +82,11 @@ func (s *suite) await(op *operationv1.Operation) *operationv1.Operation {
 	return out
 }
 
+// result is one of the counts that came of an import.
+func result(op *operationv1.Operation, name string) int64 {
+	return int64(op.GetResult().GetFields()[name].GetNumberValue())
+}
+
 func (s *suite) count(filter string) int64 {
 	s.t.Helper()
 	resp, err := s.deals.CountDeals(s.as(s.boss), &dealsv1.CountDealsRequest{Filter: filter})
@@ -96,7 +102,7 @@ func TestImportOfASalesHistory(t *testing.T) {
 	op := s.await(s.importFile(s.history(200), mapping))
 	require.Equal(t, operationv1.State_STATE_SUCCEEDED, op.GetState(), op.GetError())
 	require.Zero(t, op.GetRejected(), "%v", op.GetErrors())
-	require.Equal(t, float64(200), op.GetResult().GetFields()["created"].GetNumberValue())
+	require.Equal(t, int64(200), result(op, "created"))
 	for filter, want := range map[string]int64{
 		`state = WON`: 50, `state = LOST`: 50, `state = OPEN`: 100, `begin_time = ""`: 50, `company_id = ""`: 66,
 		`lost_reason = "not recorded"`: 50, `responsible_id = "` + s.ann + `"`: 100,
@@ -136,14 +142,14 @@ func TestImportOfASalesHistory(t *testing.T) {
 
 	// Again: nothing twice.
 	op = s.await(s.importFile(s.history(200), mapping))
-	require.Equal(t, float64(200), op.GetResult().GetFields()["skipped"].GetNumberValue())
+	require.Equal(t, int64(200), result(op, "skipped"))
 	require.Equal(t, int64(200), s.count(""))
 
 	// As an update: what has changed since is changed, and nothing else.
 	changed := strings.Replace(string(s.history(200)), "Ann Lee,GTX Basic,Acme,Prospecting,,,", "Bob Ray,GTX Basic,Acme,Won,1/2/2017,1/3/2017,99", 1)
 	op = s.await(s.importFile([]byte(changed), strings.Replace(mapping, "duplicates: skip", "duplicates: update", 1)))
 	require.Zero(t, op.GetRejected(), "%v", op.GetErrors())
-	require.Equal(t, float64(1), op.GetResult().GetFields()["updated"].GetNumberValue())
+	require.Equal(t, int64(1), result(op, "updated"))
 	require.Equal(t, int64(51), s.count("state = WON"))
 	require.Equal(t, "99.00", got("P0").GetAmount().GetAmount())
 }
@@ -185,7 +191,7 @@ func TestImportResumes(t *testing.T) {
 	op := s.importFile(s.history(n), mapping)
 	testkit.Eventually(t, func() error {
 		if s.count("") == 0 {
-			return fmt.Errorf("nothing yet")
+			return errors.New("nothing yet")
 		}
 		return nil
 	})
@@ -196,7 +202,7 @@ func TestImportResumes(t *testing.T) {
 	s.run(s.newApp())
 	op = s.await(op)
 	require.Equal(t, operationv1.State_STATE_SUCCEEDED, op.GetState(), op.GetError())
-	require.Equal(t, float64(n), op.GetResult().GetFields()["created"].GetNumberValue())
+	require.Equal(t, int64(n), result(op, "created"))
 	var deals, ids, events int
 	require.NoError(t, s.db.App.QueryRow(t.Context(), s.org, `SELECT count(*), count(DISTINCT external_ids) FROM deals`).Scan(&deals, &ids))
 	require.Equal(t, []int{n, n}, []int{deals, ids})

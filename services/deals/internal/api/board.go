@@ -92,7 +92,7 @@ func (b *boardView) card(c *store.Card) *dealsv1.BoardCard {
 	d := deal.Deal{State: c.State, PlannedClose: c.PlannedClose}
 	m.Overdue = d.Overdue(b.query.Today)
 	if !c.StageSince.IsZero() {
-		m.DaysInStage = int32(max(b.now.Sub(c.StageSince), 0) / (24 * time.Hour)) //nolint:gosec // Days of centuries fit.
+		m.DaysInStage = int32(max(b.now.Sub(c.StageSince), 0) / (24 * time.Hour))
 	}
 	if st, err := b.pipeline.Stage(c.StageID); err == nil && st.TimeLimitDays > 0 && c.State == pipeline.Open {
 		m.StageOverdue = m.GetDaysInStage() > st.TimeLimitDays

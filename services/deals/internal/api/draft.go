@@ -22,7 +22,7 @@ func draft(m *dealsv1.Deal) (deal.Draft, error) {
 	d := deal.Draft{
 		Name: m.GetName(), PipelineID: m.GetPipelineId(), StageID: m.GetStageId(), Amount: amount,
 		AmountSource: deal.AmountSource(m.GetAmountSource()), ResponsibleID: m.GetResponsibleId(),
-		ObserverIDs: m.GetObserverIds(), Type: m.GetType(), Probability: m.Probability, //nolint:protogetter // Absent is not zero.
+		ObserverIDs: m.GetObserverIds(), Type: m.GetType(), Probability: m.Probability, // absent is not zero
 		PlannedClose: publish.Day(m.GetPlannedCloseDate()), CompanyID: m.GetCompanyId(), ContactID: m.GetContactId(),
 		Source: m.GetSource(), LeadID: m.GetLeadId(), Comment: m.GetComment(),
 		AvailableToEveryone: m.GetAvailableToEveryone(), LostReasonID: m.GetLostReasonId(), LostReason: m.GetLostReason(),

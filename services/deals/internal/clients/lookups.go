@@ -157,7 +157,7 @@ func users(client identityv1.UsersServiceClient) find {
 func products(client catalogv1.ProductsServiceClient, seen func(org, id, name, unit string)) find {
 	return func(ctx context.Context, q imports.Query) (map[string]imports.Found, error) {
 		by := catalogv1.LookupProductsRequest_BY_NAME
-		switch q.By {
+		switch q.By { //nolint:exhaustive // The rest is by name.
 		case imports.ByExternalID:
 			by = catalogv1.LookupProductsRequest_BY_EXTERNAL_ID
 		case imports.BySKU:

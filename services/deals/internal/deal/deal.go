@@ -23,8 +23,6 @@ import (
 )
 
 // Expected failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound  = apperr.NotFound("DEAL_NOT_FOUND", "there is no such deal")
 	ErrExists    = apperr.AlreadyExists("DEAL_EXISTS", "a deal with this ID exists already")

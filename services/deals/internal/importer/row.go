@@ -207,7 +207,7 @@ func (w *batch) draftOf(r *imports.Row, d *deal.Deal) deal.Draft {
 		in.Amount, in.AmountSource = m, deal.ByHand
 	}
 	if r.Has(fProbability) {
-		p := int32(min(max(r.Integer(fProbability), -1), 101)) //nolint:gosec // Clamped; the deal refuses what is out of 0–100.
+		p := int32(min(max(r.Integer(fProbability), -1), 101)) // the deal refuses what is out of 0–100
 		in.Probability = &p
 	}
 	if t, ok := r.Time(fPlanned); ok {

@@ -12,8 +12,6 @@ import (
 )
 
 // Expected failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound  = apperr.NotFound("PIPELINE_NOT_FOUND", "there is no such pipeline")
 	ErrStale     = apperr.Conflict("PIPELINE_ETAG_MISMATCH", "the pipeline was changed by someone else; read it again")

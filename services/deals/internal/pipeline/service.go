@@ -86,7 +86,7 @@ func (s *Service) Create(ctx context.Context, org string, d Draft, validateOnly 
 }
 
 // errValidated ends an update that is only checked.
-var errValidated = errors.New("checked only") //nolint:gochecknoglobals // Sentinel.
+var errValidated = errors.New("checked only")
 
 // Update changes the named fields, and takes the deals of removed stages where mapping says. With validateOnly the
 // result is returned, not kept; what depends on the deals in the stages is not checked then.

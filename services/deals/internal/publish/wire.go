@@ -245,7 +245,7 @@ func Date(day time.Time) *date.Date {
 	if day.IsZero() {
 		return nil
 	}
-	return &date.Date{Year: int32(day.Year()), Month: int32(day.Month()), Day: int32(day.Day())} //nolint:gosec // A day of the calendar.
+	return &date.Date{Year: int32(day.Year()), Month: int32(day.Month()), Day: int32(day.Day())}
 }
 
 // Day returns midnight UTC of the day, or the zero time for nil and for a date without a day.

@@ -28,7 +28,8 @@ func (w *world) fill(n int, users []string) {
 		args []any
 	}{
 		{`SELECT set_config('kontor.organization', $1, true)`, []any{w.org}},
-		{`
+		{
+			`
 			INSERT INTO deals (organization_id, id, version, name, pipeline_id, stage_id, state, amount, currency, amount_source,
 				base_amount, base_currency, base_date, responsible_id, observer_ids, type, probability, probability_by_hand,
 				planned_close_date, company_id, parties, source, comment, lines, product_ids, available_to_everyone, lost_reason,
@@ -38,7 +39,8 @@ func (w *world) fill(n int, users []string) {
 				'2026-11-01'::date + i % 365, gen_random_uuid(), '[]', '', '', '[]', '{}', false, '',
 				'[]', 'user', '', t, t, t, t
 			FROM generate_series(1, $6::int) i, LATERAL (SELECT $7::timestamptz + (i * 613) % 2600000 * interval '1 second' AS t) x`,
-			[]any{w.org, w.pipeline.ID, stages, users, len(users), n, now.AddDate(0, -2, 0)}},
+			[]any{w.org, w.pipeline.ID, stages, users, len(users), n, now.AddDate(0, -2, 0)},
+		},
 		{`
 			INSERT INTO board_deltas (organization_id, pipeline_id, stage_id, responsible_id, month, currency, deals, amount, base_amount, unrated)
 			SELECT organization_id, pipeline_id, stage_id, responsible_id, to_char(planned_close_date, 'YYYY-MM'), currency,
@@ -94,8 +96,13 @@ func TestBoardOfFiftyThousandDeals(t *testing.T) {
 		require.Less(t, took[50], c.budget, c.name)
 	}
 	for _, l := range []struct{ filter, order string }{
-		{"", ""}, {"state = OPEN AND amount >= 50000", "amount desc"}, {"", "planned_close_date"}, {"", "stage_enter_time desc"},
-		{`name:"499"`, "name"}, {"", "close_time desc"}, {fmt.Sprintf("responsible_id = %q", users[1]), "create_time desc"},
+		{"", ""},
+		{"state = OPEN AND amount >= 50000", "amount desc"},
+		{"", "planned_close_date"},
+		{"", "stage_enter_time desc"},
+		{`name:"499"`, "name"},
+		{"", "close_time desc"},
+		{fmt.Sprintf("responsible_id = %q", users[1]), "create_time desc"},
 	} {
 		took := measure(t, 50, func() {
 			_, _, err := w.deals.List(w.ctx(), w.query(w.boss()), request{filter: l.filter, order: l.order})

@@ -19,7 +19,7 @@ import (
 )
 
 // ErrColumn says that there is no such column on the board.
-var ErrColumn = apperr.NotFound("COLUMN_NOT_FOUND", "the board has no such column") //nolint:gochecknoglobals // Sentinel.
+var ErrColumn = apperr.NotFound("COLUMN_NOT_FOUND", "the board has no such column")
 
 // BoardQuery asks for a board.
 type BoardQuery struct {
@@ -143,10 +143,10 @@ func (b *board) stages() []string {
 }
 
 // onlyResponsible is a filter that asks for nothing but responsible users: the one that folded sums can answer.
-var onlyResponsible = regexp.MustCompile( //nolint:gochecknoglobals // A constant in all but syntax.
+var onlyResponsible = regexp.MustCompile(
 	`^\s*(\(\s*)?responsible_?[iI]d\s*=\s*"?[0-9a-fA-F-]{36}"?(\s+OR\s+responsible_?[iI]d\s*=\s*"?[0-9a-fA-F-]{36}"?)*\s*(\))?\s*$`)
 
-var uuidText = regexp.MustCompile(`[0-9a-fA-F-]{36}`) //nolint:gochecknoglobals // A constant in all but syntax.
+var uuidText = regexp.MustCompile(`[0-9a-fA-F-]{36}`)
 
 // sums counts and adds up. Without a filter, or with one of responsible users alone, folded totals are read; what the
 // caller sees beyond the scope is added from its rows. Any other filter is answered from the rows.
@@ -172,7 +172,7 @@ func (b *board) sums(ctx context.Context, tx pgx.Tx) ([]views.Sum, error) {
 // sumRows adds up from the rows: all that the caller sees, or what is seen beyond the scope.
 func (b *board) sumRows(ctx context.Context, tx pgx.Tx, which string) ([]views.Sum, error) {
 	args := []any{b.Caller.OrganizationID, b.Pipeline.ID, b.stages()}
-	sees := ""
+	var sees string
 	if which == "beyond" {
 		in := b.Caller.View.SQL("d.responsible_id", &args)
 		sees = "NOT (" + in + ") AND (" + beyondScope(b.Caller, &args) + ")"

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"strconv"
 	"testing"
 	"time"
 
@@ -49,7 +50,7 @@ func sums(columns []store.Column) map[string]string {
 func TestBoardSumsEqualAPlainCount(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // Repeatable on purpose.
+	rnd := rand.New(rand.NewPCG(1, 2))
 	users := []string{id.New(), id.New(), id.New()}
 	currencies := []string{"EUR", "USD", "JPY"}
 	folder := &views.Folder{DB: w.db.System}
@@ -64,7 +65,7 @@ func TestBoardSumsEqualAPlainCount(t *testing.T) {
 		switch op := rnd.IntN(12); {
 		case len(ids) == 0 || op < 3:
 			in := deal.Draft{
-				Amount:        cash(currencies[rnd.IntN(3)], fmt.Sprint(rnd.IntN(100000))),
+				Amount:        cash(currencies[rnd.IntN(3)], strconv.Itoa(rnd.IntN(100000))),
 				ResponsibleID: users[rnd.IntN(3)], AvailableToEveryone: rnd.IntN(6) == 0,
 			}
 			if rnd.IntN(2) == 0 {
@@ -84,7 +85,7 @@ func TestBoardSumsEqualAPlainCount(t *testing.T) {
 			_, err = w.service.Reopen(ctx, boss, d, 0, "")
 		case op == 9:
 			_, err = w.service.Update(ctx, boss, d, 0, deal.Draft{
-				Amount: cash(currencies[rnd.IntN(3)], fmt.Sprint(rnd.IntN(100000))), ResponsibleID: users[rnd.IntN(3)],
+				Amount: cash(currencies[rnd.IntN(3)], strconv.Itoa(rnd.IntN(100000))), ResponsibleID: users[rnd.IntN(3)],
 				PlannedClose: now.AddDate(0, rnd.IntN(3), 0),
 			}, []string{deal.FieldAmount, deal.FieldResponsible, deal.FieldPlannedClose})
 		case op == 10:
@@ -157,7 +158,7 @@ func TestBoardPagesByColumn(t *testing.T) {
 	const n = 5
 	for i := range n {
 		*w.clock = now.Add(time.Duration(i) * time.Hour)
-		w.create(deal.Draft{Name: fmt.Sprint(i), CompanyID: company, Amount: eur("1")})
+		w.create(deal.Draft{Name: strconv.Itoa(i), CompanyID: company, Amount: eur("1")})
 	}
 	for _, size := range []int32{1, n - 1, n, n + 1} {
 		q := store.BoardQuery{Query: w.query(w.boss()), Pipeline: w.pipeline, Group: views.ByStage, PageSize: size}

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -76,7 +77,7 @@ type Hit struct {
 func (s *Deals) Search(ctx context.Context, q Query, text string, limit int) ([]Hit, error) {
 	var args []any
 	from := q.from(&args)
-	args = append(args, text, "%"+likeEscaper.Replace(text)+"%", limit)
+	args = append(args, text, containing(text), limit)
 	n := len(args)
 	rows, err := s.DB.Query(ctx, q.Caller.OrganizationID, fmt.Sprintf(`
 		SELECT x.id::text, x.name, coalesce(c.name, ''), x.state, x.score
@@ -181,7 +182,7 @@ func inBin(deleted bool) string {
 // List returns a page of pipelines and the token of the next one.
 func (s *Pipelines) List(ctx context.Context, org string, zone *time.Location, deleted bool, req aip.Request,
 ) ([]*pipeline.Pipeline, string, error) {
-	l, err := pipelineSchema(zone).List(req, publish.KindPipeline, org, fmt.Sprint(deleted))
+	l, err := pipelineSchema(zone).List(req, publish.KindPipeline, org, strconv.FormatBool(deleted))
 	if err != nil {
 		return nil, "", err
 	}

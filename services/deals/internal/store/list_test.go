@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 	"time"
 
@@ -31,7 +32,7 @@ func TestPaging(t *testing.T) {
 	w := newWorld(t)
 	const n = 7
 	for i := range n {
-		d := deal.Draft{Name: fmt.Sprintf("Deal %d", i%3), Amount: eur(fmt.Sprint(i % 2))}
+		d := deal.Draft{Name: fmt.Sprintf("Deal %d", i%3), Amount: eur(strconv.Itoa(i % 2))}
 		if i%2 == 0 {
 			d.PlannedClose = time.Date(2026, 12, 1+i%3, 0, 0, 0, 0, time.UTC)
 		}

@@ -1,7 +1,9 @@
 package store
 
 import (
+	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -62,12 +64,15 @@ func (q *Query) dealSchema() *aip.Schema {
 			"external_ids.*":     {Custom: externalID},
 		},
 		Search: func(word string, bind func(any) string) string {
-			return "d.name ILIKE " + bind("%"+likeEscaper.Replace(word)+"%") + "::text"
+			return "d.name ILIKE " + bind(containing(word)) + "::text"
 		},
 	}
 }
 
-var likeEscaper = strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`) //nolint:gochecknoglobals // A constant in all but syntax.
+// containing is the pattern of ILIKE for text that holds another.
+func containing(text string) string {
+	return "%" + strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(text) + "%"
+}
 
 // has asks whether an array of IDs holds one.
 func has(column string) func(aip.Comparison, func(any) string) (string, error) {
@@ -91,7 +96,7 @@ func (q *Query) overdue(c aip.Comparison, bind func(any) string) (string, error)
 	late := "d.state = 1 AND coalesce(d.planned_close_date < " + bind(q.Today) + "::date, false)"
 	switch {
 	case c.Op != "=" && c.Op != ":" && c.Op != "!=", c.Value != "true" && c.Value != "false":
-		return "", fmt.Errorf("write overdue = true or overdue = false")
+		return "", errors.New("write overdue = true or overdue = false")
 	case (c.Value == "true") == (c.Op != "!="):
 		return late, nil
 	}
@@ -143,5 +148,5 @@ func (q *Query) from(args *[]any) string {
 
 // bound ties page tokens to the caller and the bin.
 func (q *Query) bound(more ...string) []string {
-	return append([]string{"deals", q.Caller.OrganizationID, q.Caller.UserID, fmt.Sprint(q.Deleted)}, more...)
+	return append([]string{"deals", q.Caller.OrganizationID, q.Caller.UserID, strconv.FormatBool(q.Deleted)}, more...)
 }
