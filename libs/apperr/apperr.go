@@ -9,6 +9,7 @@ import (
 	"errors"
 	"maps"
 	"slices"
+	"strings"
 	"time"
 
 	"google.golang.org/grpc/codes"
@@ -73,14 +74,15 @@ func newError(c codes.Code, reason, msg string) *Error {
 
 // Error is the text for logs; it includes the cause. Callers are shown Msg.
 func (e *Error) Error() string {
-	s := e.Reason + ": " + e.Msg
+	var s strings.Builder
+	s.WriteString(e.Reason + ": " + e.Msg)
 	for _, f := range e.Fields {
-		s += "; " + f.Field + ": " + f.Description
+		s.WriteString("; " + f.Field + ": " + f.Description)
 	}
 	if e.cause != nil {
-		s += ": " + e.cause.Error()
+		s.WriteString(": " + e.cause.Error())
 	}
-	return s
+	return s.String()
 }
 
 // Unwrap returns the cause given to Because.
@@ -88,7 +90,7 @@ func (e *Error) Unwrap() error { return e.cause }
 
 // Is makes errors.Is match by reason, so that copies match their sentinel.
 func (e *Error) Is(target error) bool {
-	t, ok := target.(*Error) //nolint:errorlint // errors.Is unwraps; this compares one link of the chain.
+	t, ok := target.(*Error)
 	return ok && t.Reason == e.Reason
 }
 

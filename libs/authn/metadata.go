@@ -17,7 +17,7 @@ const (
 	// MetadataAuthorization carries "Bearer " and the access token.
 	MetadataAuthorization = "authorization"
 	// MetadataServiceSecret carries the secret that services share.
-	MetadataServiceSecret = "x-kontor-service-secret" //nolint:gosec // The name of the header, not a secret.
+	MetadataServiceSecret = "x-kontor-service-secret"
 	// MetadataService names the service that calls with the secret.
 	MetadataService = "x-kontor-service"
 )
@@ -25,8 +25,6 @@ const (
 const bearer = "Bearer "
 
 // ErrServiceSecret is the answer to a call of a service's method without the services' secret.
-//
-//nolint:gochecknoglobals // Sentinel.
 var ErrServiceSecret = apperr.Forbidden("SERVICE_ONLY", "this method is for services of the suite")
 
 // BearerToken returns the access token among the metadata of a call, or "".

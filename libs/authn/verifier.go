@@ -15,8 +15,6 @@ import (
 )
 
 // Failures of Verify.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	// ErrTokenMissing is the answer to a call without a token.
 	ErrTokenMissing = apperr.Unauthenticated("TOKEN_MISSING", "sign in: the call carries no access token")
@@ -144,7 +142,7 @@ func (v *Verifier) remember(sum [sha256.Size]byte, e verified) {
 	v.young[sum] = e
 }
 
-var errUnknownKey = errors.New("signed with an unknown key") //nolint:gochecknoglobals // Sentinel.
+var errUnknownKey = errors.New("signed with an unknown key")
 
 // key returns the key with the ID, fetching the keys if it is not among them or they have grown old.
 func (v *Verifier) key(ctx context.Context, kid string, now time.Time) (ed25519.PublicKey, error) {

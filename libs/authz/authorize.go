@@ -12,8 +12,6 @@ import (
 )
 
 // Failures of Authorize.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	// ErrNotReady is the answer while the directory is still being read after the start.
 	ErrNotReady = apperr.Unavailable("DIRECTORY_NOT_READY", "the service is starting; try again").RetryIn(time.Second)

@@ -127,7 +127,7 @@ func partitionsOf(ctx context.Context, client *kafka.Client, topic string) ([]in
 
 // follow reads one partition until ctx is done. It calls level whenever all that is in the partition has been applied.
 func (r *Reader) follow(ctx context.Context, client *kafka.Client, partition int, level func()) {
-	offset := int64(kafka.FirstOffset)
+	offset := kafka.FirstOffset
 	pause := firstPause
 	for ctx.Err() == nil {
 		next, end, err := r.fetch(ctx, client, partition, offset)

@@ -31,8 +31,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	// ErrNotFound says that there is no content with the key.
 	ErrNotFound = errors.New("no such content")
@@ -280,30 +278,30 @@ func (s *Store) upload(ctx context.Context, key string, in io.Reader) (int64, er
 
 // contextReader ends with its context.
 type contextReader struct {
-	ctx context.Context //nolint:containedctx // Lives for one call.
+	ctx context.Context
 	r   io.Reader
 }
 
 func (c contextReader) Read(p []byte) (int, error) {
 	if err := c.ctx.Err(); err != nil {
-		return 0, err //nolint:wrapcheck // As io.Copy's callers expect.
+		return 0, err
 	}
-	return c.r.Read(p) //nolint:wrapcheck // io.EOF must stay what it is.
+	return c.r.Read(p)
 }
 
 // Reader reads a content; an io.ReadSeekCloser.
 type Reader struct{ r *blob.Reader }
 
 // Read reads on.
-func (r *Reader) Read(p []byte) (int, error) { return r.r.Read(p) } //nolint:wrapcheck // io.EOF must stay what it is.
+func (r *Reader) Read(p []byte) (int, error) { return r.r.Read(p) }
 
 // Seek moves on or back.
 func (r *Reader) Seek(offset int64, whence int) (int64, error) {
-	return r.r.Seek(offset, whence) //nolint:wrapcheck // Says enough.
+	return r.r.Seek(offset, whence)
 }
 
 // Close ends reading.
-func (r *Reader) Close() error { return r.r.Close() } //nolint:wrapcheck // Says enough.
+func (r *Reader) Close() error { return r.r.Close() }
 
 // Size is the content's size in bytes.
 func (r *Reader) Size() int64 { return r.r.Size() }

@@ -140,7 +140,7 @@ func (c *client) convert(err error) error {
 	if err == nil || c.opts.Raw {
 		return err
 	}
-	return apperr.FromStatus(err) //nolint:wrapcheck // The conversion.
+	return apperr.FromStatus(err)
 }
 
 // stream converts the errors of a stream.
@@ -158,7 +158,7 @@ func (s *stream) RecvMsg(m any) error { return s.convert(s.ClientStream.RecvMsg(
 
 func (s *stream) convert(err error) error {
 	if err == nil || errors.Is(err, io.EOF) {
-		return err //nolint:wrapcheck // io.EOF must stay what it is.
+		return err
 	}
 	return s.client.convert(err)
 }

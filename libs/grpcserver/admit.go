@@ -27,14 +27,14 @@ func (s *Server) admit(c *call) error {
 	}
 	if c.method.access == optionsv1.Access_ACCESS_SIGNED_IN {
 		if _, err := s.opts.Directory.Admit(c.ctx, p); err != nil {
-			return err //nolint:wrapcheck // Said by authz.
+			return err
 		}
 		c.ctx = authz.With(c.ctx, s.opts.Directory, authz.Of(p.UserID))
 		return nil
 	}
 	scope, err := s.opts.Directory.Authorize(c.ctx, p, c.method.kind, c.method.action)
 	if err != nil {
-		return err //nolint:wrapcheck // Said by authz.
+		return err
 	}
 	c.ctx = authz.With(c.ctx, s.opts.Directory, scope)
 	return nil
@@ -48,7 +48,7 @@ func (s *Server) authenticate(c *call) (authn.Principal, error) {
 	}
 	p, err := s.opts.Verifier.Verify(c.ctx, token)
 	if err != nil {
-		return authn.Principal{}, err //nolint:wrapcheck // Said by authn.
+		return authn.Principal{}, err
 	}
 	c.ctx = authn.WithToken(c.ctx, p, token)
 	return p, nil
@@ -59,12 +59,12 @@ func (s *Server) admitService(c *call) error {
 	md, _ := metadata.FromIncomingContext(c.ctx)
 	service, err := s.opts.ServiceSecret.Check(md)
 	if err != nil {
-		return err //nolint:wrapcheck // Said by authn.
+		return err
 	}
 	p, token := authn.Principal{}, authn.BearerToken(md)
 	if token != "" {
 		if p, err = s.opts.Verifier.Verify(c.ctx, token); err != nil {
-			return err //nolint:wrapcheck // Said by authn.
+			return err
 		}
 	}
 	p.Service = service
@@ -105,8 +105,8 @@ func (s *Server) watch(c *call) (context.Context, func()) {
 func (s *Server) stillAllowed(ctx context.Context, m *method, p authn.Principal) error {
 	if m.access == optionsv1.Access_ACCESS_SIGNED_IN {
 		_, err := s.opts.Directory.Admit(ctx, p)
-		return err //nolint:wrapcheck // Said by authz.
+		return err
 	}
 	_, err := s.opts.Directory.Authorize(ctx, p, m.kind, m.action)
-	return err //nolint:wrapcheck // Said by authz.
+	return err
 }

@@ -104,7 +104,7 @@ func New(o Options) (*Server, error) {
 		grpc.MaxRecvMsgSize(cmp.Or(o.MaxReceive, defaultMaxReceive)),
 		grpc.MaxSendMsgSize(cmp.Or(o.MaxSend, defaultMaxSend)),
 		// Workers keep their grown stacks, which a new goroutine for every call would have to grow again.
-		grpc.NumStreamWorkers(uint32(4 * runtime.GOMAXPROCS(0))), //nolint:gosec // A small number.
+		grpc.NumStreamWorkers(uint32(4 * runtime.GOMAXPROCS(0))),
 		// A stop waits for connections that have not said anything yet.
 		grpc.ConnectionTimeout(5 * time.Second),
 		grpc.KeepaliveEnforcementPolicy(keepalive.EnforcementPolicy{MinTime: 10 * time.Second, PermitWithoutStream: true}),

@@ -82,7 +82,7 @@ func (r *request) with(name protoreflect.Name, v string) *request {
 	return r
 }
 
-func (r *request) GetRequestId() string { return r.Get(r.field("request_id")).String() } //nolint:revive // As generated.
+func (r *request) GetRequestId() string { return r.Get(r.field("request_id")).String() }
 
 func newResponse() *dynamicpb.Message {
 	return dynamicpb.NewMessage(descriptor().Messages().ByName("Response"))
@@ -164,7 +164,7 @@ func send(ctx context.Context, conn *grpc.ClientConn, method string, req *reques
 }
 
 // openStream begins a streaming call with one message.
-func openStream(t *testing.T, ctx context.Context, conn *grpc.ClientConn, method string, req *request) grpc.ClientStream { //nolint:revive // t first, as everywhere.
+func openStream(t *testing.T, ctx context.Context, conn *grpc.ClientConn, method string, req *request) grpc.ClientStream {
 	t.Helper()
 	s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/kontor.test.v1.TestService/"+method)
 	require.NoError(t, err)

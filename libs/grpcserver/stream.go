@@ -47,7 +47,7 @@ func (s *Server) handleStream(c *call, srv any, ss grpc.ServerStream, handler gr
 type serverStream struct {
 	grpc.ServerStream
 
-	ctx   context.Context //nolint:containedctx // Lives for one stream; the interface wants it.
+	ctx   context.Context
 	check func(any) error
 }
 
@@ -57,7 +57,7 @@ func (s *serverStream) Context() context.Context { return s.ctx }
 // RecvMsg receives and validates one message.
 func (s *serverStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
-		return err //nolint:wrapcheck // io.EOF and statuses must stay what they are.
+		return err
 	}
 	return s.check(m)
 }

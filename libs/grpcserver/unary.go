@@ -21,7 +21,7 @@ import (
 // call is one call on its way through the chain.
 type call struct {
 	// ctx gains the trace, the caller and the scope as they become known; the completion line is written with it.
-	ctx    context.Context //nolint:containedctx // Lives for one call.
+	ctx    context.Context
 	method *method
 	start  time.Time
 }
@@ -34,7 +34,7 @@ func (s *Server) unary(ctx context.Context, req any, info *grpc.UnaryServerInfo,
 	case m == nil:
 		return nil, status.Error(codes.Unimplemented, "this method says nothing about who may call it")
 	case m.infrastructure:
-		return handler(ctx, req) //nolint:wrapcheck // Statuses of gRPC's own services.
+		return handler(ctx, req)
 	}
 	c := call{ctx: s.continueTrace(ctx), method: m, start: clock.Instant()}
 	m.observe.begin()

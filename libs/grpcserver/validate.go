@@ -11,8 +11,6 @@ import (
 )
 
 // ErrInvalidArgument is the answer to a request that breaks a rule of its message; its fields say which.
-//
-//nolint:gochecknoglobals // Sentinel.
 var ErrInvalidArgument = apperr.Invalid(apperr.ReasonInvalidArgument, "the request is not valid")
 
 // check validates a message by the rules in its proto.

@@ -194,4 +194,4 @@ func sleep(ctx context.Context, d time.Duration) bool {
 }
 
 // errGone is returned when the connection with the lock has been lost.
-var errGone = errors.New("connection lost") //nolint:gochecknoglobals // Sentinel.
+var errGone = errors.New("connection lost")

@@ -83,7 +83,7 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 	if attrs, ok := ctx.Value(attrsKey{}).([]slog.Attr); ok {
 		r.AddAttrs(attrs...)
 	}
-	return h.next.Handle(ctx, r) //nolint:wrapcheck // The handler below says it.
+	return h.next.Handle(ctx, r)
 }
 
 func (h *handler) WithAttrs(attrs []slog.Attr) slog.Handler {

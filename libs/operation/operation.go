@@ -29,8 +29,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound = apperr.NotFound("OPERATION_NOT_FOUND", "operation not found")
 	ErrEnded    = apperr.NotAllowedNow("OPERATION_ENDED", "the operation has ended already")
