@@ -51,7 +51,7 @@ func (s *suite) mapping() string {
 	require.NoError(s.t, err)
 	open, won, lost := dealsv1.StageKind_STAGE_KIND_OPEN, dealsv1.StageKind_STAGE_KIND_WON, dealsv1.StageKind_STAGE_KIND_LOST
 	_, err = s.pipelines.CreatePipeline(s.as(s.boss), &dealsv1.CreatePipelineRequest{Pipeline: &dealsv1.Pipeline{
-		Name: "Sales", Stages: []*dealsv1.Stage{
+		Name: "Hardware sales", Stages: []*dealsv1.Stage{
 			{Name: "Prospecting", Kind: open}, {Name: "Engaging", Kind: open}, {Name: "Won", Kind: won}, {Name: "Lost", Kind: lost},
 		},
 	}})
@@ -238,7 +238,7 @@ func TestImportOfTheRealSalesHistory(t *testing.T) {
 	op := s.await(s.importFile(content, mapping))
 	t.Logf("%d rows in %v", op.GetDone(), time.Since(start))
 	require.Zero(t, op.GetRejected(), "%v", op.GetErrors())
-	resp, err := s.pipelines.ListPipelines(s.as(s.boss), &dealsv1.ListPipelinesRequest{Filter: `name = "Sales"`})
+	resp, err := s.pipelines.ListPipelines(s.as(s.boss), &dealsv1.ListPipelinesRequest{Filter: `name = "Hardware sales"`})
 	require.NoError(t, err)
 	board, err := s.deals.GetBoard(s.as(s.boss), &dealsv1.GetBoardRequest{PipelineId: resp.GetPipelines()[0].GetId()})
 	require.NoError(t, err)
