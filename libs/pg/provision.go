@@ -17,8 +17,10 @@ import (
 
 // ProvisionOptions says what a database needs beyond the usual.
 type ProvisionOptions struct {
-	// Secret makes the roles' passwords, so that the same secret gives the same URLs again. Required.
+	// Secret makes the roles' passwords, so that the same secret gives the same URLs again. Required without Password.
 	Secret string
+	// Password is that of both roles, instead of one made from Secret.
+	Password string
 	// Groups are roles that the login role may take on besides RoleApp and RoleSystem: RoleAccounts for identity.
 	Groups []string
 	// Database is the database's name where it is not the service's (tests).
@@ -46,7 +48,7 @@ func Provision(ctx context.Context, adminURL, service string, opts ProvisionOpti
 			return URLs{}, fmt.Errorf("provision: name %q: lower-case letters, digits and _ only", name)
 		}
 	}
-	if opts.Secret == "" {
+	if opts.Secret == "" && opts.Password == "" {
 		return URLs{}, errors.New("provision: no secret to make passwords from")
 	}
 	p := provision{name: opts.Database, login: service, owner: service + "_owner", opts: opts}
@@ -82,10 +84,16 @@ type provision struct {
 
 // password derives a role's password.
 func (p *provision) password(role string) string {
+	if p.opts.Password != "" {
+		return p.opts.Password
+	}
 	m := hmac.New(sha256.New, []byte(p.opts.Secret))
 	m.Write([]byte("kontor role " + role))
 	return hex.EncodeToString(m.Sum(nil)[:20])
 }
+
+// literal quotes a string for SQL where no parameter can stand. Backslashes mean themselves, as in the SQL standard.
+func literal(s string) string { return "'" + strings.ReplaceAll(s, "'", "''") + "'" }
 
 // cluster makes roles and the database.
 func (p *provision) cluster(ctx context.Context, adminURL string) error {
@@ -132,8 +140,8 @@ func (p *provision) roles() []string {
 		`CREATE ROLE ` + RoleAccounts + ` NOLOGIN`,
 		`CREATE ROLE ` + p.owner + ` LOGIN`,
 		`CREATE ROLE ` + p.login + ` LOGIN NOINHERIT`,
-		`ALTER ROLE ` + p.owner + ` PASSWORD '` + p.password(p.owner) + `'`,
-		`ALTER ROLE ` + p.login + ` PASSWORD '` + p.password(p.login) + `'`,
+		`ALTER ROLE ` + p.owner + ` PASSWORD ` + literal(p.password(p.owner))`,
+		`ALTER ROLE ` + p.login + ` PASSWORD ` + literal(p.password(p.login))`,
 	}
 	for _, g := range p.opts.Groups {
 		if g != RoleAccounts {

@@ -21,7 +21,9 @@ type Attached struct {
 	RedisURL  string
 	Log       *slog.Logger
 
-	infra *infra.Infra
+	cfg    Config
+	secret string // that the installation's other secrets come from
+	infra  *infra.Infra
 }
 
 // Attach connects a command to the installation of cfg. Log lines go to out.
@@ -34,10 +36,10 @@ func Attach(ctx context.Context, cfg Config, out io.Writer) (*Attached, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Attached{Brokers: i.Brokers, RedisURL: i.RedisURL, Log: log, infra: i}
-	secret, err := keptSecret(cfg.DataDir, rand.Text)
+	a := &Attached{Brokers: i.Brokers, RedisURL: i.RedisURL, Log: log, cfg: cfg, infra: i}
+	a.secret, err = keptSecret(cfg.DataDir, rand.Text)
 	if err == nil {
-		a.Databases, err = provision(ctx, i.PostgresURL, derive(secret, "databases"), parts())
+		a.Databases, err = provision(ctx, i.PostgresURL, derive(a.secret, "databases"), parts())
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())

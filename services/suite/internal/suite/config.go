@@ -13,6 +13,7 @@ import (
 	"log/slog"
 	"net"
 
+	"kontor.internal/libs/pg"
 	"kontor.internal/libs/process"
 	"kontor.internal/services/suite/internal/infra"
 )
@@ -23,6 +24,8 @@ type Config struct {
 
 	DataDir       string `env:"KONTOR_DATA_DIR" flag:"data-dir" default:".kontor" help:"folder that keeps everything"`
 	PostgresURL   string `env:"KONTOR_POSTGRES_URL" secret:"true" help:"administrator's URL of a PostgreSQL server; started here if empty"`
+	// DatabasePassword is for installations whose services are told their database URLs, such as docker-compose.yml.
+	DatabasePassword string `env:"KONTOR_DATABASE_PASSWORD" secret:"true" help:"password of the services' database roles; made from the installation's secret if empty"`
 	AdminEmail    string `env:"KONTOR_ADMIN_EMAIL" help:"first administrator, at the first start"`
 	AdminPassword string `env:"KONTOR_ADMIN_PASSWORD" secret:"true" help:"the first administrator's password; made up if empty"`
 
@@ -36,6 +39,11 @@ func (c *Config) Validate() error {
 		return errors.New("KONTOR_DATA_DIR is empty")
 	}
 	return nil
+}
+
+// provision is how the services' databases are made.
+func (c *Config) provision(secret string) pg.ProvisionOptions {
+	return pg.ProvisionOptions{Secret: derive(secret, "databases"), Password: c.DatabasePassword}
 }
 
 func (c *Config) infra(log *slog.Logger) infra.Options {

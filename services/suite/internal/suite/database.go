@@ -12,7 +12,7 @@ import (
 )
 
 // provision makes and migrates the databases of all services and returns their addresses by service.
-func provision(ctx context.Context, adminURL, secret string, parts []part) (map[string]pg.URLs, error) {
+func provision(ctx context.Context, adminURL string, opts pg.ProvisionOptions, parts []part) (map[string]pg.URLs, error) {
 	urls := make([]pg.URLs, len(parts))
 	g, ctx := errgroup.WithContext(ctx)
 	for i, p := range parts {
@@ -20,7 +20,9 @@ func provision(ctx context.Context, adminURL, secret string, parts []part) (map[
 			continue // keeps nothing
 		}
 		g.Go(func() (err error) {
-			urls[i], err = pg.Provision(ctx, adminURL, p.name, pg.ProvisionOptions{Secret: secret, Groups: p.groups})
+			opts := opts
+			opts.Groups = p.groups
+			urls[i], err = pg.Provision(ctx, adminURL, p.name, opts)
 			if err != nil {
 				return fmt.Errorf("database of %s: %w", p.name, err)
 			}

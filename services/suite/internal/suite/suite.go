@@ -71,16 +71,14 @@ func (s *Suite) open(ctx context.Context, o Options) (err error) {
 	all := parts()
 	// The log is needed first, and addresses that are not known yet last.
 	pc := s.cfg.Config
-	if pc.ServiceSecret == "" {
-		pc.ServiceSecret = derive(secret, "services")
-	}
+	pc.ServiceSecret = s.cfg.serviceSecret(secret)
 	if s.log, err = process.NewLog("", pc, o.Output); err != nil {
 		return err
 	}
 	if err := s.Infra.Start(ctx, s.cfg.infra(s.log)); err != nil {
 		return err
 	}
-	urls, err := provision(ctx, s.Infra.PostgresURL, derive(secret, "databases"), all)
+	urls, err := provision(ctx, s.Infra.PostgresURL, s.cfg.provision(secret), all)
 	if err != nil {
 		return err
 	}
