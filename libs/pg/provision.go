@@ -140,8 +140,8 @@ func (p *provision) roles() []string {
 		`CREATE ROLE ` + RoleAccounts + ` NOLOGIN`,
 		`CREATE ROLE ` + p.owner + ` LOGIN`,
 		`CREATE ROLE ` + p.login + ` LOGIN NOINHERIT`,
-		`ALTER ROLE ` + p.owner + ` PASSWORD ` + literal(p.password(p.owner))`,
-		`ALTER ROLE ` + p.login + ` PASSWORD ` + literal(p.password(p.login))`,
+		`ALTER ROLE ` + p.owner + ` PASSWORD ` + literal(p.password(p.owner)),
+		`ALTER ROLE ` + p.login + ` PASSWORD ` + literal(p.password(p.login)),
 	}
 	for _, g := range p.opts.Groups {
 		if g != RoleAccounts {

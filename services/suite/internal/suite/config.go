@@ -22,12 +22,12 @@ import (
 type Config struct {
 	process.Config
 
-	DataDir       string `env:"KONTOR_DATA_DIR" flag:"data-dir" default:".kontor" help:"folder that keeps everything"`
-	PostgresURL   string `env:"KONTOR_POSTGRES_URL" secret:"true" help:"administrator's URL of a PostgreSQL server; started here if empty"`
+	DataDir     string `env:"KONTOR_DATA_DIR" flag:"data-dir" default:".kontor" help:"folder that keeps everything"`
+	PostgresURL string `env:"KONTOR_POSTGRES_URL" secret:"true" help:"administrator's URL of a PostgreSQL server; started here if empty"`
 	// DatabasePassword is for installations whose services are told their database URLs, such as docker-compose.yml.
 	DatabasePassword string `env:"KONTOR_DATABASE_PASSWORD" secret:"true" help:"password of the services' database roles; made from the installation's secret if empty"`
-	AdminEmail    string `env:"KONTOR_ADMIN_EMAIL" help:"first administrator, at the first start"`
-	AdminPassword string `env:"KONTOR_ADMIN_PASSWORD" secret:"true" help:"the first administrator's password; made up if empty"`
+	AdminEmail       string `env:"KONTOR_ADMIN_EMAIL" help:"first administrator, at the first start"`
+	AdminPassword    string `env:"KONTOR_ADMIN_PASSWORD" secret:"true" help:"the first administrator's password; made up if empty"`
 
 	// Parts hold what the services may be told.
 	Parts partConfigs
