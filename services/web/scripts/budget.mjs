@@ -13,7 +13,7 @@ const total = first.reduce((sum, name) => sum + size(name), 0);
 const routes = readdirSync(join(dist, "assets"))
   .filter((name) => /\.(js|css)$/.test(name) && !first.includes(`assets/${name}`))
   .map((name) => ({ name, kb: size(`assets/${name}`) }))
-  .sort((a, b) => b.kb - a.kb);
+  .toSorted((a, b) => b.kb - a.kb);
 const report = [
   `first load ${total.toFixed(1)} kB gz of ${BUDGET_KB}`,
   ...routes.slice(0, 6).map((r) => `  later: ${r.name} ${r.kb.toFixed(1)} kB`),

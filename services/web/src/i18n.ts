@@ -1,4 +1,4 @@
-import i18next from "i18next";
+import { exists, init, t as translate } from "i18next";
 import app from "./locales/en/app.json";
 import catalog from "./locales/en/catalog.json";
 import contacts from "./locales/en/contacts.json";
@@ -25,7 +25,7 @@ type Plural<K> = K extends `${infer Base}_${"zero" | "one" | "two" | "few" | "ma
 export type MessageKey = Plural<keyof typeof english & string>;
 
 // English is built in; another language is a folder of files of the same names, added here by i18next.addResources.
-await i18next.init({
+await init({
   lng: "en",
   fallbackLng: "en",
   keySeparator: false,
@@ -36,10 +36,10 @@ await i18next.init({
 
 /** The message of a key in the user's language, with its values filled in. */
 export function t(key: MessageKey, values?: Record<string, string | number>): string {
-  return values ? i18next.t(key, values) : i18next.t(key);
+  return values ? translate(key, values) : translate(key);
 }
 
 /** The message of a key that is put together at run time, or the fallback if the catalogue has none. */
 export function tIfAny(key: string, fallback: string): string {
-  return i18next.exists(key) ? i18next.t(key) : fallback;
+  return exists(key) ? translate(key) : fallback;
 }

@@ -1,5 +1,6 @@
 import { queryOptions, useQuery } from "@tanstack/react-query";
 import { api, call } from "./client";
+import { setFormats } from "../parts/format";
 import type { Department, Role, Settings, User } from "./model";
 
 /** How far a permission reaches. */
@@ -19,7 +20,12 @@ const LONG_MS = 5 * 60_000;
 /** The signed-in user. */
 export const meOptions = queryOptions({
   queryKey: ["me"],
-  queryFn: async ({ signal }) => (await call(api.GET("/v1/me", { signal }))) as unknown as Me,
+  queryFn: async ({ signal }) => {
+    const me = (await call(api.GET("/v1/me", { signal }))) as unknown as Me;
+    // Everything shown from now on is written the way of this user and organisation.
+    setFormats({ locale: me.user.locale, timeZone: me.user.timeZone || me.settings.timeZone });
+    return me;
+  },
   staleTime: LONG_MS,
 });
 

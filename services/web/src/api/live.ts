@@ -25,7 +25,6 @@ export class Live {
   readonly #pending = new Map<string, StreamEvent>();
   readonly #rereads = new Map<string, ReturnType<typeof setTimeout>>();
   readonly #last = new Map<string, number>();
-  #timer: ReturnType<typeof setTimeout> | undefined;
 
   constructor(client: QueryClient) {
     this.#client = client;
@@ -79,8 +78,10 @@ export class Live {
   /** Takes one change; public for tests. */
   take(event: StreamEvent): void {
     this.#pending.set(`${event.kind}/${event.recordId}`, event);
-    this.#timer ??= setTimeout(() => {
-      this.#timer = undefined;
+    if (this.#pending.size > 1) {
+      return;
+    }
+    setTimeout(() => {
       const events = [...this.#pending.values()];
       this.#pending.clear();
       void this.#apply(events);
@@ -112,7 +113,7 @@ export class Live {
 
   async #applyOne(event: StreamEvent): Promise<void> {
     const { kind, recordId } = event;
-    if (event.gone || /Deleted$/.test(event.type)) {
+    if (event.gone || event.type.endsWith("Deleted")) {
       dropRecord(this.#client, kind, recordId);
       void this.#client.invalidateQueries({ queryKey: keys.one(kind, recordId) });
       return;

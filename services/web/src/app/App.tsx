@@ -35,7 +35,6 @@ export function App() {
   const [error, setError] = useState<unknown>();
 
   const start = (): void => {
-    setError(undefined);
     session
       .renew()
       .then((signedIn) => setState(signedIn ? "in" : "out"))
@@ -59,7 +58,18 @@ export function App() {
         {state === "in" && <RouterProvider router={router} />}
         {state === "out" && <SignIn />}
         {state === "starting" && error !== undefined && (
-          <Empty title={t("app.notReached")} action={<ErrorNote error={error} retry={start} />} />
+          <Empty
+            title={t("app.notReached")}
+            action={
+              <ErrorNote
+                error={error}
+                retry={() => {
+                  setError(undefined);
+                  start();
+                }}
+              />
+            }
+          />
         )}
         <Toasts />
       </QueryClientProvider>

@@ -5,7 +5,6 @@ import { lazy, Suspense, useEffect, useRef, useState } from "react";
 import { can, meOptions, useMe } from "../api/directory";
 import { session } from "../api/session";
 import { t } from "../i18n";
-import { setFormats } from "../parts/format";
 import { IconDots, IconLogout, IconMoon, IconSearch, IconSun, IconUser } from "../parts/icons";
 import { ErrorNote, SkeletonRows } from "../parts/notes";
 import { useShortcuts } from "../parts/shortcuts";
@@ -19,19 +18,6 @@ const ShortcutHelp = lazy(() => import("./ShortcutHelp").then((m) => ({ default:
 /** The frame around every screen. It waits for the user and the settings, which everything below may use. */
 export function Shell() {
   const me = useQuery(meOptions);
-  const ready = me.data !== undefined;
-  const [formatted, setFormatted] = useState(false);
-  const settings = me.data?.settings;
-  const user = me.data?.user;
-  useEffect(() => {
-    if (ready) {
-      setFormats({
-        ...(user?.locale ? { locale: user.locale } : {}),
-        ...(settings?.timeZone ? { timeZone: settings.timeZone } : {}),
-      });
-      setFormatted(true);
-    }
-  }, [ready, settings?.timeZone, user?.locale]);
   if (me.error) {
     return (
       <div style={{ padding: 32, maxWidth: 560 }}>
@@ -39,7 +25,7 @@ export function Shell() {
       </div>
     );
   }
-  if (!formatted) {
+  if (!me.data) {
     return <SkeletonRows count={20} />;
   }
   return (

@@ -1,5 +1,5 @@
 import { Button, PasswordInput, TextInput } from "@mantine/core";
-import { useEffect, useRef, useState, type FormEvent } from "react";
+import { useEffect, useState, type FormEvent } from "react";
 import { ApiError } from "../api/errors";
 import { session, type Organization } from "../api/session";
 import { t } from "../i18n";
@@ -16,7 +16,6 @@ export function SignIn() {
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
   const wait = useCountdown(error instanceof ApiError ? error.retryAfter : 0, error);
-  const alertBox = useRef<HTMLDivElement>(null);
 
   const signIn = async (organizationId?: string): Promise<void> => {
     setBusy(true);
@@ -104,7 +103,7 @@ export function SignIn() {
               />
             )}
             {error !== undefined && (
-              <div ref={alertBox} role="alert" className={classes["error"]}>
+              <div role="alert" className={classes["error"]}>
                 {wait > 0 ? t("signIn.limited", { count: wait }) : messageOf(error)}
               </div>
             )}
@@ -119,15 +118,18 @@ export function SignIn() {
   );
 }
 
-function useCountdown(seconds: number, reset: unknown): number {
-  const [left, setLeft] = useState(seconds);
+// Seconds left until trying again is allowed; begins anew with each refusal.
+function useCountdown(seconds: number, refusal: unknown): number {
+  const [state, setState] = useState({ refusal, left: seconds });
+  if (state.refusal !== refusal) {
+    setState({ refusal, left: seconds });
+  }
   useEffect(() => {
-    setLeft(seconds);
     if (seconds <= 0) {
       return undefined;
     }
-    const timer = setInterval(() => setLeft((n) => Math.max(0, n - 1)), 1000);
+    const timer = setInterval(() => setState((now) => ({ ...now, left: Math.max(0, now.left - 1) })), 1000);
     return () => clearInterval(timer);
-  }, [seconds, reset]);
-  return left;
+  }, [seconds, refusal]);
+  return state.left;
 }

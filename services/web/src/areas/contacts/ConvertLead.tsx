@@ -1,7 +1,7 @@
 import { Radio, Select, Switch, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
-import { useEffect, useState, type ReactNode } from "react";
-import type { DuplicateCandidate, Lead } from "../../api/model";
+import { useState, type ReactNode } from "react";
+import type { Company, Contact, DuplicateCandidate, Lead } from "../../api/model";
 import { t } from "../../i18n";
 import { Dialog } from "../../parts/Dialog";
 import { RecordPicker } from "../../parts/fields/pickers";
@@ -20,31 +20,65 @@ interface Target {
 /** What to make from a lead, with possible duplicates before anything is made (CON-4). */
 export function ConvertLead({ lead, onClose }: { lead: Lead; onClose: () => void }) {
   const preview = useQuery(conversionOptions(lead.id));
+  if (preview.data) {
+    return <ConvertForm lead={lead} preview={preview.data} onClose={onClose} />;
+  }
+  return (
+    <Dialog
+      title={t("lead.convertTitle", { name: lead.title })}
+      submitLabel={t("lead.convert")}
+      onClose={onClose}
+      onSubmit={() => undefined}
+      disabled
+      size={580}
+    >
+      {preview.error ? (
+        <ErrorNote error={preview.error} retry={() => void preview.refetch()} />
+      ) : (
+        <SkeletonRows count={5} />
+      )}
+    </Dialog>
+  );
+}
+
+interface Preview {
+  contact: Contact | undefined;
+  company: Company | undefined;
+  candidates: DuplicateCandidate[];
+}
+
+// What surely exists already is offered first; a name alone is not sure.
+function surely(preview: Preview, kind: string): Target["attach"] {
+  const found = preview.candidates.find(
+    (c) => c.record?.kind === kind && c.reasons.some((reason) => reason !== "MATCH_REASON_NAME"),
+  );
+  return found?.record ? { id: found.record.id, name: found.name } : undefined;
+}
+
+function ConvertForm({
+  lead,
+  preview: data,
+  onClose,
+}: {
+  lead: Lead;
+  preview: Preview;
+  onClose: () => void;
+}) {
   const pipelines = useQuery(pipelinesOptions).data;
   const convert = useConvertLead();
-  const [contact, setContact] = useState<Target>({ on: false, attach: undefined });
-  const [company, setCompany] = useState<Target>({ on: false, attach: undefined });
+  const [contact, setContact] = useState<Target>({
+    on: data.contact !== undefined,
+    attach: surely(data, "contact"),
+  });
+  const [company, setCompany] = useState<Target>({
+    on: data.company !== undefined,
+    attach: surely(data, "company"),
+  });
   const [deal, setDeal] = useState<Target>({ on: true, attach: undefined });
   const [dealName, setDealName] = useState(lead.title);
   const [pipelineId, setPipelineId] = useState<string>();
-
-  const data = preview.data;
   const candidates = (kind: string): DuplicateCandidate[] =>
-    (data?.candidates ?? []).filter((c) => c.record?.kind === kind);
-  useEffect(() => {
-    if (!data) {
-      return;
-    }
-    // What surely exists already is offered first; a name alone is not sure.
-    const sure = (kind: string): Target["attach"] => {
-      const found = data.candidates.find(
-        (c) => c.record?.kind === kind && c.reasons.some((r) => r !== "MATCH_REASON_NAME"),
-      );
-      return found?.record ? { id: found.record.id, name: found.name } : undefined;
-    };
-    setContact({ on: data.contact !== undefined, attach: sure("contact") });
-    setCompany({ on: data.company !== undefined, attach: sure("company") });
-  }, [data]);
+    data.candidates.filter((c) => c.record?.kind === kind);
 
   const submit = (): void => {
     const target = (value: Target) => (value.attach ? { attachId: value.attach.id } : {});
@@ -82,100 +116,94 @@ export function ConvertLead({ lead, onClose }: { lead: Lead; onClose: () => void
       error={convert.error}
       size={580}
     >
-      {preview.error ? (
-        <ErrorNote error={preview.error} retry={() => void preview.refetch()} />
-      ) : !data ? (
-        <SkeletonRows count={5} />
-      ) : (
-        <div className={classes["targets"]}>
-          <TargetBox
-            label={t("contact.one")}
+      <div className={classes["targets"]}>
+        <TargetBox
+          label={t("contact.one")}
+          target={contact}
+          onToggle={(on) => setContact({ ...contact, on })}
+        >
+          <AttachChoice
+            newLabel={t("convert.newContact", { name: data.contact?.name || t("contact.unnamed") })}
+            candidates={candidates("contact")}
             target={contact}
-            onToggle={(on) => setContact({ ...contact, on })}
-          >
-            <AttachChoice
-              newLabel={t("convert.newContact", { name: data.contact?.name || t("contact.unnamed") })}
-              candidates={candidates("contact")}
-              target={contact}
-              onChange={setContact}
-              picker={
-                <RecordPicker
-                  resource={contacts}
-                  hideLabel
-                  label={t("contact.find")}
-                  nameOf={(c) => c.name}
-                  searchIn={["name"]}
-                  orderBy="name"
-                  value={contact.attach}
-                  onPick={(attach) => setContact({ on: true, attach })}
-                />
-              }
-            />
-          </TargetBox>
-          <TargetBox
-            label={t("company.one")}
+            onChange={setContact}
+            picker={
+              <RecordPicker
+                resource={contacts}
+                hideLabel
+                label={t("contact.find")}
+                nameOf={(c) => c.name}
+                searchIn={["name"]}
+                orderBy="name"
+                value={contact.attach}
+                onPick={(attach) => setContact({ on: true, attach })}
+              />
+            }
+          />
+        </TargetBox>
+        <TargetBox
+          label={t("company.one")}
+          target={company}
+          onToggle={(on) => setCompany({ ...company, on })}
+        >
+          <AttachChoice
+            newLabel={t("convert.newCompany", { name: data.company?.name || lead.companyName || "…" })}
+            candidates={candidates("company")}
             target={company}
-            onToggle={(on) => setCompany({ ...company, on })}
-          >
-            <AttachChoice
-              newLabel={t("convert.newCompany", { name: data.company?.name || lead.companyName || "…" })}
-              candidates={candidates("company")}
-              target={company}
-              onChange={setCompany}
-              picker={
-                <RecordPicker
-                  resource={companies}
-                  hideLabel
-                  label={t("company.find")}
-                  nameOf={(c) => c.name}
-                  searchIn={["name"]}
-                  orderBy="name"
-                  value={company.attach}
-                  onPick={(attach) => setCompany({ on: true, attach })}
-                />
-              }
-            />
-          </TargetBox>
-          <TargetBox label={t("deal.one")} target={deal} onToggle={(on) => setDeal({ ...deal, on })}>
-            <AttachChoice
-              newLabel={t("convert.newDeal")}
-              candidates={[]}
-              target={deal}
-              onChange={setDeal}
-              picker={
-                <RecordPicker
-                  resource={deals}
-                  hideLabel
-                  label={t("deal.find")}
-                  nameOf={(d) => d.name}
-                  searchIn={["name"]}
-                  orderBy="create_time desc"
-                  value={deal.attach}
-                  onPick={(attach) => setDeal({ on: true, attach })}
-                />
-              }
-            />
-            {!deal.attach && (
-              <div
-                style={{ display: "grid", gridTemplateColumns: "2fr 1fr", gap: 8, padding: "6px 0 2px 28px" }}
-              >
-                <TextInput
-                  aria-label={t("deal.name")}
-                  value={dealName}
-                  onChange={(e) => setDealName(e.currentTarget.value)}
-                />
-                <Select
-                  aria-label={t("deal.pipeline")}
-                  data={(pipelines ?? []).map((p) => ({ value: p.id, label: p.name }))}
-                  value={pipelineId ?? pickPipeline(pipelines, undefined)?.id ?? null}
-                  allowDeselect={false}
-                  onChange={(id) => setPipelineId(id ?? undefined)}
-                />
-              </div>
-            )}
-          </TargetBox>
-        </div>
-      )}
+            onChange={setCompany}
+            picker={
+              <RecordPicker
+                resource={companies}
+                hideLabel
+                label={t("company.find")}
+                nameOf={(c) => c.name}
+                searchIn={["name"]}
+                orderBy="name"
+                value={company.attach}
+                onPick={(attach) => setCompany({ on: true, attach })}
+              />
+            }
+          />
+        </TargetBox>
+        <TargetBox label={t("deal.one")} target={deal} onToggle={(on) => setDeal({ ...deal, on })}>
+          <AttachChoice
+            newLabel={t("convert.newDeal")}
+            candidates={[]}
+            target={deal}
+            onChange={setDeal}
+            picker={
+              <RecordPicker
+                resource={deals}
+                hideLabel
+                label={t("deal.find")}
+                nameOf={(d) => d.name}
+                searchIn={["name"]}
+                orderBy="create_time desc"
+                value={deal.attach}
+                onPick={(attach) => setDeal({ on: true, attach })}
+              />
+            }
+          />
+          {!deal.attach && (
+            <div
+              style={{ display: "grid", gridTemplateColumns: "2fr 1fr", gap: 8, padding: "6px 0 2px 28px" }}
+            >
+              <TextInput
+                aria-label={t("deal.name")}
+                value={dealName}
+                onChange={(e) => setDealName(e.currentTarget.value)}
+              />
+              <Select
+                aria-label={t("deal.pipeline")}
+                data={(pipelines ?? []).map((p) => ({ value: p.id, label: p.name }))}
+                value={pipelineId ?? pickPipeline(pipelines, undefined)?.id ?? null}
+                allowDeselect={false}
+                onChange={(id) => setPipelineId(id ?? undefined)}
+              />
+            </div>
+          )}
+        </TargetBox>
+      </div>
     </Dialog>
   );
 }

@@ -436,7 +436,7 @@ function Stays({ id, names }: { id: string; names: Map<string, string> }) {
           <th>{t("deal.stage")}</th>
           <th>{t("deal.entered")}</th>
           <th className="num">{t("deal.duration")}</th>
-          <th aria-label={t("deal.duration")} />
+          <th aria-hidden />
         </tr>
       </thead>
       <tbody>
@@ -451,7 +451,7 @@ function Stays({ id, names }: { id: string; names: Map<string, string> }) {
               )}
             </td>
             <td className="num">{stay.duration ? formatDuration(seconds(stay.duration)) : ""}</td>
-            <td>
+            <td aria-hidden>
               <i style={{ width: `${(seconds(stay.duration) / longest) * 100}%` }} />
             </td>
           </tr>

@@ -241,7 +241,7 @@ function ReadLine({ line, currency, digits }: { line: DraftLine; currency: strin
       <td className="num">{line.taxRate && `${line.taxRate}%`}</td>
       <td>{line.taxIncluded ? t("common.yes") : ""}</td>
       <td className="num">{money(totalsOf(line, digits).total)}</td>
-      <td />
+      <td aria-hidden />
     </tr>
   );
 }

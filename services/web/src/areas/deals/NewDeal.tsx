@@ -1,7 +1,7 @@
 import { Select, TextInput } from "@mantine/core";
 import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useState } from "react";
 import { useMe } from "../../api/directory";
 import { faultOf } from "../../api/errors";
 import type { Pipeline } from "../../api/model";
@@ -24,6 +24,11 @@ interface Props {
   onClose: () => void;
 }
 
+interface Named {
+  id: string;
+  name: string;
+}
+
 /** Makes a deal by hand. */
 export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: Props) {
   const me = useMe();
@@ -37,18 +42,13 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
     close: "",
   });
   const [pipelineId, setPipelineId] = useState(pipeline.id);
-  const [company, setCompany] = useState<{ id: string; name: string }>();
-  const [contact, setContact] = useState<{ id: string; name: string }>();
+  // What a link came with holds until another is picked.
+  const [pickedCompany, setCompany] = useState<Named | null>();
+  const [pickedContact, setContact] = useState<Named | null>();
   const givenCompany = useQuery({ ...companies.oneOptions(companyId), enabled: companyId !== "" }).data;
   const givenContact = useQuery({ ...contacts.oneOptions(contactId), enabled: contactId !== "" }).data;
-  useEffect(
-    () => setCompany(givenCompany && { id: givenCompany.id, name: givenCompany.name }),
-    [givenCompany],
-  );
-  useEffect(
-    () => setContact(givenContact && { id: givenContact.id, name: givenContact.name }),
-    [givenContact],
-  );
+  const company = (pickedCompany === undefined ? givenCompany : pickedCompany) ?? undefined;
+  const contact = (pickedContact === undefined ? givenContact : pickedContact) ?? undefined;
 
   const amount = draft.amount.trim() ? parseDecimal(draft.amount) : "0";
   const name = draft.name.trim() || company?.name || contact?.name || "";
@@ -106,7 +106,7 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
         searchIn={["name"]}
         orderBy="name"
         value={company}
-        onPick={setCompany}
+        onPick={(record) => setCompany(record ?? null)}
       />
       <RecordPicker
         resource={contacts}
@@ -116,7 +116,7 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
         searchIn={["name"]}
         orderBy="name"
         value={contact}
-        onPick={setContact}
+        onPick={(record) => setContact(record ?? null)}
       />
       <div style={{ display: "grid", gridTemplateColumns: "1fr 92px 1fr", gap: 10 }}>
         <TextInput

@@ -10,6 +10,8 @@ interface Extra {
   next: string;
 }
 
+const NO_EXTRAS: Record<string, Extra> = {};
+
 // Live changes are followed by one reading of the board, at most this often.
 const REREAD_MS = 400;
 
@@ -74,9 +76,13 @@ export function useBoardData(query: BoardQuery) {
   const client = useQueryClient();
   const queryKey = JSON.stringify(query);
   const head = useQuery(boardOptions(query));
-  const [extras, setExtras] = useState<Record<string, Extra>>({});
+  // Cards of later pages, of the board that is asked for now.
+  const [kept, setKept] = useState<{ queryKey: string; extras: Record<string, Extra> }>({
+    queryKey,
+    extras: {},
+  });
+  const extras = kept.queryKey === queryKey ? kept.extras : NO_EXTRAS;
   const loading = useRef(new Set<string>());
-  useEffect(() => setExtras({}), [queryKey]);
 
   const columns = useMemo(
     () => (head.data ? mergeColumns(head.data, extras) : undefined),
@@ -88,27 +94,35 @@ export function useBoardData(query: BoardQuery) {
     latest.current = { query, columns, queryKey };
   });
 
-  const loadMore = useCallback(async (key: string): Promise<void> => {
-    const { query: asked, columns: shown, queryKey: askedKey } = latest.current;
-    const token = shown?.find((column) => column.key === key)?.nextPageToken;
-    if (!token || loading.current.has(key)) {
-      return;
-    }
-    loading.current.add(key);
-    try {
-      const page = await readColumn(asked, key, token);
-      if (latest.current.queryKey === askedKey) {
-        setExtras((before) => ({
-          ...before,
-          [key]: { cards: [...(before[key]?.cards ?? []), ...page.cards], next: page.next },
-        }));
-      }
-    } catch {
-      // The next scroll asks again.
-    } finally {
-      loading.current.delete(key);
-    }
+  const setExtras = useCallback((fn: (before: Record<string, Extra>) => Record<string, Extra>) => {
+    const { queryKey: now } = latest.current;
+    setKept((before) => ({ queryKey: now, extras: fn(before.queryKey === now ? before.extras : NO_EXTRAS) }));
   }, []);
+
+  const loadMore = useCallback(
+    async (key: string): Promise<void> => {
+      const { query: asked, columns: shown, queryKey: askedKey } = latest.current;
+      const token = shown?.find((column) => column.key === key)?.nextPageToken;
+      if (!token || loading.current.has(key)) {
+        return;
+      }
+      loading.current.add(key);
+      try {
+        const page = await readColumn(asked, key, token);
+        if (latest.current.queryKey === askedKey) {
+          setExtras((before) => ({
+            ...before,
+            [key]: { cards: [...(before[key]?.cards ?? []), ...page.cards], next: page.next },
+          }));
+        }
+      } catch {
+        // The next scroll asks again.
+      } finally {
+        loading.current.delete(key);
+      }
+    },
+    [setExtras],
+  );
 
   const change = useCallback(
     (fn: (columns: BoardColumn[]) => BoardColumn[]) => {
@@ -123,35 +137,38 @@ export function useBoardData(query: BoardQuery) {
   );
 
   // A card from a later page is not in the first cards; what became of it is asked of the deal itself.
-  const refreshExtra = useCallback(async (id: string): Promise<void> => {
-    const deal: Deal | undefined = await deals.get(id).catch(() => undefined);
-    setExtras((before) =>
-      Object.fromEntries(
-        Object.entries(before).map(([key, extra]) => [
-          key,
-          {
-            ...extra,
-            cards: extra.cards.flatMap((card) => {
-              if (card.dealId !== id) {
-                return [card];
-              }
-              const stays = deal !== undefined && deal.stageId === card.stageId && !deal.deleteTime;
-              return stays
-                ? [
-                    {
-                      ...card,
-                      etag: deal.etag,
-                      name: deal.name,
-                      ...(deal.amount ? { amount: deal.amount } : {}),
-                    },
-                  ]
-                : [];
-            }),
-          },
-        ]),
-      ),
-    );
-  }, []);
+  const refreshExtra = useCallback(
+    async (id: string): Promise<void> => {
+      const deal: Deal | undefined = await deals.get(id).catch(() => undefined);
+      setExtras((before) =>
+        Object.fromEntries(
+          Object.entries(before).map(([key, extra]) => [
+            key,
+            {
+              ...extra,
+              cards: extra.cards.flatMap((card) => {
+                if (card.dealId !== id) {
+                  return [card];
+                }
+                const stays = deal !== undefined && deal.stageId === card.stageId && !deal.deleteTime;
+                return stays
+                  ? [
+                      {
+                        ...card,
+                        etag: deal.etag,
+                        name: deal.name,
+                        ...(deal.amount ? { amount: deal.amount } : {}),
+                      },
+                    ]
+                  : [];
+              }),
+            },
+          ]),
+        ),
+      );
+    },
+    [setExtras],
+  );
 
   const timer = useRef<ReturnType<typeof setTimeout> | undefined>(undefined);
   useEffect(() => () => clearTimeout(timer.current), []);
@@ -182,7 +199,7 @@ export function useBoardData(query: BoardQuery) {
           ]),
         ),
       ),
-    [],
+    [setExtras],
   );
   return {
     columns,

@@ -37,6 +37,9 @@ export function membersOf(ids: string[], departments: Department[], users: User[
   );
 }
 
+const NO_DEPARTMENTS: Department[] = [];
+const NO_USERS: User[] = [];
+
 /** One report: what is asked at the top, the chart, the table, and how fresh it is. */
 export function ReportPage() {
   const { report: name = "funnel" } = useParams({ strict: false }) as { report?: string };
@@ -44,8 +47,8 @@ export function ReportPage() {
   const me = useMe();
   const info = useQuery(reportsOptions).data?.find((r) => r.report === name);
   const pipelines = useQuery(pipelinesOptions).data;
-  const departments = useQuery(departmentsOptions).data ?? [];
-  const users = useQuery(usersOptions).data ?? [];
+  const departments = useQuery(departmentsOptions).data ?? NO_DEPARTMENTS;
+  const users = useQuery(usersOptions).data ?? NO_USERS;
   const pipeline = pickPipeline(pipelines, search["pipeline"]);
 
   const periodName = (search["period"] ?? "all") as PeriodName;

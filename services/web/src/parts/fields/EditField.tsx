@@ -54,6 +54,7 @@ export function EditField<V>({
   const [busy, setBusy] = useState(false);
   const box = useRef<HTMLDivElement>(null);
   const button = useRef<HTMLButtonElement>(null);
+  // An editor that is taken away loses the focus, which must not save what was given up.
   const closing = useRef(false);
 
   useEffect(() => {
@@ -121,6 +122,8 @@ export function EditField<V>({
             }
           }}
         >
+          {/* The functions handed over read refs, but only when they are called. */}
+          {/* oxlint-disable-next-line react/refs */}
           {editor({
             id: `${id}-input`,
             label,

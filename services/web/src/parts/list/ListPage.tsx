@@ -2,16 +2,7 @@ import { ActionIcon, Button, Checkbox, Popover, TextInput } from "@mantine/core"
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import {
-  createContext,
-  useCallback,
-  useContext,
-  useEffect,
-  useMemo,
-  useRef,
-  useState,
-  type ReactNode,
-} from "react";
+import { createContext, useCallback, useContext, useMemo, useRef, useState, type ReactNode } from "react";
 import { useMe, type Me } from "../../api/directory";
 import type { Record_, Resource } from "../../api/resource";
 import { t } from "../../i18n";
@@ -49,6 +40,8 @@ export interface ListConfig<T extends Record_> {
   bulk?: (selected: Set<string>, items: T[], clear: () => void) => ReactNode;
 }
 
+const NOTHING: Set<string> = new Set();
+
 interface Order {
   ids: string[];
   path: string;
@@ -85,8 +78,10 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
   const makeColumns = config.columns;
   const all = useMemo(() => makeColumns(names), [makeColumns, names]);
   const choice = useColumnChoice(resource.kind, all);
-  const [selected, setSelected] = useState<Set<string>>(new Set());
-  useEffect(() => setSelected(new Set()), [filter]);
+  // What is ticked belongs to one filter; another one begins with nothing ticked.
+  const [ticked, setTicked] = useState<{ filter: string; ids: Set<string> }>({ filter, ids: new Set() });
+  const selected = ticked.filter === filter ? ticked.ids : NOTHING;
+  const setSelected = (ids: Set<string>): void => setTicked({ filter, ids });
 
   const { fetchNextPage, isFetchingNextPage } = query;
   const onMore = useCallback(() => {

@@ -107,7 +107,7 @@ export function RecordList<T extends { id: string }>(props: Props<T>) {
               </div>
             </div>
             {/* A click beside the link follows the link; the keyboard has the link itself. */}
-            {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events */}
+            {/* oxlint-disable-next-line jsx-a11y/click-events-have-key-events, jsx-a11y/no-noninteractive-element-interactions */}
             <div
               role="rowgroup"
               style={{ height: virtual.getTotalSize(), position: "relative" }}
