@@ -39,7 +39,7 @@ func Attach(ctx context.Context, cfg Config, out io.Writer) (*Attached, error) {
 	a := &Attached{Brokers: i.Brokers, RedisURL: i.RedisURL, Log: log, cfg: cfg, infra: i}
 	a.secret, err = keptSecret(cfg.DataDir, rand.Text)
 	if err == nil {
-		a.Databases, err = provision(ctx, i.PostgresURL, derive(a.secret, "databases"), parts())
+		a.Databases, err = provision(ctx, i.PostgresURL, cfg.provision(a.secret), parts())
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
