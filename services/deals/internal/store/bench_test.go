@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"fmt"
+	"os"
 	"slices"
 	"testing"
 	"time"
@@ -57,11 +58,11 @@ func (w *world) fill(n int, users []string) {
 	}
 }
 
-// TestBoardOfFiftyThousandDeals prints what the board and lists cost; the budget of 40 ms is asserted with room for
-// a busy machine, the figures are in docs/benchmarks.md.
+// TestBoardOfFiftyThousandDeals measures what the board and lists cost, on a machine that does nothing else. The figures
+// are in docs/benchmarks.md.
 func TestBoardOfFiftyThousandDeals(t *testing.T) {
-	if testing.Short() {
-		t.Skip("fills 50,000 deals")
+	if os.Getenv("KONTOR_BENCH") == "" {
+		t.Skip("measures; set KONTOR_BENCH=1 on a quiet machine")
 	}
 	w := newWorld(t)
 	users := make([]string, 35)
@@ -93,7 +94,7 @@ func TestBoardOfFiftyThousandDeals(t *testing.T) {
 			require.NotEmpty(t, columns)
 		})
 		t.Logf("board %-22s p50 %v p99 %v", c.name, took[50], took[98])
-		require.Less(t, took[50], c.budget, c.name)
+		require.Less(t, took[98], c.budget, c.name)
 	}
 	for _, l := range []struct{ filter, order string }{
 		{"", ""},

@@ -17,6 +17,7 @@ import (
 	"kontor.internal/services/deals/internal/deal"
 	"kontor.internal/services/deals/internal/pipeline"
 	"kontor.internal/services/deals/internal/publish"
+	"kontor.internal/services/deals/internal/store"
 )
 
 // DEAL-1: what is written is what is read, every field of the contract. A new field that is forgotten on its way fails
@@ -381,3 +382,27 @@ func (r request) GetFilter() string    { return r.filter }
 func (r request) GetOrderBy() string   { return r.order }
 func (r request) GetPageSize() int32   { return r.size }
 func (r request) GetPageToken() string { return r.token }
+
+// Decision 24: what has been in the bin for thirty days goes for good; its events stay.
+func TestPurge(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	kept, gone, alive := w.create(deal.Draft{}), w.create(deal.Draft{}), w.create(deal.Draft{})
+	_, err := w.service.Delete(w.ctx(), w.boss(), gone.ID, 0)
+	require.NoError(t, err)
+	*w.clock = now.Add(time.Hour)
+	_, err = w.service.Delete(w.ctx(), w.boss(), kept.ID, 0)
+	require.NoError(t, err)
+	n, err := store.Purge(w.ctx(), w.db.System, now.AddDate(0, 0, deal.BinDays).Add(time.Minute))
+	require.NoError(t, err)
+	require.Equal(t, int64(1), n)
+	_, err = w.deals.Get(w.ctx(), w.org, gone.ID)
+	require.ErrorIs(t, err, deal.ErrNotFound)
+	for _, d := range []*deal.Deal{kept, alive} {
+		_, err = w.deals.Get(w.ctx(), w.org, d.ID)
+		require.NoError(t, err)
+	}
+	evs, err := w.db.App.History(w.ctx(), w.org, publish.KindDeal, gone.ID, 0, 10)
+	require.NoError(t, err)
+	require.Len(t, evs, 2)
+}
