@@ -104,6 +104,9 @@ func (c *compiler) predicate(e *expr.Expr) (string, error) {
 	case filtering.FunctionAnd, filtering.FunctionFuzzyAnd:
 		return c.join(" AND ", args)
 	case filtering.FunctionOr:
+		if sql, ok, err := c.oneOf(e); ok || err != nil {
+			return sql, err
+		}
 		return c.join(" OR ", args)
 	case filtering.FunctionNot:
 		if len(args) != 1 {
@@ -124,6 +127,50 @@ func (c *compiler) predicate(e *expr.Expr) (string, error) {
 	default:
 		return "", filterError("unknown function %q", fn)
 	}
+}
+
+// oneOf writes "a = x OR a = y OR …", where a is an ID, as one search of an index for all values: a head's filter names
+// everybody of the department.
+func (c *compiler) oneOf(e *expr.Expr) (sql string, ok bool, err error) {
+	column, values := "", []string{}
+	var gather func(e *expr.Expr) bool
+	gather = func(e *expr.Expr) bool {
+		call := e.GetCallExpr()
+		args := call.GetArgs()
+		if call.GetFunction() == filtering.FunctionOr {
+			for _, a := range args {
+				if !gather(a) {
+					return false
+				}
+			}
+			return true
+		}
+		if call.GetFunction() != filtering.FunctionEquals || len(args) != 2 {
+			return false
+		}
+		name, named := path(args[0])
+		f, _, known := c.schema.field(name)
+		v, verr := value(args[1])
+		if !named || !known || f.Type != ID || f.Custom != nil || verr != nil || v == "" || column != "" && column != f.Column {
+			return false
+		}
+		stored, verr := f.read(v)
+		id, isText := stored.(string)
+		if verr != nil || !isText {
+			return false // said properly where conditions are read one by one
+		}
+		column, values = f.Column, append(values, id)
+		return true
+	}
+	if !gather(e) {
+		return "", false, nil
+	}
+	for range values {
+		if err := c.counted(); err != nil {
+			return "", false, err
+		}
+	}
+	return "(" + column + " = ANY(" + c.bind(values) + "::uuid[]))", true, nil
 }
 
 func (c *compiler) join(op string, args []*expr.Expr) (string, error) {

@@ -130,8 +130,8 @@ func TestFiltersThatMakeNoSenseAreRefusedWithTheReason(t *testing.T) {
 }
 
 // skeleton is all that a predicate may consist of: what the schema and this package write.
-var skeleton = regexp.MustCompile(`^(?:\$\d+(?:::(?:text|uuid|bigint|numeric|boolean|timestamptz|date|text\[\]))?` +
-	`|\b(?:TRUE|AND|OR|IS|NOT|NULL|DISTINCT|FROM|LIKE|ILIKE` +
+var skeleton = regexp.MustCompile(`^(?:\$\d+(?:::(?:text|uuid|bigint|numeric|boolean|timestamptz|date|text\[\]|uuid\[\]))?` +
+	`|\b(?:TRUE|AND|OR|ANY|IS|NOT|NULL|DISTINCT|FROM|LIKE|ILIKE` +
 	`|id|name|amount|probability|open|stage|company_id|close_date|create_time|tags|external_ids)\b|->>|@>|<>|<=|>=|[<>=() ])*$`)
 
 // No text of the caller's reaches SQL, whatever the filter; and what is compiled, PostgreSQL can run.
@@ -140,6 +140,7 @@ func FuzzFilterCannotInject(f *testing.F) {
 		`name = "x"`, `name = "'; DROP TABLE deals; --"`, `name:"$1"`, `external_ids.a'b = "c"`, `external_ids."a') OR (1=1" = "c"`,
 		`stage = WON OR amount > 1.5 AND NOT open = true`, `name = "*"`, `create_time >= "2026-01-01"`, `a.b.c = d`, `-x`, `"`, `tags:*`,
 		`company_id = "0198c0de-0000-7000-8000-000000000001"`, `name = "\u0000"`, "name = \"\\x00\"", `close_date = "0000-01-01"`,
+		`id = "0198c0de-0000-7000-8000-000000000001" OR id = "0198c0de-0000-7000-8000-000000000002"`,
 		`probability = 99999999999999999999`, `amount < -.5`, `create_time = "9999-12-31"`, "name = \"\xff\"",
 	} {
 		f.Add(seed)
@@ -171,4 +172,43 @@ func ExampleSchema_Where() {
 	// Output:
 	// ((d.name ILIKE $2::text) AND (d.amount >= $3::numeric)) [%acme% 100] <nil>
 	// true
+}
+
+// A choice of IDs is one search of an index, and nothing else is taken for one.
+func TestChoiceOfIDsIsOneSearch(t *testing.T) {
+	t.Parallel()
+	a, b, c := id.New(), id.New(), id.New()
+	tab := newTable(t,
+		row{id: a, name: "a", company: &b, createTime: time.Now()},
+		row{id: b, name: "b", company: &a, createTime: time.Now()},
+		row{id: c, name: "c", createTime: time.Now()})
+	for filter, want := range map[string]struct {
+		sql   string
+		names []string
+	}{
+		fmt.Sprintf(`id = %q OR id = %q`, a, c):                        {`(id = ANY($1::uuid[]))`, []string{"a", "c"}},
+		fmt.Sprintf(`id = %q OR id = %q OR id = %q`, a, b, c):          {`(id = ANY($1::uuid[]))`, []string{"a", "b", "c"}},
+		fmt.Sprintf(`(id = %q OR id = %q) AND name = "c"`, a, c):       {`((id = ANY($1::uuid[])) AND (name = $2::text))`, []string{"c"}},
+		fmt.Sprintf(`id = %q OR company_id = %q`, a, a):                {"", []string{"a", "b"}},
+		fmt.Sprintf(`company_id = %q OR company_id = ""`, a):           {"", []string{"b", "c"}},
+		fmt.Sprintf(`id = %q OR id != %q`, a, b):                       {"", []string{"a", "c"}},
+		fmt.Sprintf(`id = %q OR (id = %q AND name = "b")`, a, b):       {"", []string{"a", "b"}},
+		fmt.Sprintf(`NOT (id = %q OR id = %q)`, a, b):                  {"", []string{"c"}},
+		fmt.Sprintf(`company_id = %q OR company_id = %q`, a, id.New()): {`(company_id = ANY($1::uuid[]))`, []string{"b"}},
+	} {
+		var args []any
+		where, err := schema().Where(filter, &args)
+		require.NoError(t, err, filter)
+		if want.sql != "" {
+			require.Equal(t, want.sql, where)
+		}
+		names, err := tab.names(t, where, args...)
+		require.NoError(t, err, filter)
+		require.Equal(t, want.names, names, filter)
+	}
+	_, err := schema().Where(fmt.Sprintf(`id = %q OR id = "x"`, a), new([]any))
+	require.ErrorContains(t, err, "not an ID")
+	many := strings.Repeat(fmt.Sprintf(`id = %q OR `, a), 600) + fmt.Sprintf(`id = %q`, a)
+	_, err = schema().Where(many, new([]any))
+	require.NoError(t, err)
 }
