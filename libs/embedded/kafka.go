@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
-	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -160,22 +159,6 @@ func (k *Kafka) release() error {
 	lock := k.lock
 	k.lock = nil
 	return lock.Release()
-}
-
-// DiskUsage is the size of the broker's folder in bytes.
-func (k *Kafka) DiskUsage() (int64, error) {
-	var sum int64
-	err := filepath.WalkDir(k.opts.Dir, func(_ string, d os.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		fi, err := d.Info()
-		if err == nil {
-			sum += fi.Size()
-		}
-		return err
-	})
-	return sum, err
 }
 
 // kafkaLog passes the broker's log on.

@@ -20,7 +20,7 @@ var kafkaServer shared[[]string]
 
 // Kafka returns the addresses of a broker: Apache Kafka if
 // KONTOR_TEST_KAFKA_BROKERS names one, else the embedded one. Tests share it, so
-// names of topics and groups come from [Topic] and [Group].
+// topics come from [Topic] and names of groups from [Unique].
 func Kafka(t testing.TB) []string {
 	t.Helper()
 	if brokers := os.Getenv("KONTOR_TEST_KAFKA_BROKERS"); brokers != "" {
