@@ -42,6 +42,8 @@ type Reader struct {
 	delimiter byte
 	quote     byte
 	line      int64
+	// taken counts the bytes of the rows read so far.
+	taken int64
 
 	// tail holds what was read after the first line feed inside the current row's quotes, so that reading can go on
 	// there if the quote turns out never to have been closed.
@@ -74,9 +76,14 @@ func (r *Reader) next() (byte, error) {
 	if len(r.pushed) > 0 {
 		b := r.pushed[0]
 		r.pushed = r.pushed[1:]
+		r.taken++
 		return b, nil
 	}
-	return r.in.ReadByte()
+	b, err := r.in.ReadByte()
+	if err == nil {
+		r.taken++
+	}
+	return b, err
 }
 
 func (r *Reader) peek() (byte, bool) {
@@ -108,10 +115,12 @@ func (r *Reader) plain() (Record, bool) {
 	}
 	rec := Record{Line: r.line}
 	r.line++
+	r.taken += int64(len(line))
 	text := string(bytes.TrimRight(line, "\r\n"))
 	if i := strings.IndexByte(text, '\r'); i >= 0 {
 		// A lone carriage return ends a row too; rare enough for the careful way.
 		r.line--
+		r.taken -= int64(len(line))
 		r.pushed = append([]byte(nil), line...)
 		return Record{}, false
 	}
@@ -283,6 +292,7 @@ func (p *rowParser) giveUp(reason, what string) bool {
 		return true
 	}
 	p.r.pushed = append(append([]byte(nil), p.r.tail...), p.r.pushed...)
+	p.r.taken -= int64(len(p.r.tail))
 	p.r.line = p.rec.Line + 1
 	return true
 }

@@ -35,7 +35,7 @@ CREATE TABLE things (
     external_id text NOT NULL,
     CONSTRAINT things_pkey PRIMARY KEY (organization_id, id),
     CONSTRAINT things_external_id_key UNIQUE (organization_id, external_id),
-    CONSTRAINT things_size_small CHECK (size < 1000)
+    CONSTRAINT things_size_small CHECK (size <> 5000)
 );
 SELECT kontor_tenant('things');
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA public TO kontor_app, kontor_system;
@@ -334,6 +334,17 @@ func TestImportLinksRowsOfItsOwnFile(t *testing.T) {
 	require.Len(t, w.ops.rejects, 1)
 	require.EqualValues(t, 4, w.ops.rejects[0].Line)
 	require.Equal(t, "LOOKUP_NOT_FOUND", w.ops.rejects[0].Reason)
+}
+
+// CON-17: the progress shown on the way is near the truth.
+func TestImportEstimatesItsLength(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runner.BatchSize = 1000
+	w.ops.cancel = true // after the first batch
+	require.NoError(t, w.runner.Run(t.Context(), w.org, w.start(t, mapping, rows(20000), false)))
+	require.EqualValues(t, 1000, w.ops.progress.Done)
+	require.InDelta(t, 20000, w.ops.progress.Total, 6000, "the first rows are shorter")
 }
 
 // CON-17: a dry run tells what would become of the rows, and changes nothing.

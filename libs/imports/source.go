@@ -21,12 +21,14 @@ type source struct {
 	header []string
 	rows   *Reader
 	first  *Record // the first row, if it is data and not the header
-	size   int64
-	count  *counter
 	close  func()
+
+	// For the estimate: the file's size, what was taken of it, and what that came to as text.
+	size      int64
+	raw, text *counter
 }
 
-// counter counts the bytes taken from the file.
+// counter counts the bytes that pass.
 type counter struct {
 	r io.Reader
 	n int64
@@ -55,12 +57,13 @@ func (r *Runner) open(ctx context.Context, m *Mapping, t Target, org, fileID str
 
 // newSource finds out how the file is written and binds the mapping to its header.
 func newSource(f io.Reader, m *Mapping, t Target, l Locale) (*source, error) {
-	s := &source{count: &counter{r: f}}
-	text, _, err := Decode(s.count, m.Source.Encoding)
+	s := &source{raw: &counter{r: f}}
+	decoded, _, err := Decode(s.raw, m.Source.Encoding)
 	if err != nil {
 		return nil, err
 	}
-	in := bufio.NewReaderSize(text, sniffed)
+	s.text = &counter{r: decoded}
+	in := bufio.NewReaderSize(s.text, sniffed)
 	delimiter := m.Source.Delimiter
 	if delimiter == 0 {
 		head, err := in.Peek(sniffed)
@@ -139,10 +142,12 @@ func (s *source) next() (Record, error) {
 	return rec, err
 }
 
-// estimate returns how many rows the file has by what was read of it.
+// estimate returns how many rows the file has, by how much of it the rows so far have taken.
 func (s *source) estimate(rows int64) int64 {
-	if s.size <= 0 || s.count.n <= 0 {
+	if s.size <= 0 || s.raw.n <= 0 || s.rows.taken <= 0 {
 		return 0
 	}
-	return max(rows, rows*s.size/s.count.n)
+	// Encodings differ in length from UTF-8; what was decoded so far tells by how much.
+	text := float64(s.size) * float64(s.text.n) / float64(s.raw.n)
+	return max(rows, int64(float64(rows)*text/float64(s.rows.taken)))
 }
