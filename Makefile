@@ -71,6 +71,7 @@ $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(shell find $(WE
 	npm --prefix $(WEB) run build --silent
 	@find services/gateway/internal/site/client -mindepth 1 -not -name .gitignore -not -name unbuilt.html -delete
 	@cp -R $(WEB)/dist/. services/gateway/internal/site/client/
+	@tools/reference/fetch.sh "$(CURDIR)/services/gateway/internal/site/client/reference"
 	@touch $@
 
 # Generators and linters, each pinned by a module of its own outside the workspace.

@@ -27,6 +27,10 @@ var errorsPage []byte
 const policy = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; " +
 	"script-src 'self'; connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'self'; form-action 'self'"
 
+// referencePolicy is for the reference alone, whose script compiles templates.
+const referencePolicy = "default-src 'self'; img-src 'self' data: blob:; style-src 'self' 'unsafe-inline'; " +
+	"script-src 'self' 'unsafe-eval'; connect-src 'self'; font-src 'self' data:; frame-ancestors 'none'; base-uri 'self'"
+
 // Handler serves the client for every path that is no file, so that its own addresses can be opened and reloaded.
 func Handler() http.Handler {
 	root, err := fs.Sub(client, "client")
@@ -46,6 +50,11 @@ func Handler() http.Handler {
 		case name == "docs/errors":
 			h.Set("Content-Type", "text/html; charset=utf-8")
 			http.ServeContent(w, r, "errors.html", time.Time{}, bytes.NewReader(errorsPage))
+		case name == "reference":
+			http.Redirect(w, r, "/reference/", http.StatusMovedPermanently)
+		case strings.HasPrefix(r.URL.Path, "/reference/"):
+			h.Set("Content-Security-Policy", referencePolicy)
+			files.ServeHTTP(w, r)
 		case name == "" || !exists(root, name):
 			serveIndex(w, r, root)
 		default:
