@@ -17,8 +17,8 @@ if [ ! -e "$cache/standalone.js" ]; then
 		exit 1
 	}
 	mkdir -p "$cache"
-	tar -xzf "$tmp"/*.tgz -C "$tmp" package/dist/browser/standalone.js package/LICENSE
-	mv "$tmp/package/dist/browser/standalone.js" "$tmp/package/LICENSE" "$cache/"
+	tar -xzf "$tmp"/*.tgz -C "$tmp" package/dist/browser/standalone.js package/package.json
+	mv "$tmp/package/dist/browser/standalone.js" "$tmp/package/package.json" "$cache/"
 fi
 mkdir -p "$out"
-cp "$cache/standalone.js" "$cache/LICENSE" index.html start.js "$out/"
+cp "$cache/standalone.js" "$cache/package.json" index.html start.js "$out/"
