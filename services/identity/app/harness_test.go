@@ -9,11 +9,12 @@ import (
 
 	"github.com/redis/go-redis/v9"
 	"github.com/stretchr/testify/require"
+	"google.golang.org/genproto/googleapis/rpc/errdetails"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/encoding/protojson"
 
-	"kontor.internal/libs/apperr"
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/clock"
@@ -21,6 +22,7 @@ import (
 	"kontor.internal/libs/jobs"
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/testkit"
+	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	"kontor.internal/services/identity/app"
 )
@@ -41,6 +43,7 @@ type suite struct {
 	clock     *steppedClock
 	redis     *redis.Client
 	first     *app.Founded
+	files     *folder
 }
 
 // steppedClock is the machine's clock, moved on by tests.
@@ -65,7 +68,7 @@ type option func(*app.Config, *app.Deps)
 
 func start(t *testing.T, opts ...option) *suite {
 	t.Helper()
-	s := &suite{clock: &steppedClock{}, directory: authz.NewDirectory()}
+	s := &suite{clock: &steppedClock{}, directory: authz.NewDirectory(), files: &folder{}}
 	s.db = testkit.Postgres(t, app.Name, app.Migrations(), app.Groups()...)
 	require.NoError(t, jobs.Migrate(t.Context(), s.db.OwnerURL))
 	s.redis = testkit.Redis(t)
@@ -89,7 +92,9 @@ func start(t *testing.T, opts ...option) *suite {
 		Log: log, Clock: now, Brokers: testkit.Kafka(t), DB: s.db.App, System: s.db.System,
 		Accounts: s.db.Open(t, pg.RoleAccounts), Redis: s.redis, Directory: s.directory, Verifier: verifier,
 		ServiceSecret: serviceSecret,
-		Dial:          func(string) (grpc.ClientConnInterface, error) { return s.conn, nil },
+		Dial: func(string) (grpc.ClientConnInterface, error) {
+			return forwarding{func() *grpc.ClientConn { return s.conn }}, nil
+		},
 	}
 	for _, o := range opts {
 		o(&cfg, &deps)
@@ -100,7 +105,10 @@ func start(t *testing.T, opts ...option) *suite {
 	testkit.CreateTopic(t, deps.Brokers, "kontor.identity.v1", 4)
 	s.first, err = s.app.Bootstrap(t.Context(), app.First{Organization: "Acme", Email: adminEmail, Password: adminPassword, Country: "DE"})
 	require.NoError(t, err)
-	s.conn = testkit.GRPC(t, srv.Server, s.app.Register)
+	s.conn = testkit.GRPC(t, srv.Server, func(r grpc.ServiceRegistrar) {
+		s.app.Register(r)
+		filesv1.RegisterFilesServiceServer(r, s.files)
+	})
 
 	ctx, cancel := context.WithCancel(context.WithoutCancel(t.Context()))
 	var wg sync.WaitGroup
@@ -142,7 +150,14 @@ func asService(ctx context.Context) context.Context {
 }
 
 // reason is the stable reason of a failure.
-func reason(err error) string { return apperr.Reason(apperr.FromStatus(err)) }
+func reason(err error) string {
+	for _, d := range status.Convert(err).Details() {
+		if info, ok := d.(*errdetails.ErrorInfo); ok {
+			return info.GetReason()
+		}
+	}
+	return ""
+}
 
 // role returns the ID of a ready-made role.
 func (s *suite) role(t *testing.T, ctx context.Context, code string) string {
