@@ -57,9 +57,9 @@ type DealsServiceClient interface {
 	// gives the deal that is there.
 	//
 	// Errors: DEAL_EXISTS if deal_id is taken; EXTERNAL_ID_TAKEN; PIPELINE_NOT_FOUND; STAGE_NOT_FOUND if the stage is
-	// not in the pipeline; STAGE_CLOSED if the stage is not an open one; PRODUCT_NOT_FOUND; PRICE_BELOW_MINIMUM;
-	// DEAL_INVALID with the fields at fault; CURRENCY_MISMATCH; USER_NOT_FOUND; PERMISSION_DENIED if the responsible
-	// user is outside of the caller's scope.
+	// not in the pipeline; STAGE_CLOSED if the stage is not an open one; PRODUCT_NOT_FOUND; PRODUCT_NOT_OFFERED;
+	// PRICE_MISSING; PRICE_BELOW_MINIMUM, unless the caller may change products; DEAL_INVALID with the fields at fault;
+	// USER_NOT_FOUND; PERMISSION_DENIED if the responsible user is outside of the caller's scope.
 	CreateDeal(ctx context.Context, in *CreateDealRequest, opts ...grpc.CallOption) (*CreateDealResponse, error)
 	// GetDeal returns one deal, from the bin too.
 	//
@@ -79,7 +79,8 @@ type DealsServiceClient interface {
 	//
 	// Errors: DEAL_NOT_FOUND; DEAL_ETAG_MISMATCH if deal.etag is set and is not the current one; DEAL_CLOSED if amount,
 	// lines or probability of a closed deal would change; DEAL_DELETED; INVALID_UPDATE_MASK; PRODUCT_NOT_FOUND;
-	// PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
+	// PRODUCT_NOT_OFFERED; PRICE_MISSING; PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH if the currency would change
+	// under the lines; LOST_REASON_REQUIRED; LOST_REASON_NOT_FOUND; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
 	UpdateDeal(ctx context.Context, in *UpdateDealRequest, opts ...grpc.CallOption) (*UpdateDealResponse, error)
 	// DeleteDeal puts a deal into the bin, where it stays for 30 days.
 	//
@@ -87,7 +88,7 @@ type DealsServiceClient interface {
 	DeleteDeal(ctx context.Context, in *DeleteDealRequest, opts ...grpc.CallOption) (*DeleteDealResponse, error)
 	// UndeleteDeal takes a deal out of the bin.
 	//
-	// Errors: DEAL_NOT_FOUND; STAGE_NOT_FOUND if its stage has gone and its pipeline has no open stage.
+	// Errors: DEAL_NOT_FOUND, DEAL_ETAG_MISMATCH.
 	UndeleteDeal(ctx context.Context, in *UndeleteDealRequest, opts ...grpc.CallOption) (*UndeleteDealResponse, error)
 	// MoveDeal takes an open deal to another open stage, of another pipeline too. A move to the stage it is in changes
 	// nothing.
@@ -129,12 +130,14 @@ type DealsServiceClient interface {
 	GetBoard(ctx context.Context, in *GetBoardRequest, opts ...grpc.CallOption) (*GetBoardResponse, error)
 	// ImportDeals makes and updates deals from an uploaded CSV file, by a mapping, as an operation.
 	//
-	// Target fields: external_id, name, pipeline, stage, begin_stage, amount, currency, responsible, observers, type,
-	// probability, planned_close_date, company, contact, source, comment, product, quantity, unit, price, discount_percent,
-	// tax_rate, begin_time, close_time, lost_reason, available_to_everyone. A deal with an external ID that is known
-	// already is updated, skipped or refused, as the mapping says.
+	// Target fields: name, pipeline, stage, begin_stage, amount, responsible, type, probability, planned_close_date, company,
+	// contact, source, comment, product, line_name, quantity, unit, price, discount_percent, tax_rate, begin_time,
+	// close_time, lost_reason, available_to_everyone. A deal whose external ID is known already is skipped or updated, as
+	// the mapping says. The mapping's effective_time is when the deal began. A deal of a closed stage began in begin_stage,
+	// or the last open one, and was closed at close_time.
 	//
-	// Errors: FILE_NOT_FOUND, MAPPING_INVALID with what is wrong with it. What is wrong with a row is in the operation.
+	// Errors: FILE_NOT_FOUND; IMPORT_MAPPING_INVALID with what is wrong with it; those of the file as a whole, such as
+	// IMPORT_COLUMN_MISSING. What is wrong with a row is in the operation.
 	ImportDeals(ctx context.Context, in *ImportDealsRequest, opts ...grpc.CallOption) (*ImportDealsResponse, error)
 }
 
@@ -326,9 +329,9 @@ type DealsServiceServer interface {
 	// gives the deal that is there.
 	//
 	// Errors: DEAL_EXISTS if deal_id is taken; EXTERNAL_ID_TAKEN; PIPELINE_NOT_FOUND; STAGE_NOT_FOUND if the stage is
-	// not in the pipeline; STAGE_CLOSED if the stage is not an open one; PRODUCT_NOT_FOUND; PRICE_BELOW_MINIMUM;
-	// DEAL_INVALID with the fields at fault; CURRENCY_MISMATCH; USER_NOT_FOUND; PERMISSION_DENIED if the responsible
-	// user is outside of the caller's scope.
+	// not in the pipeline; STAGE_CLOSED if the stage is not an open one; PRODUCT_NOT_FOUND; PRODUCT_NOT_OFFERED;
+	// PRICE_MISSING; PRICE_BELOW_MINIMUM, unless the caller may change products; DEAL_INVALID with the fields at fault;
+	// USER_NOT_FOUND; PERMISSION_DENIED if the responsible user is outside of the caller's scope.
 	CreateDeal(context.Context, *CreateDealRequest) (*CreateDealResponse, error)
 	// GetDeal returns one deal, from the bin too.
 	//
@@ -348,7 +351,8 @@ type DealsServiceServer interface {
 	//
 	// Errors: DEAL_NOT_FOUND; DEAL_ETAG_MISMATCH if deal.etag is set and is not the current one; DEAL_CLOSED if amount,
 	// lines or probability of a closed deal would change; DEAL_DELETED; INVALID_UPDATE_MASK; PRODUCT_NOT_FOUND;
-	// PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
+	// PRODUCT_NOT_OFFERED; PRICE_MISSING; PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH if the currency would change
+	// under the lines; LOST_REASON_REQUIRED; LOST_REASON_NOT_FOUND; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
 	UpdateDeal(context.Context, *UpdateDealRequest) (*UpdateDealResponse, error)
 	// DeleteDeal puts a deal into the bin, where it stays for 30 days.
 	//
@@ -356,7 +360,7 @@ type DealsServiceServer interface {
 	DeleteDeal(context.Context, *DeleteDealRequest) (*DeleteDealResponse, error)
 	// UndeleteDeal takes a deal out of the bin.
 	//
-	// Errors: DEAL_NOT_FOUND; STAGE_NOT_FOUND if its stage has gone and its pipeline has no open stage.
+	// Errors: DEAL_NOT_FOUND, DEAL_ETAG_MISMATCH.
 	UndeleteDeal(context.Context, *UndeleteDealRequest) (*UndeleteDealResponse, error)
 	// MoveDeal takes an open deal to another open stage, of another pipeline too. A move to the stage it is in changes
 	// nothing.
@@ -398,12 +402,14 @@ type DealsServiceServer interface {
 	GetBoard(context.Context, *GetBoardRequest) (*GetBoardResponse, error)
 	// ImportDeals makes and updates deals from an uploaded CSV file, by a mapping, as an operation.
 	//
-	// Target fields: external_id, name, pipeline, stage, begin_stage, amount, currency, responsible, observers, type,
-	// probability, planned_close_date, company, contact, source, comment, product, quantity, unit, price, discount_percent,
-	// tax_rate, begin_time, close_time, lost_reason, available_to_everyone. A deal with an external ID that is known
-	// already is updated, skipped or refused, as the mapping says.
+	// Target fields: name, pipeline, stage, begin_stage, amount, responsible, type, probability, planned_close_date, company,
+	// contact, source, comment, product, line_name, quantity, unit, price, discount_percent, tax_rate, begin_time,
+	// close_time, lost_reason, available_to_everyone. A deal whose external ID is known already is skipped or updated, as
+	// the mapping says. The mapping's effective_time is when the deal began. A deal of a closed stage began in begin_stage,
+	// or the last open one, and was closed at close_time.
 	//
-	// Errors: FILE_NOT_FOUND, MAPPING_INVALID with what is wrong with it. What is wrong with a row is in the operation.
+	// Errors: FILE_NOT_FOUND; IMPORT_MAPPING_INVALID with what is wrong with it; those of the file as a whole, such as
+	// IMPORT_COLUMN_MISSING. What is wrong with a row is in the operation.
 	ImportDeals(context.Context, *ImportDealsRequest) (*ImportDealsResponse, error)
 	mustEmbedUnimplementedDealsServiceServer()
 }
