@@ -88,6 +88,11 @@ func follow(r io.Reader, log func(string)) []string {
 // Stop asks with the signal and insists after a while.
 func (c *Child) Stop(sig syscall.Signal) error {
 	for _, s := range []syscall.Signal{sig, syscall.SIGQUIT, syscall.SIGKILL} {
+		select {
+		case <-c.done: // its ID may be somebody else's by now
+			return nil
+		default:
+		}
 		if err := syscall.Kill(c.PID(), s); err != nil && !errors.Is(err, syscall.ESRCH) {
 			return fmt.Errorf("signal %s to process %d: %w", s, c.PID(), err)
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"net"
+	"os"
 	"path/filepath"
 	"strconv"
 	"sync"
@@ -99,6 +100,9 @@ func (k *Kafka) start(ctx context.Context) error {
 		opts = append(opts, kfake.AllowAutoTopicCreation())
 	}
 	if k.opts.Dir != "" {
+		if err := os.MkdirAll(k.opts.Dir, 0o700); err != nil { // the broker's files are readable by all
+			return err
+		}
 		lock, err := LockDir(k.opts.Dir) // the broker takes none
 		if err != nil {
 			return err

@@ -57,7 +57,7 @@ type Postgres struct {
 	base      context.Context // the log's values, without the start's deadline
 
 	mu    sync.Mutex
-	child *Child // nil while stopped
+	child *Child // nil while stopped; may have ended and be about to be replaced
 }
 
 // StartPostgres starts a server on the folder, making its data folder the first
@@ -154,26 +154,29 @@ func (p *Postgres) Close() error { return p.Stop() }
 // because the kernel ran out of memory and picked it.
 func (p *Postgres) watch(c *Child) {
 	<-c.done
-	p.mu.Lock()
-	unasked := p.child == c
-	if unasked {
-		p.child = nil
-	}
-	p.mu.Unlock()
-	if !unasked {
-		return
-	}
-	p.opts.Log.ErrorContext(p.base, "postgresql ended unasked; starting it again", "error", c.Err())
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 10*time.Second) {
-		ctx, cancel := context.WithTimeout(p.base, startTimeout)
-		err := p.Start(ctx)
-		cancel()
-		if err == nil {
-			return
-		}
-		p.opts.Log.ErrorContext(p.base, "postgresql does not start", "error", err, "retry_in", pause)
+	for pause := 100 * time.Millisecond; p.replace(c); pause = min(2*pause, 10*time.Second) {
 		<-time.After(pause)
 	}
+}
+
+// replace reports whether it has to be tried again.
+func (p *Postgres) replace(c *Child) (again bool) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.child != c {
+		return false // stopped
+	}
+	p.opts.Log.ErrorContext(p.base, "postgresql ended unasked; starting it again", "error", c.Err())
+	ctx, cancel := context.WithTimeout(p.base, startTimeout)
+	defer cancel()
+	next, err := p.launch(ctx)
+	if err != nil {
+		p.opts.Log.ErrorContext(p.base, "postgresql does not start", "error", err)
+		return true
+	}
+	p.child = next
+	go p.watch(next)
+	return false
 }
 
 // prepare finds the server, the folder's owner and the password, and runs
@@ -256,7 +259,7 @@ func (p *Postgres) settings(port int) map[string]string {
 		"listen_addresses":        "127.0.0.1",
 		"port":                    strconv.Itoa(port),
 		"unix_socket_directories": p.socketDir,
-		"max_connections":         "200",
+		"max_connections":         "300",
 		"shared_buffers":          "128MB",
 		"work_mem":                "8MB",
 		"maintenance_work_mem":    "64MB",

@@ -107,6 +107,16 @@ func TestPostgresThatEndsUnaskedIsStartedAgain(t *testing.T) {
 	require.Equal(t, 1, queryInt(t, p.URL(), `SELECT 1`))
 }
 
+func TestPostgresThatEndedUnaskedStaysStoppedOnceStopped(t *testing.T) {
+	t.Parallel()
+	p := startPostgres(t, embedded.PostgresOptions{Dir: openDir(t)})
+	require.NoError(t, syscall.Kill(p.PID(), syscall.SIGKILL))
+	require.NoError(t, p.Stop(), "whether or not it is being started again just now")
+	require.Zero(t, p.PID())
+	_, err := pgx.Connect(t.Context(), p.URL())
+	require.Error(t, err)
+}
+
 func TestPostgresStopsAndStartsAtTheSameAddress(t *testing.T) {
 	t.Parallel()
 	p := startPostgres(t, embedded.PostgresOptions{Dir: openDir(t)})

@@ -143,10 +143,13 @@ func (s *Suite) addGateway(ctx context.Context) error {
 // Run serves until ctx is done.
 func (s *Suite) Run(ctx context.Context) error { return s.process.Run(ctx, s.components...) }
 
-// AwaitReady waits until everything is ready to serve.
+// AwaitReady waits until everything is ready to serve, and logs what it waits for if that takes long.
 func (s *Suite) AwaitReady(ctx context.Context) error {
+	const long = 10 * time.Second
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
+	complain := time.NewTicker(long)
+	defer complain.Stop()
 	for {
 		failed := s.process.Readiness().Failed(ctx)
 		if len(failed) == 0 {
@@ -155,6 +158,8 @@ func (s *Suite) AwaitReady(ctx context.Context) error {
 		select {
 		case <-ctx.Done():
 			return fmt.Errorf("not ready: %v", failed)
+		case <-complain.C:
+			s.log.WarnContext(ctx, "still waiting to be ready", "for", failed)
 		case <-tick.C:
 		}
 	}
