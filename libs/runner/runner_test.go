@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"slices"
 	"sync"
 	"testing"
 	"testing/synctest"
@@ -24,6 +25,13 @@ func (d *diary) add(s string) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
 	d.lines = append(d.lines, s)
+}
+
+// read returns what has happened so far.
+func (d *diary) read() []string {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return slices.Clone(d.lines)
 }
 
 // component waits until it is told to stop, takes a while to do so, and says when it has.
@@ -52,7 +60,7 @@ func TestStopsInTheOppositeOrderAfterADrain(t *testing.T) {
 		start := time.Now()
 		g := d.group(d.component("telemetry", 0, nil), d.component("relay", 2*time.Second, nil), d.component("grpc", 0, nil))
 		require.NoError(t, g.Run(ctx))
-		require.Equal(t, []string{"not ready", "grpc", "relay", "telemetry"}, d.lines)
+		require.Equal(t, []string{"not ready", "grpc", "relay", "telemetry"}, d.read())
 		require.Equal(t, 8*time.Second, time.Since(start)) // 1 s until the signal, 5 s drain, 2 s for the relay
 	})
 }
@@ -78,7 +86,7 @@ func TestFirstFailureStopsTheRestAtOnce(t *testing.T) {
 				g := d.group(d.component("good", 0, nil), runner.Component{Name: "bad", Run: tt.run}, d.component("late", 0, nil))
 				err := g.Run(t.Context())
 				require.ErrorContains(t, err, tt.want)
-				require.Equal(t, []string{"not ready", "late", "good"}, d.lines)
+				require.Equal(t, []string{"not ready", "late", "good"}, d.read())
 				require.Equal(t, time.Second, time.Since(start), "there is nothing to drain for")
 			})
 		})
@@ -121,7 +129,7 @@ func TestStuckComponentIsNamed(t *testing.T) {
 		defer cancel()
 		g := d.group(d.component("fine", 0, nil), d.component("stuck", time.Minute, nil))
 		require.EqualError(t, g.Run(ctx), "stuck: still running after 10s")
-		require.Equal(t, []string{"not ready", "fine"}, d.lines, "the others are stopped nevertheless")
+		require.Equal(t, []string{"not ready", "fine"}, d.read(), "the others are stopped nevertheless")
 		time.Sleep(time.Hour) // lets it end
 	})
 }
