@@ -40,7 +40,7 @@ docs: ## Write the lists in docs that are made from the sources.
 .PHONY: bench
 bench: bin/kontor ## Measure speed and memory; docs/benchmarks.md keeps the figures.
 	@tools/testenv/setup.sh
-	@tools/testenv/with.sh tools/bench.sh
+	@tools/bench.sh
 
 .PHONY: e2e
 e2e: bin/kontor ## Drive the suite with a real browser.

@@ -97,6 +97,11 @@ func (c *Client) Post(ctx context.Context, path string, in, out any) error {
 	return c.call(ctx, http.MethodPost, path, in, out)
 }
 
+// Patch changes what is at a path.
+func (c *Client) Patch(ctx context.Context, path string, in any) error {
+	return c.call(ctx, http.MethodPatch, path, in, nil)
+}
+
 // Delete deletes what is at a path.
 func (c *Client) Delete(ctx context.Context, path string) error {
 	return c.call(ctx, http.MethodDelete, path, nil, nil)

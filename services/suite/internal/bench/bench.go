@@ -1,0 +1,343 @@
+// Package bench measures the suite from outside, as built: a binary started on a PostgreSQL with durable commits, loaded
+// with records, and asked over REST. Figures are set beside a bare program's on the same database in the same run.
+package bench
+
+import (
+	"context"
+	"encoding/csv"
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"kontor.internal/libs/embedded"
+	"kontor.internal/services/suite/internal/remote"
+)
+
+// Options of a run.
+type Options struct {
+	// Binary is the built kontor.
+	Binary string
+	// Dir is an empty folder.
+	Dir string
+	// SalesData is the folder of the real sales history; its import is left out if it is empty.
+	SalesData string
+	// Mappings is docs/examples/sales.
+	Mappings string
+	// Contacts and Deals are how many to load.
+	Contacts, Deals int
+	// Seconds is how long each load lasts.
+	Seconds int
+	// Out takes the figures, as a table.
+	Out io.Writer
+}
+
+const (
+	httpAddr  = "127.0.0.1:18180"
+	grpcAddr  = "127.0.0.1:18190"
+	adminAddr = "127.0.0.1:18191"
+	email     = "bench@example.com"
+	password  = "correct-horse-battery-7" //nolint:gosec // of a suite that lives for minutes
+	workers   = 32
+)
+
+// run is one benchmark run.
+type run struct {
+	Options
+
+	pg     *embedded.Postgres
+	suite  *exec.Cmd
+	token  string
+	client *remote.Client
+}
+
+// Run measures everything and writes a table.
+func Run(ctx context.Context, o Options) (err error) {
+	r := &run{Options: o}
+	if r.pg, err = embedded.StartPostgres(ctx, embedded.PostgresOptions{Dir: filepath.Join(o.Dir, "postgres")}); err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, r.stop(), r.pg.Close()) }()
+	if _, err = r.start(ctx); err != nil {
+		return err
+	}
+	r.row("what", "figure", "reference", "ratio")
+	r.row("---", "---", "---", "---")
+	for _, step := range []func(context.Context) error{
+		r.importSales, r.importContacts, r.importDeals, r.restart, r.lists, r.board, r.freshness, r.gets, r.creates,
+	} {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) row(cells ...string) { fmt.Fprintln(r.Out, "| "+strings.Join(cells, " | ")+" |") }
+
+// start starts the binary and returns how long it took to be ready.
+func (r *run) start(ctx context.Context) (time.Duration, error) {
+	log, err := os.OpenFile(filepath.Join(r.Dir, "suite.log"), os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
+	if err != nil {
+		return 0, err
+	}
+	defer log.Close()
+	r.suite = exec.CommandContext(ctx, r.Binary, "suite") //nolint:gosec // the binary to measure
+	r.suite.Stdout, r.suite.Stderr = log, log
+	r.suite.Env = append(os.Environ(), "KONTOR_DATA_DIR="+filepath.Join(r.Dir, "data"), "KONTOR_POSTGRES_URL="+r.pg.URL(),
+		"KONTOR_HTTP_ADDR="+httpAddr, "KONTOR_GRPC_ADDR="+grpcAddr, "KONTOR_ADMIN_ADDR="+adminAddr,
+		"KONTOR_ADMIN_EMAIL="+email, "KONTOR_ADMIN_PASSWORD="+password, "KONTOR_KAFKA_BROKERS=", "KONTOR_REDIS_URL=")
+	began := time.Now()
+	if err := r.suite.Start(); err != nil {
+		return 0, err
+	}
+	if err := r.await(ctx); err != nil {
+		return 0, err
+	}
+	took := time.Since(began)
+	r.client, err = remote.New(httpAddr, remote.Credentials{Email: email, Password: password})
+	if err != nil {
+		return took, err
+	}
+	return took, r.signIn(ctx)
+}
+
+func (r *run) signIn(ctx context.Context) error {
+	var s struct {
+		AccessToken string `json:"accessToken"`
+	}
+	if err := r.client.Post(ctx, "/v1/sessions", remote.Object{"email": email, "password": password}, &s); err != nil {
+		return fmt.Errorf("sign in: %w", err)
+	}
+	r.token = s.AccessToken
+	return nil
+}
+
+func (r *run) await(ctx context.Context) error {
+	for range 3000 {
+		req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+httpAddr+"/readyz", nil)
+		if err != nil {
+			return err
+		}
+		if res, err := http.DefaultClient.Do(req); err == nil {
+			_ = res.Body.Close()
+			if res.StatusCode == http.StatusOK {
+				return nil
+			}
+		}
+		if err := pause(ctx, 20*time.Millisecond); err != nil {
+			return err
+		}
+	}
+	return errors.New("the suite did not become ready; see suite.log")
+}
+
+func (r *run) stop() error {
+	if r.suite == nil {
+		return nil
+	}
+	err := r.suite.Process.Signal(syscall.SIGINT)
+	_ = r.suite.Wait() // however it ended
+	r.suite = nil
+	return err
+}
+
+// restart measures a start on existing data, and memory at rest.
+func (r *run) restart(ctx context.Context) error {
+	if err := r.stop(); err != nil {
+		return err
+	}
+	took, err := r.start(ctx)
+	if err != nil {
+		return err
+	}
+	if err := pause(ctx, 10*time.Second); err != nil { // to come to rest
+		return err
+	}
+	r.row("ready after a start on existing data", took.Round(10*time.Millisecond).String(), "5 s", "")
+	r.row("suite's memory at rest (PostgreSQL aside)", fmt.Sprintf("%d MB", rss(r.suite.Process.Pid)>>20), "350 MB", "")
+	return nil
+}
+
+// importFile imports CSV that write makes, and returns how long it took.
+func (r *run) importFile(ctx context.Context, kind, mapping string, write func(*csv.Writer) error) (remote.Operation, time.Duration, error) {
+	path := filepath.Join(r.Dir, kind+".csv")
+	f, err := os.Create(path) //nolint:gosec // our own folder
+	if err != nil {
+		return remote.Operation{}, 0, err
+	}
+	w := csv.NewWriter(f)
+	err = write(w)
+	w.Flush()
+	if err := errors.Join(err, w.Error(), f.Close()); err != nil {
+		return remote.Operation{}, 0, err
+	}
+	began := time.Now()
+	op, err := r.client.Import(ctx, kind, mapping, kind+".csv", false,
+		func() (io.ReadCloser, error) { return os.Open(path) }, func(remote.Operation) {})
+	return op, time.Since(began), err
+}
+
+func (r *run) importSales(ctx context.Context) error {
+	if r.SalesData == "" {
+		r.row("import of the sales history", "left out: the data is not here", "", "")
+		return nil
+	}
+	began := time.Now()
+	cmd := exec.CommandContext(ctx, r.Binary, "import", "--dir", r.Mappings, "--data", r.SalesData, "--address", "http://"+httpAddr)
+	cmd.Env = append(os.Environ(), "KONTOR_EMAIL="+email, "KONTOR_PASSWORD="+password)
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("import of the sales history: %w\n%s", err, out)
+	}
+	r.row("import of the sales history: 8,800 opportunities and all they refer to", seconds(time.Since(began)), "15 s", "")
+	return nil
+}
+
+func (r *run) importContacts(ctx context.Context) error {
+	const mapping = `
+kind: contact
+source: {file: contacts.csv}
+external_id: {source: bench, column: id}
+duplicates: skip
+fields:
+  first_name: {column: first}
+  last_name: {column: last}
+  email: {column: email}
+  phone: {column: phone}
+  position: {column: position}
+`
+	op, took, err := r.importFile(ctx, "contact", mapping, func(w *csv.Writer) error {
+		if err := w.Write([]string{"id", "first", "last", "email", "phone", "position"}); err != nil {
+			return err
+		}
+		for i := range r.Contacts {
+			n := strconv.Itoa(i)
+			if err := w.Write([]string{n, "First" + n, "Last" + strconv.Itoa(i*7919%100_000), "p" + n + "@example.com",
+				fmt.Sprintf("+4930%07d", i), "Buyer"}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if op.Rejected > 0 {
+		return fmt.Errorf("import of contacts: %d rows rejected", op.Rejected)
+	}
+	r.row(fmt.Sprintf("import of %d contacts with phone and e-mail", r.Contacts),
+		fmt.Sprintf("%.0f rows/s (%s)", float64(r.Contacts)/took.Seconds(), seconds(took)), "10,000 rows/s", "")
+	return nil
+}
+
+func (r *run) importDeals(ctx context.Context) error {
+	const mapping = `
+kind: deal
+source: {file: deals.csv}
+external_id: {source: bench, column: id}
+duplicates: skip
+fields:
+  name: {column: name}
+  pipeline: {constant: Sales, lookup: {kind: pipeline, by: name}}
+  stage: {column: stage, lookup: {kind: stage, by: name}}
+  amount: {column: amount}
+  currency: {constant: USD}
+`
+	stages := []string{"New", "Information", "Proposal", "Negotiation"}
+	op, took, err := r.importFile(ctx, "deal", mapping, func(w *csv.Writer) error {
+		if err := w.Write([]string{"id", "name", "stage", "amount"}); err != nil {
+			return err
+		}
+		for i := range r.Deals {
+			if err := w.Write([]string{strconv.Itoa(i), "Deal " + strconv.Itoa(i), stages[i%4], strconv.Itoa(100 + i%5000)}); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if op.Rejected > 0 {
+		return fmt.Errorf("import of deals: %d rows rejected", op.Rejected)
+	}
+	r.row(fmt.Sprintf("import of %d open deals", r.Deals), fmt.Sprintf("%.0f rows/s (%s)", float64(r.Deals)/took.Seconds(), seconds(took)), "", "")
+	return r.settle(ctx)
+}
+
+// settle waits until events have been told and facts have caught up, so that nothing of the load runs in the measurement.
+func (r *run) settle(ctx context.Context) error {
+	for quiet := 0; quiet < 5; {
+		if err := pause(ctx, time.Second); err != nil {
+			return err
+		}
+		var f struct {
+			LagSeconds float64 `json:"lagSeconds"`
+		}
+		if err := r.client.Get(ctx, "/v1/reports:freshness", nil, &f); err != nil {
+			return err
+		}
+		if quiet++; f.LagSeconds > 0 {
+			quiet = 0
+		}
+	}
+	for _, db := range []string{"contacts", "deals", "reporting"} {
+		err := r.withDatabase(ctx, db, func(conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "VACUUM ANALYZE")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (r *run) withDatabase(ctx context.Context, name string, fn func(*pgx.Conn) error) error {
+	cfg, err := pgx.ParseConfig(r.pg.URL())
+	if err != nil {
+		return err
+	}
+	cfg.Database = name
+	conn, err := pgx.ConnectConfig(ctx, cfg)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = conn.Close(ctx) }() // nobody to tell
+	return fn(conn)
+}
+
+func pause(ctx context.Context, d time.Duration) error {
+	t := time.NewTimer(d)
+	defer t.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-t.C:
+		return nil
+	}
+}
+
+func seconds(d time.Duration) string { return fmt.Sprintf("%.1f s", d.Seconds()) }
+
+// quantile of durations that are sorted here.
+func quantile(ds []time.Duration, q float64) time.Duration {
+	if len(ds) == 0 {
+		return 0
+	}
+	slices.Sort(ds)
+	return ds[min(len(ds)-1, int(math.Ceil(q*float64(len(ds))))-1)]
+}
+
+func ms(d time.Duration) string { return fmt.Sprintf("%.1f ms", float64(d.Microseconds())/1000) }
