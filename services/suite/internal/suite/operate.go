@@ -1,0 +1,42 @@
+package suite
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+
+	"google.golang.org/grpc"
+
+	"kontor.internal/libs/grpcclient"
+	"kontor.internal/libs/pg"
+)
+
+// operator is the name under which commands call the services' own methods.
+const operator = "kontor-cli"
+
+// serviceSecret is the secret that services share: the configured one, or one made from the installation's.
+func (c *Config) serviceSecret(installation string) string {
+	if c.ServiceSecret != "" {
+		return c.ServiceSecret
+	}
+	return derive(installation, "services")
+}
+
+// Dial connects to the services of the running suite with the right to call what is for services only. Close the
+// connection.
+func Dial(cfg Config) (*grpc.ClientConn, error) {
+	secret, err := keptSecret(cfg.DataDir, rand.Text)
+	if err != nil {
+		return nil, err
+	}
+	return grpcclient.Dial(cfg.GRPCAddr, grpcclient.Options{Service: operator, Secret: cfg.serviceSecret(secret)})
+}
+
+// System opens a service's database as kontor_system, which sees all organisations. Close it.
+func (a *Attached) System(ctx context.Context, service string) (*pg.DB, error) {
+	urls, ok := a.Databases[service]
+	if !ok || urls.Service == "" {
+		return nil, fmt.Errorf("there is no service %q with a database", service)
+	}
+	return pg.Open(ctx, pg.Config{URL: urls.Service, Role: pg.RoleSystem, MaxConns: 2, Log: a.Log})
+}
