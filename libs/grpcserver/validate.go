@@ -10,8 +10,9 @@ import (
 	"kontor.internal/libs/apperr"
 )
 
-// ErrInvalidArgument is the answer to a request that breaks a rule of its message; its fields say which.
-var ErrInvalidArgument = apperr.Invalid(apperr.ReasonInvalidArgument, "the request is not valid")
+// ErrInvalidArgument is the answer to a request that breaks a rule of its message; its fields say which. The reason is
+// apperr.ReasonInvalidArgument, spelt out for the list of errors.
+var ErrInvalidArgument = apperr.Invalid("INVALID_ARGUMENT", "the request is not valid")
 
 // check validates a message by the rules in its proto.
 func (s *Server) check(req any) error {
