@@ -338,7 +338,7 @@ func reason(err error) string {
 func (w *world) finished(m member, opID string) *operationv1.Operation {
 	w.t.Helper()
 	var op *operationv1.Operation
-	testkit.EventuallyWithin(w.t, time.Minute, func() error {
+	testkit.EventuallyWithin(w.t, 3*time.Minute, func() error {
 		resp, err := w.operations.GetOperation(m.ctx, &operationv1.GetOperationRequest{Id: opID})
 		if err != nil {
 			return err

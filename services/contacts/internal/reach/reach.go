@@ -4,6 +4,7 @@ package reach
 
 import (
 	"strings"
+	"unicode"
 	"unicode/utf8"
 
 	"github.com/nyaruka/phonenumbers"
@@ -136,13 +137,18 @@ func NormalizeEmail(s string) string {
 		strings.Contains(domain, "..") || len(domain) > 253 {
 		return ""
 	}
+	for label := range strings.SplitSeq(domain, ".") {
+		if len(label) > 63 {
+			return ""
+		}
+	}
 	return strings.ToLower(local) + "@" + domain
 }
 
 // notLocal reports whether r cannot stand unquoted before the @ of an address. Quoted local parts do not occur in
-// practice and are refused.
+// practice and are refused; so are characters that cannot be seen, which make two addresses look alike.
 func notLocal(r rune) bool {
-	return r <= ' ' || r == 0x7f || strings.ContainsRune(`()<>[]:;@\,"`, r) || r >= 0x80 && r < 0xa1
+	return r <= ' ' || strings.ContainsRune(`()<>[]:;@\,"`, r) || unicode.In(r, unicode.Cc, unicode.Cf, unicode.Z)
 }
 
 func count(b bool) int {

@@ -34,6 +34,8 @@ func (t *table[T, P]) FindKnown(
 ) (Known, error) {
 	k := Known{ByExternalID: map[record.ExternalID]string{}, ByKey: map[string]string{}}
 	b := &pgx.Batch{}
+	// A plan that was kept from when the tables were empty would read all of them for every batch of an import.
+	b.Queue(`SELECT set_config('plan_cache_mode', 'force_custom_plan', true)`)
 	if len(ids) > 0 {
 		sources, values := make([]string, len(ids)), make([]string, len(ids))
 		for i, x := range ids {
@@ -76,9 +78,6 @@ func (t *table[T, P]) FindKnown(
 			})
 			return err
 		})
-	}
-	if b.Len() == 0 {
-		return k, nil
 	}
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return Known{}, fmt.Errorf("find known %s: %w", t.name, err)

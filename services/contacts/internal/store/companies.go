@@ -45,15 +45,17 @@ func newCompanies(db *pg.DB) *Companies {
 		decode:      decodeCompany,
 		refuse:      refuseCompany,
 		errNotFound: company.ErrNotFound,
-		schema: schemaOf(record.Company, "companies_named", map[string]aip.Field{
-			"name":       name("companies_named"),
-			"legal_name": {Column: "legal_name", Type: aip.Text},
-			"type":       {Column: "type", Type: aip.Text},
-			"industry":   {Column: "industry", Type: aip.Text, Sortable: true},
-			"employees":  {Column: "employees", Type: aip.Int, Sortable: true},
-			"parent_id":  {Column: "parent_id", Type: aip.ID, Nullable: true},
-			"country":    {Column: "country", Type: aip.Text},
-		}),
+		schema: func(find finder) *aip.Schema {
+			return schemaOf(record.Company, find, map[string]aip.Field{
+				"name":       name(find),
+				"legal_name": {Column: "legal_name", Type: aip.Text},
+				"type":       {Column: "type", Type: aip.Text},
+				"industry":   {Column: "industry", Type: aip.Text, Sortable: true},
+				"employees":  {Column: "employees", Type: aip.Int, Sortable: true},
+				"parent_id":  {Column: "parent_id", Type: aip.ID, Nullable: true},
+				"country":    {Column: "country", Type: aip.Text},
+			})
+		},
 	}}
 	c.prepare()
 	return c

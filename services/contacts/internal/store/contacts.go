@@ -50,16 +50,18 @@ func newContacts(db *pg.DB) *Contacts {
 		more:        queueEmployments,
 		refuse:      refuseContact,
 		errNotFound: contact.ErrNotFound,
-		schema: schemaOf(record.Contact, "contacts_named", map[string]aip.Field{
-			"name":       name("contacts_named"),
-			"first_name": {Column: "first_name", Type: aip.Text},
-			"last_name":  {Column: "last_name", Type: aip.Text},
-			"position":   {Column: "position", Type: aip.Text},
-			"type":       {Column: "type", Type: aip.Text},
-			"language":   {Column: "language", Type: aip.Text},
-			"vip":        {Column: "vip", Type: aip.Bool},
-			"company_id": {Custom: employedAt},
-		}),
+		schema: func(find finder) *aip.Schema {
+			return schemaOf(record.Contact, find, map[string]aip.Field{
+				"name":       name(find),
+				"first_name": {Column: "first_name", Type: aip.Text},
+				"last_name":  {Column: "last_name", Type: aip.Text},
+				"position":   {Column: "position", Type: aip.Text},
+				"type":       {Column: "type", Type: aip.Text},
+				"language":   {Column: "language", Type: aip.Text},
+				"vip":        {Column: "vip", Type: aip.Bool},
+				"company_id": {Custom: employedAt},
+			})
+		},
 	}}
 	c.prepare()
 	return c
@@ -120,5 +122,6 @@ func employedAt(c aip.Comparison, bind func(any) string) (string, error) {
 	if c.Op != "=" && c.Op != ":" || !id.Valid(c.Value) {
 		return "", errors.New(`use company_id = "…" with the ID of a company`)
 	}
-	return "id IN (SELECT contact_id FROM employments WHERE organization_id = $1 AND company_id = " + bind(c.Value) + "::uuid)", nil
+	return "id = ANY(ARRAY(SELECT contact_id FROM employments WHERE organization_id = $1 AND company_id = " + bind(c.Value) +
+		"::uuid))", nil
 }

@@ -33,27 +33,33 @@ func commonFields(kind record.Kind) map[string]aip.Field {
 	}
 }
 
-func schemaOf(kind record.Kind, named string, own map[string]aip.Field) *aip.Schema {
+// finder returns the records with a name that has a part like the pattern; false if there are too many to list.
+type finder func(pattern string) (ids []string, listed bool)
+
+// tooMany finds nothing: parts of names are compared row by row.
+func tooMany(string) ([]string, bool) { return nil, false }
+
+func schemaOf(kind record.Kind, find finder, own map[string]aip.Field) *aip.Schema {
 	fields := commonFields(kind)
 	maps.Copy(fields, own)
 	return &aip.Schema{
 		Fields: fields, DefaultOrder: "id desc", // UUIDv7: newest first
-		Search: func(word string, bind func(any) string) string { return contains(named, record.Key(word), bind) },
+		Search: func(word string, bind func(any) string) string { return contains(find, record.Key(word), bind) },
 	}
 }
 
-// name is the field that names are searched, compared and sorted by; named is the function that finds parts of it.
-func name(named string) aip.Field {
+// name is the field that names are searched, compared and sorted by.
+func name(find finder) aip.Field {
 	return aip.Field{Column: "name_key", Type: aip.Text, Sortable: true, Custom: func(c aip.Comparison, bind func(any) string) (string, error) {
-		return compareKey("name_key", named, c, bind)
+		return compareKey("name_key", find, c, bind)
 	}}
 }
 
-func compareKey(column, named string, c aip.Comparison, bind func(any) string) (string, error) {
+func compareKey(column string, find finder, c aip.Comparison, bind func(any) string) (string, error) {
 	key := record.Key(c.Value)
 	switch c.Op {
 	case ":":
-		return contains(named, key, bind), nil
+		return contains(find, key, bind), nil
 	case "=", "!=":
 		op := " = "
 		if strings.Contains(key, "*") {
@@ -68,14 +74,16 @@ func compareKey(column, named string, c aip.Comparison, bind func(any) string) (
 	return column + " " + c.Op + " " + bind(key), nil
 }
 
-// contains finds names with a part in them. From three characters on there is an index, which only the function can use
-// (see the migration); with fewer nearly every page is full before many rows have been tried.
-func contains(named, key string, bind func(any) string) string {
-	pattern := bind("%" + escapeLike(key) + "%")
-	if utf8.RuneCountInString(key) < 3 {
-		return "name_key LIKE " + pattern
+// contains finds names with a part in them. Rare parts have been looked up before (table.resolve); with frequent ones a
+// page is full before many rows have been tried.
+func contains(find finder, key string, bind func(any) string) string {
+	pattern := "%" + escapeLike(key) + "%"
+	if utf8.RuneCountInString(key) >= 3 { // trigrams
+		if ids, listed := find(pattern); listed {
+			return "id = ANY(" + bind(ids) + "::uuid[])"
+		}
 	}
-	return "id IN (SELECT " + named + "(" + pattern + "))"
+	return "name_key LIKE " + bind(pattern)
 }
 
 func escapeLike(s string) string {
@@ -134,12 +142,12 @@ func points(kind record.Kind, point string) func(aip.Comparison, func(any) strin
 		default:
 			return "", fmt.Errorf("operator %s does not apply; use =, != or :", c.Op)
 		}
-		in := " IN "
+		in := " = ANY(ARRAY("
 		if c.Op == "!=" {
-			in = " NOT IN "
+			in = " <> ALL(ARRAY("
 		}
-		return "id" + in + "(SELECT record_id FROM contact_points WHERE organization_id = $1 AND kind = " + bind(point) +
-			" AND record_kind = " + bind(string(kind)) + " AND " + cond + bind(v) + ")", nil
+		return "id" + in + "SELECT record_id FROM contact_points WHERE organization_id = $1 AND kind = " + bind(point) +
+			" AND record_kind = " + bind(string(kind)) + " AND " + cond + bind(v) + "))", nil
 	}
 }
 
@@ -152,7 +160,7 @@ func externalID(kind record.Kind) func(aip.Comparison, func(any) string) (string
 		if c.Op != ":" || c.Value != "*" { // ":*" asks for all of the source
 			of = " AND external_id = " + bind(c.Value)
 		}
-		return "id IN (SELECT record_id FROM external_ids WHERE organization_id = $1 AND record_kind = " + bind(string(kind)) +
-			" AND source = " + bind(c.Key) + of + ")", nil
+		return "id = ANY(ARRAY(SELECT record_id FROM external_ids WHERE organization_id = $1 AND record_kind = " + bind(string(kind)) +
+			" AND source = " + bind(c.Key) + of + "))", nil
 	}
 }

@@ -54,20 +54,22 @@ func newLeads(db *pg.DB) *Leads {
 		encode:      publish.Lead,
 		decode:      decodeLead,
 		errNotFound: lead.ErrNotFound,
-		schema: schemaOf(record.Lead, "leads_named", map[string]aip.Field{
-			"title": {Column: "title_key", Type: aip.Text, Sortable: true, Custom: func(c aip.Comparison, bind func(any) string) (string, error) {
-				return compareKey("title_key", "leads_named", c, bind)
-			}},
-			"name": {Custom: func(c aip.Comparison, bind func(any) string) (string, error) {
-				return compareKey("name_key", "leads_named", c, bind)
-			}},
-			"company_name": {Column: "company_name", Type: aip.Text},
-			"status_id":    {Column: "status_id", Type: aip.ID},
-			"utm_campaign": {Column: "utm->>'campaign'", Type: aip.Text, Nullable: true},
-			"contact_id":   {Column: "contact_id", Type: aip.ID, Nullable: true},
-			"company_id":   {Column: "company_id", Type: aip.ID, Nullable: true},
-			"deal_id":      {Column: "deal_id", Type: aip.ID, Nullable: true},
-		}),
+		schema: func(find finder) *aip.Schema {
+			return schemaOf(record.Lead, find, map[string]aip.Field{
+				"title": {Column: "title_key", Type: aip.Text, Sortable: true, Custom: func(c aip.Comparison, bind func(any) string) (string, error) {
+					return compareKey("title_key", find, c, bind)
+				}},
+				"name": {Custom: func(c aip.Comparison, bind func(any) string) (string, error) {
+					return compareKey("name_key", find, c, bind)
+				}},
+				"company_name": {Column: "company_name", Type: aip.Text},
+				"status_id":    {Column: "status_id", Type: aip.ID},
+				"utm_campaign": {Column: "utm->>'campaign'", Type: aip.Text, Nullable: true},
+				"contact_id":   {Column: "contact_id", Type: aip.ID, Nullable: true},
+				"company_id":   {Column: "company_id", Type: aip.ID, Nullable: true},
+				"deal_id":      {Column: "deal_id", Type: aip.ID, Nullable: true},
+			})
+		},
 	}}
 	s.prepare()
 	return s

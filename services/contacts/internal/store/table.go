@@ -72,7 +72,9 @@ type table[T any, P record.Entity[T]] struct {
 	// refuse turns the violation of a constraint of the kind into what the caller is told.
 	refuse      func(error) error
 	errNotFound *apperr.Error
-	schema      *aip.Schema
+	// schema is what lists can be filtered and sorted by; find looks up parts of names.
+	schema func(find finder) *aip.Schema
+	plain  *aip.Schema // the schema for filters without parts of names
 
 	selectSQL, insertSQL, updateSQL, insertManySQL, updateManySQL string
 }
@@ -98,6 +100,7 @@ func metaRefs(m *record.Meta, p *reach.Points) []any {
 
 // prepare writes the statements once.
 func (t *table[T, P]) prepare() {
+	t.plain = t.schema(tooMany)
 	names, params, casts, sets := make([]string, len(t.columns)), make([]string, len(t.columns)), make([]string, len(t.columns)), []string{}
 	arrays := make([]string, len(t.columns))
 	manySets := []string{}
@@ -327,9 +330,58 @@ func bound(c record.Caller) []string {
 	return append([]string{c.OrganizationID, c.UserID}, c.View.Users()...)
 }
 
+// fewHits is how many records the part of a name may be in to be looked up beforehand.
+const fewHits = 2000
+
+// resolve returns the schema for a filter. Parts of names are looked up by trigrams first, in one round trip: the planner
+// cannot know whether few records have them, which have to be picked out, or many, of which the first on the way in the
+// list's order will do.
+func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, filter string) (*aip.Schema, error) {
+	if filter == "" {
+		return t.plain.In(c.Location()), nil
+	}
+	var patterns []string
+	collect := t.schema(func(pattern string) ([]string, bool) {
+		patterns = append(patterns, pattern)
+		return nil, false
+	})
+	var args []any
+	if _, err := collect.Where(filter, &args); err != nil {
+		return nil, err
+	}
+	if len(patterns) == 0 {
+		return t.plain.In(c.Location()), nil
+	}
+	rows, err := t.db.Query(ctx, c.OrganizationID, `
+		SELECT n.pattern, ARRAY(SELECT `+t.name+`_named(n.pattern, $2))
+		FROM unnest($1::text[]) AS n (pattern)`, patterns, fewHits+1)
+	if err != nil {
+		return nil, fmt.Errorf("search %s: %w", t.name, err)
+	}
+	found := make(map[string][]string, len(patterns))
+	var pattern string
+	var ids []string
+	if _, err := pgx.ForEachRow(rows, []any{&pattern, idsRef{&ids}}, func() error {
+		if len(ids) <= fewHits {
+			found[pattern] = append([]string{}, ids...)
+		}
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("search %s: %w", t.name, err)
+	}
+	return t.schema(func(pattern string) ([]string, bool) {
+		ids, listed := found[pattern]
+		return ids, listed
+	}).In(c.Location()), nil
+}
+
 // List see [record.Store].List.
 func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query) (record.Page[T], error) {
-	l, err := t.schema.In(c.Location()).List(q, bound(c)...)
+	schema, err := t.resolve(ctx, c, q.GetFilter())
+	if err != nil {
+		return record.Page[T]{}, err
+	}
+	l, err := schema.List(q, bound(c)...)
 	if err != nil {
 		return record.Page[T]{}, err
 	}
@@ -365,9 +417,13 @@ func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query)
 
 // Count see [record.Store].Count.
 func (t *table[T, P]) Count(ctx context.Context, c record.Caller, filter string) (n int, more bool, err error) {
+	schema, err := t.resolve(ctx, c, filter)
+	if err != nil {
+		return 0, false, err
+	}
 	args := []any{c.OrganizationID}
 	where := visible(c, &args)
-	cond, err := t.schema.In(c.Location()).Where(filter, &args)
+	cond, err := schema.Where(filter, &args)
 	if err != nil {
 		return 0, false, err
 	}
