@@ -70,7 +70,7 @@ func (w *world) pass(d time.Duration) {
 	w.now = w.now.Add(d)
 }
 
-func newWorld(t *testing.T) *world {
+func newWorld(t *testing.T, brokers ...string) *world {
 	t.Helper()
 	w := &world{
 		t: t, db: testkit.Postgres(t, app.Name, app.Migrations()), dir: authz.NewDirectory(),
@@ -94,7 +94,7 @@ func newWorld(t *testing.T) *world {
 	require.NoError(t, err)
 	t.Cleanup(func() { _ = dialled.Close() })
 	w.app, err = app.New(t.Context(), app.Config{}, app.Deps{
-		Log: log, Clock: w.clock, DB: w.db.App, SystemDB: w.db.System, Directory: w.dir,
+		Log: log, Clock: w.clock, DB: w.db.App, SystemDB: w.db.System, Brokers: brokers, Directory: w.dir,
 		Dial: func(string) (grpc.ClientConnInterface, error) { return dialled, nil },
 	})
 	require.NoError(t, err)
@@ -112,11 +112,14 @@ func newWorld(t *testing.T) *world {
 }
 
 // runJobs runs the jobs until the test ends or stop is called.
-func (w *world) runJobs() (stop func()) {
+func (w *world) runJobs() (stop func()) { return w.run("jobs") }
+
+// run runs the components whose name ends so until the test ends or stop is called.
+func (w *world) run(name string) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(w.t.Context()))
 	var wg sync.WaitGroup
 	for _, c := range w.app.Components() {
-		if strings.HasSuffix(c.Name, "jobs") {
+		if strings.HasSuffix(c.Name, name) {
 			wg.Go(func() {
 				if err := c.Run(ctx); err != nil {
 					w.t.Errorf("%s: %v", c.Name, err)
