@@ -228,7 +228,8 @@ func (p *rowParser) quoted() (bool, error) {
 	for {
 		b, err := p.next()
 		if errors.Is(err, io.EOF) {
-			return p.giveUp("QUOTE_UNCLOSED", "the quote opened in this row is never closed"), nil
+			p.giveUp("QUOTE_UNCLOSED", "the quote opened in this row is never closed")
+			return true, nil
 		}
 		if err != nil {
 			return false, err
@@ -249,7 +250,8 @@ func (p *rowParser) quoted() (bool, error) {
 		case !ok || n == p.r.delimiter || n == '\n' || n == '\r':
 			return false, nil
 		default:
-			return p.giveUp("QUOTE_MISPLACED", "text follows a closing quote; a quote inside a cell must be doubled"), nil
+			p.giveUp("QUOTE_MISPLACED", "text follows a closing quote; a quote inside a cell must be doubled")
+			return true, nil
 		}
 	}
 }
@@ -269,7 +271,7 @@ func (p *rowParser) next() (byte, error) {
 }
 
 // giveUp rejects the row and lets reading go on at the line after the one it began on.
-func (p *rowParser) giveUp(reason, what string) bool {
+func (p *rowParser) giveUp(reason, what string) {
 	msg := what + ". Mend the quotes of line " + strconv.FormatInt(p.rec.Line, 10) + " and import the row again."
 	if p.r.tailOver {
 		msg += " The lines up to " + strconv.FormatInt(p.r.line, 10) + " were taken for part of it and not read."
@@ -285,16 +287,15 @@ func (p *rowParser) giveUp(reason, what string) bool {
 	}
 	if p.r.tailOver {
 		p.skipLine()
-		return true
+		return
 	}
 	if !p.spread {
 		p.skipLine()
-		return true
+		return
 	}
 	p.r.pushed = append(append([]byte(nil), p.r.tail...), p.r.pushed...)
 	p.r.taken -= int64(len(p.r.tail))
 	p.r.line = p.rec.Line + 1
-	return true
 }
 
 func (p *rowParser) skipLine() {

@@ -15,12 +15,24 @@ type dateFormat struct {
 
 // dateTokens are what a format is made of, the longer before what it begins with.
 var dateTokens = []struct{ token, layout string }{ //nolint:gochecknoglobals // constant
-	{"YYYY", "2006"}, {"YY", "06"},
-	{"MMMM", "January"}, {"MMM", "Jan"}, {"MM", "01"}, {"M", "1"},
-	{"DD", "02"}, {"D", "2"},
-	{"HH", "15"}, {"H", "15"}, {"hh", "03"}, {"h", "3"},
-	{"mm", "04"}, {"m", "4"}, {"ss", "05"}, {"s", "5"},
-	{"A", "PM"}, {"Z", "Z07:00"},
+	{"YYYY", "2006"},
+	{"YY", "06"},
+	{"MMMM", "January"},
+	{"MMM", "Jan"},
+	{"MM", "01"},
+	{"M", "1"},
+	{"DD", "02"},
+	{"D", "2"},
+	{"HH", "15"},
+	{"H", "15"},
+	{"hh", "03"},
+	{"h", "3"},
+	{"mm", "04"},
+	{"m", "4"},
+	{"ss", "05"},
+	{"s", "5"},
+	{"A", "PM"},
+	{"Z", "Z07:00"},
 }
 
 // parseDateFormat reads a format such as "M/D/YYYY" or "DD.MM.YYYY HH:mm". "ISO" is RFC 3339.

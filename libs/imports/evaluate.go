@@ -430,7 +430,7 @@ func (e *evaluation) money(x *expr, s string, f Field) (any, *Reject) {
 		currency = e.plan.locale.Currency
 	}
 	if !money.ValidCurrency(currency) {
-		return nil, &Reject{Field: f.Name, Reason: "CURRENCY_INVALID", Message: fmt.Sprintf("%s is not a currency code such as EUR; name one under currency", clip(currency))}
+		return nil, &Reject{Field: f.Name, Reason: "CURRENCY_INVALID", Message: clip(currency) + " is not a currency code such as EUR; name one under currency"}
 	}
 	return money.Money{Currency: currency, Amount: n}, nil
 }

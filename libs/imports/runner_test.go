@@ -419,7 +419,8 @@ func TestStartIsIdempotent(t *testing.T) {
 		require.NoError(t, err)
 		return opID
 	}
-	require.Equal(t, start(), start())
+	first := start()
+	require.Equal(t, first, start())
 }
 
 // Cancelled imports keep what they have done and tell it.

@@ -34,7 +34,8 @@ func TestProductKeepsItsFields(t *testing.T) {
 		Name: " GTX Pro ", Sku: "GTX-1", Barcode: "4006381333931", Description: "Fast.", PictureFileIds: []string{id.New(), id.New()},
 		SectionId: shelf.GetId(), Unit: "piece", Active: true, Sort: 7, TaxRate: "5.5",
 		Prices: []*catalogv1.Price{
-			{PriceTypeId: base, Price: usd("4821.123456789")}, {PriceTypeId: base, Price: &typev1.Money{CurrencyCode: "JPY", Amount: "700000"}},
+			{PriceTypeId: base, Price: usd("4821.123456789")},
+			{PriceTypeId: base, Price: &typev1.Money{CurrencyCode: "JPY", Amount: "700000"}},
 			{PriceTypeId: base, Price: &typev1.Money{CurrencyCode: "KWD", Amount: "1.234"}},
 		},
 		MinimumPrice: usd("4000.10"), ExternalIds: []*typev1.ExternalId{{Source: "shop", Id: "p-1"}},

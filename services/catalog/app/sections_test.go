@@ -57,7 +57,7 @@ func TestSectionMovesAtOnceMakeNoRing(t *testing.T) {
 		wg.Go(func() { errs[0] = w.move(m, a, b) })
 		wg.Go(func() { errs[1] = w.move(m, b, a) })
 		wg.Wait()
-		require.True(t, (errs[0] == nil) != (errs[1] == nil), "%v, %v", errs[0], errs[1])
+		require.NotEqual(t, errs[0] == nil, errs[1] == nil, "%v, %v", errs[0], errs[1])
 		for _, s := range []string{a, b, a} { // whichever is the inner one goes first
 			_, _ = w.sections.DeleteSection(m.ctx, &catalogv1.DeleteSectionRequest{Id: s})
 		}

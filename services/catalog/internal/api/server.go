@@ -12,7 +12,7 @@ import (
 )
 
 // errScope is told to callers whose grant reaches only records that somebody answers for: nobody does for products.
-var errScope = apperr.Forbidden("PERMISSION_DENIED", "the catalog belongs to the whole organisation; ask an administrator for a grant that reaches all records") //nolint:gochecknoglobals // Sentinel.
+var errScope = apperr.Forbidden("PERMISSION_DENIED", "the catalog belongs to the whole organisation; ask an administrator for a grant that reaches all records")
 
 // caller returns the caller's organisation, if the caller reaches the catalog.
 func caller(ctx context.Context) (string, error) {

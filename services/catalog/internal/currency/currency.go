@@ -15,8 +15,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound = apperr.NotFound("RATE_NOT_FOUND", "rate not found")
 	ErrStale    = apperr.Conflict("RATE_ETAG_MISMATCH", "the rate was changed by someone else; read it again")

@@ -9,8 +9,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound = apperr.NotFound("PRICE_TYPE_NOT_FOUND", "price type not found")
 	ErrStale    = apperr.Conflict("PRICE_TYPE_ETAG_MISMATCH", "the price type was changed by someone else; read it again")

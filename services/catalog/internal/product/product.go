@@ -17,8 +17,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound   = apperr.NotFound("PRODUCT_NOT_FOUND", "product not found")
 	ErrStale      = apperr.Conflict("PRODUCT_ETAG_MISMATCH", "the product was changed by someone else; read it again")

@@ -165,7 +165,7 @@ func ToRate(m *catalogv1.ExchangeRate) (*currency.Rate, error) {
 
 // Date returns the message of a day.
 func Date(t time.Time) *date.Date {
-	return &date.Date{Year: int32(t.Year()), Month: int32(t.Month()), Day: int32(t.Day())} //nolint:gosec // Parts of a date are small.
+	return &date.Date{Year: int32(t.Year()), Month: int32(t.Month()), Day: int32(t.Day())}
 }
 
 // ToDate reads a day as midnight UTC of it; a missing one is the zero time. It returns currency.ErrInvalid for days that

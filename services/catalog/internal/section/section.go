@@ -11,8 +11,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound   = apperr.NotFound("SECTION_NOT_FOUND", "section not found")
 	ErrStale      = apperr.Conflict("SECTION_ETAG_MISMATCH", "the section was changed by someone else; read it again")

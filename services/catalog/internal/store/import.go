@@ -229,7 +229,7 @@ func (w *productWrite) fill(p *product.Product, row imports.Row) {
 		p.Active = row.Bool("active")
 	}
 	if row.Has("sort") {
-		p.Sort = int32(min(max(row.Integer("sort"), -1<<31), 1<<31-1)) //nolint:gosec // Bounded.
+		p.Sort = int32(min(max(row.Integer("sort"), -1<<31), 1<<31-1))
 	}
 	if row.Mapped("section") {
 		p.SectionID = w.sections.id(row.List("section"))

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -61,16 +62,7 @@ func newProductRows(list []*product.Product) *productRows {
 }
 
 // uuidArray writes an array literal of UUIDs, which need no quotes.
-func uuidArray(ids []string) string {
-	s := "{"
-	for i, id := range ids {
-		if i > 0 {
-			s += ","
-		}
-		s += id
-	}
-	return s + "}"
-}
+func uuidArray(ids []string) string { return "{" + strings.Join(ids, ",") + "}" }
 
 // fromRows is the set of rows that both statements below begin with.
 const fromRows = `
