@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 
 	"kontor.internal/libs/authz"
@@ -94,7 +95,7 @@ func TestBoardOfFiftyThousandDeals(t *testing.T) {
 			require.NotEmpty(t, columns)
 		})
 		t.Logf("board %-22s p50 %v p99 %v", c.name, took[50], took[98])
-		require.Less(t, took[98], c.budget, c.name)
+		assert.Less(t, took[98], c.budget, c.name)
 	}
 	for _, l := range []struct{ filter, order string }{
 		{"", ""},
