@@ -103,7 +103,7 @@ func TestDeactivatedUserIsOut(t *testing.T) {
 	require.Equal(t, "SIGN_IN_REFUSED", reason(err))
 	testkit.Eventually(t, func() error {
 		if _, err := identityv1.NewMeServiceClient(s.conn).GetMe(ctx, &identityv1.GetMeRequest{}); reason(err) != "USER_DEACTIVATED" {
-			return fmt.Errorf("answered %v", err)
+			return fmt.Errorf("answered: %w", err)
 		}
 		return nil
 	})
@@ -135,7 +135,7 @@ func TestLastAdministratorStays(t *testing.T) {
 		}()
 	}
 	a, b := <-errs, <-errs
-	require.True(t, (a == nil) != (b == nil), "%v, %v", a, b)
+	require.NotEqual(t, a == nil, b == nil, "%v, %v", a, b)
 }
 
 // Hostile and careless input is refused with the field at fault.
@@ -401,7 +401,7 @@ func TestDepartmentsMovedAtOnce(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	require.True(t, (errs[0] == nil) != (errs[1] == nil), "%v", errs)
+	require.NotEqual(t, errs[0] == nil, errs[1] == nil, "%v", errs)
 }
 
 // ID-4: roles decide. A manager sees who is there and changes nobody.

@@ -66,7 +66,7 @@ func TestReusedRefreshTokenEndsTheSession(t *testing.T) {
 		}()
 	}
 	a, b := <-answers, <-answers
-	require.True(t, (a == nil) != (b == nil), "%v, %v", a, b)
+	require.NotEqual(t, a == nil, b == nil, "%v, %v", a, b)
 }
 
 // ID-7: a session that is not refreshed for two weeks is over.

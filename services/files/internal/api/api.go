@@ -116,7 +116,7 @@ func (s *Server) CountFiles(ctx context.Context, req *filesv1.CountFilesRequest)
 	if err != nil {
 		return nil, err
 	}
-	return &filesv1.CountFilesResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &filesv1.CountFilesResponse{Count: int32(n), More: more}, nil
 }
 
 // ListFileVersions returns the contents that a file has had.

@@ -20,8 +20,6 @@ const (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound    = apperr.NotFound("FILE_NOT_FOUND", "there is no such file")
 	ErrStale       = apperr.Conflict("FILE_ETAG_MISMATCH", "the file was changed by someone else; read it again")
@@ -176,7 +174,7 @@ func (f *File) Change(fn func(*File)) (Event, error) {
 		fields = append(fields, "record")
 	}
 	if len(fields) == 0 {
-		return nil, nil //nolint:nilnil // No event: nothing to save.
+		return nil, nil // No event: nothing to save.
 	}
 	return Updated{File: *f, Previous: before, Fields: fields}, nil
 }

@@ -17,8 +17,6 @@ import (
 )
 
 // Failures of setting a password.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	// ErrElsewhere says that another organisation looks after the account.
 	ErrElsewhere = apperr.NotAllowedNow("ACCOUNT_ELSEWHERE",

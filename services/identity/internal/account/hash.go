@@ -68,7 +68,7 @@ func (h *Hasher) Verify(ctx context.Context, hash, password string) (bool, error
 		return false, err
 	}
 	defer h.leave()
-	sum := argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.threads, uint32(len(p.sum))) //nolint:gosec // 32 bytes.
+	sum := argon2.IDKey([]byte(password), p.salt, p.passes, p.memory, p.threads, uint32(len(p.sum)))
 	return subtle.ConstantTimeCompare(sum, p.sum) == 1 && known, nil
 }
 
@@ -109,7 +109,7 @@ func encodeHash(salt, sum []byte) string {
 		base64.RawStdEncoding.EncodeToString(salt), base64.RawStdEncoding.EncodeToString(sum))
 }
 
-var errHash = errors.New("stored password hash cannot be read") //nolint:gochecknoglobals // Sentinel.
+var errHash = errors.New("stored password hash cannot be read")
 
 func parseHash(s string) (hashed, error) {
 	parts := strings.Split(s, "$")

@@ -12,8 +12,6 @@ import (
 )
 
 // What is wrong with a new password (ID-7).
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrTooShort = apperr.Invalid("PASSWORD_TOO_SHORT", "the password is too short")
 	ErrTooLong  = apperr.Invalid("PASSWORD_TOO_LONG", "the password is too long")

@@ -87,7 +87,7 @@ func (s *apiKeys) CountApiKeys(ctx context.Context, req *identityv1.CountApiKeys
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.CountApiKeysResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &identityv1.CountApiKeysResponse{Count: int32(n), More: more}, nil
 }
 
 // RevokeApiKey makes a key stop working.

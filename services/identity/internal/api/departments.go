@@ -88,7 +88,7 @@ func (s *departments) CountDepartments(ctx context.Context, req *identityv1.Coun
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.CountDepartmentsResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &identityv1.CountDepartmentsResponse{Count: int32(n), More: more}, nil
 }
 
 // UpdateDepartment changes fields of a department.

@@ -74,8 +74,8 @@ func permissions(grants []role.Grant) map[string]*identityv1.Permissions {
 		actions := make(map[string]accessv1.Scope)
 		for _, a := range role.Actions() {
 			if reach := role.Reach(grants, k, a); reach != role.None {
-				name := strings.ToLower(strings.TrimPrefix(optionsv1.Action(a).String(), "ACTION_")) //nolint:gosec // Small enum.
-				actions[name] = accessv1.Scope(reach)                                                //nolint:gosec // Small enum.
+				name := strings.ToLower(strings.TrimPrefix(optionsv1.Action(a).String(), "ACTION_"))
+				actions[name] = accessv1.Scope(reach)
 			}
 		}
 		if len(actions) > 0 {

@@ -51,5 +51,5 @@ func (s *roles) CountRoles(ctx context.Context, req *identityv1.CountRolesReques
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.CountRolesResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &identityv1.CountRolesResponse{Count: int32(n), More: more}, nil
 }

@@ -87,7 +87,7 @@ func (s *serviceAccounts) CountServiceAccounts(ctx context.Context, req *identit
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.CountServiceAccountsResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &identityv1.CountServiceAccountsResponse{Count: int32(n), More: more}, nil
 }
 
 // UpdateServiceAccount changes fields of a service account.

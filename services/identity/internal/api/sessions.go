@@ -119,7 +119,7 @@ func (s *sessions) CountSessions(ctx context.Context, req *identityv1.CountSessi
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.CountSessionsResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &identityv1.CountSessionsResponse{Count: int32(n), More: more}, nil
 }
 
 // EndSession ends a session of the caller's own, or of a user the caller may change.

@@ -148,7 +148,7 @@ func (s *users) CountUsers(ctx context.Context, req *identityv1.CountUsersReques
 	if err != nil {
 		return nil, err
 	}
-	return &identityv1.CountUsersResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &identityv1.CountUsersResponse{Count: int32(n), More: more}, nil
 }
 
 // UpdateUser changes fields of a user.

@@ -19,8 +19,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound = apperr.NotFound("API_KEY_NOT_FOUND", "there is no such API key")
 	ErrInvalid  = apperr.Invalid("API_KEY_INVALID", "the API key's data is not valid")

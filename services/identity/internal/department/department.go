@@ -19,8 +19,6 @@ const MaxDepth = 32
 const BinTime = 30 * 24 * time.Hour
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound       = apperr.NotFound("DEPARTMENT_NOT_FOUND", "there is no such department")
 	ErrParentNotFound = apperr.NotFound("DEPARTMENT_PARENT_NOT_FOUND", "there is no such department to be put under")
@@ -133,7 +131,7 @@ func (d *Department) Change(fn func(*Department)) (Event, error) {
 	add(before.HeadID != d.HeadID, "head_id")
 	add(!slices.Equal(before.ExternalIDs, d.ExternalIDs), "external_ids")
 	if len(fields) == 0 {
-		return nil, nil //nolint:nilnil // No event: nothing to save.
+		return nil, nil // No event: nothing to save.
 	}
 	return Updated{Department: *d, Previous: before, Fields: fields}, nil
 }

@@ -54,7 +54,7 @@ type Made struct {
 }
 
 // ErrDefaultSecret refuses to start with a secret that everybody knows.
-var ErrDefaultSecret = errors.New("refusing to start: a secret is missing, too short, or one of the documented examples") //nolint:gochecknoglobals // Sentinel.
+var ErrDefaultSecret = errors.New("refusing to start: a secret is missing, too short, or one of the documented examples")
 
 // CheckSecret returns ErrDefaultSecret, naming the setting, unless the secret is one that only the operator knows.
 func CheckSecret(name, secret string) error {

@@ -19,8 +19,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound = apperr.NotFound("ORGANIZATION_NOT_FOUND", "there is no such organisation")
 	ErrStale    = apperr.Conflict("SETTINGS_ETAG_MISMATCH", "the settings were changed by someone else; read them again")
@@ -225,7 +223,7 @@ func (s *Settings) Change(fn func(*Settings)) (*Updated, error) {
 	}
 	fields := changed(&before, s)
 	if len(fields) == 0 {
-		return nil, nil //nolint:nilnil // No event: nothing to save.
+		return nil, nil // No event: nothing to save.
 	}
 	return &Updated{Settings: s.clone(), Previous: before, Fields: fields}, nil
 }

@@ -90,7 +90,7 @@ func presenceOf(u *user.User, now time.Time) *identityv1.Presence {
 func intervals(hours []user.Interval) []*identityv1.WorkingInterval {
 	var out []*identityv1.WorkingInterval
 	for _, h := range hours {
-		out = append(out, &identityv1.WorkingInterval{Weekday: identityv1.Weekday(h.Weekday), Start: h.From, End: h.To}) //nolint:gosec // 1 to 7.
+		out = append(out, &identityv1.WorkingInterval{Weekday: identityv1.Weekday(h.Weekday), Start: h.From, End: h.To})
 	}
 	return out
 }
@@ -139,7 +139,7 @@ func Role(r *role.Role) *identityv1.Role {
 func grants(in []role.Grant) []*accessv1.DirectoryGrant {
 	out := make([]*accessv1.DirectoryGrant, len(in))
 	for i, g := range in {
-		out[i] = &accessv1.DirectoryGrant{Kind: g.Kind, Action: optionsv1.Action(g.Action), Scope: accessv1.Scope(g.Scope)} //nolint:gosec // Small enums.
+		out[i] = &accessv1.DirectoryGrant{Kind: g.Kind, Action: optionsv1.Action(g.Action), Scope: accessv1.Scope(g.Scope)}
 	}
 	return out
 }
@@ -194,14 +194,14 @@ func Session(s *session.Session) *identityv1.Session {
 func Settings(s *organization.Settings) *identityv1.Settings {
 	p := &identityv1.Settings{
 		OrganizationId: s.ID, Name: s.Name, LogoFileId: s.LogoFileID, TimeZone: s.TimeZone, Language: s.Language,
-		Country: s.Country, BaseCurrency: s.BaseCurrency, WeekStart: identityv1.Weekday(s.WeekStart), //nolint:gosec // 1 to 7.
-		FiscalYearStartMonth: int32(s.FiscalYearStartMonth), //nolint:gosec // 1 to 12.
+		Country: s.Country, BaseCurrency: s.BaseCurrency, WeekStart: identityv1.Weekday(s.WeekStart),
+		FiscalYearStartMonth: int32(s.FiscalYearStartMonth),
 		WorkingCalendar:      &identityv1.WorkingCalendar{Hours: intervals(s.Calendar.Hours)},
 		Modules:              s.Modules, Etag: aip.Etag(s.Version), UpdateTime: Time(s.UpdatedAt), Smtp: SMTP(s.SMTP),
 	}
 	for _, h := range s.Calendar.Holidays {
 		p.WorkingCalendar.Holidays = append(p.WorkingCalendar.Holidays, &identityv1.Holiday{
-			Date: &date.Date{Year: int32(h.Year), Month: int32(h.Month), Day: int32(h.Day)}, Name: h.Name, //nolint:gosec // A day.
+			Date: &date.Date{Year: int32(h.Year), Month: int32(h.Month), Day: int32(h.Day)}, Name: h.Name,
 		})
 	}
 	return p
@@ -213,7 +213,7 @@ func SMTP(s *organization.SMTP) *identityv1.SmtpServer {
 		return nil
 	}
 	return &identityv1.SmtpServer{
-		Host: s.Host, Port: int32(s.Port), Security: identityv1.SmtpSecurity(s.Security), Username: s.Username, //nolint:gosec // Checked.
+		Host: s.Host, Port: int32(s.Port), Security: identityv1.SmtpSecurity(s.Security), Username: s.Username,
 		PasswordSet: s.PasswordSet, FromAddress: s.FromAddress, FromName: s.FromName,
 	}
 }

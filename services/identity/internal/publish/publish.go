@@ -205,5 +205,5 @@ func SessionEnded(s *session.Session, why session.EndReason, actor string) event
 		opts = append(opts, event.Actor(actor))
 	}
 	return event.New(Topic, KindSession, s.ID, s.Version,
-		&identityv1.SessionEnded{Session: Session(s), Reason: identityv1.SessionEndReason(why)}, opts...) //nolint:gosec // Small enum.
+		&identityv1.SessionEnded{Session: Session(s), Reason: identityv1.SessionEndReason(why)}, opts...)
 }

@@ -9,8 +9,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound = apperr.NotFound("ROLE_NOT_FOUND", "there is no such role")
 	// ErrNotYours keeps those who may change users from making themselves, or anybody, more than they are.

@@ -13,7 +13,7 @@ import (
 )
 
 // ErrOpen says that something was sealed with another secret or for another purpose, or was changed since.
-var ErrOpen = errors.New("cannot decrypt: the secret has changed or the data was tampered with") //nolint:gochecknoglobals // Sentinel.
+var ErrOpen = errors.New("cannot decrypt: the secret has changed or the data was tampered with")
 
 // Box seals and opens with AES-256-GCM.
 type Box struct {

@@ -14,8 +14,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound   = apperr.NotFound("SERVICE_ACCOUNT_NOT_FOUND", "there is no such service account")
 	ErrStale      = apperr.Conflict("SERVICE_ACCOUNT_ETAG_MISMATCH", "the service account was changed by someone else; read it again")
@@ -95,7 +93,7 @@ func (a *ServiceAccount) Change(fn func(*ServiceAccount)) (Event, error) {
 		fields = append(fields, "role_ids")
 	}
 	if len(fields) == 0 {
-		return nil, nil //nolint:nilnil // No event: nothing to save.
+		return nil, nil // No event: nothing to save.
 	}
 	return Updated{ServiceAccount: *a, Previous: before, Fields: fields}, nil
 }

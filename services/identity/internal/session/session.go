@@ -27,8 +27,6 @@ const (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	// ErrRefused is the one answer to every sign-in that fails, so that it does not tell whether the account exists.
 	ErrRefused = apperr.Unauthenticated("SIGN_IN_REFUSED", "e-mail address, password or organisation is not right")

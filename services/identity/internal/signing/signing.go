@@ -38,7 +38,7 @@ const (
 )
 
 // errNoKey is the answer while there is nothing to sign with.
-var errNoKey = apperr.Unavailable("SIGNING_KEYS_UNAVAILABLE", "nobody can be signed in now; try again in a moment") //nolint:gochecknoglobals // Sentinel.
+var errNoKey = apperr.Unavailable("SIGNING_KEYS_UNAVAILABLE", "nobody can be signed in now; try again in a moment")
 
 // Key is a key pair. It signs from SignsFrom until the next one does.
 type Key struct {

@@ -21,7 +21,7 @@ import (
 )
 
 // ErrFailed says what went wrong, with what the server said about it.
-var ErrFailed = apperr.NotAllowedNow("SMTP_FAILED", "the mail server did not take the letter") //nolint:gochecknoglobals // Sentinel.
+var ErrFailed = apperr.NotAllowedNow("SMTP_FAILED", "the mail server did not take the letter")
 
 // atMost bounds a whole try.
 const atMost = 20 * time.Second

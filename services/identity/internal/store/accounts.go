@@ -69,7 +69,7 @@ func (s *Store) FindAccount(ctx context.Context, email string) (*account.Account
 	a, err := scanAccount(s.Accounts.Pool().QueryRow(ctx, `SELECT `+accountColumns+` FROM accounts WHERE email = $1`, email))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
-		return nil, nil //nolint:nilnil // Said by the contract.
+		return nil, nil // Said by the contract.
 	case err != nil:
 		return nil, fmt.Errorf("find account: %w", err)
 	}

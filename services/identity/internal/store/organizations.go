@@ -72,16 +72,15 @@ func (s *Store) CreateOrganization(ctx context.Context, o *organization.Settings
 // vouch gives the first administrator's account its password, or frees an account that has one.
 func (s *Store) vouch(ctx context.Context, tx pgx.Tx, org, accountID, hash string, mustChange bool, now time.Time) error {
 	return asAccounts(ctx, tx, func() error {
-		tag, err := tx.Exec(ctx, `
+		if _, err := tx.Exec(ctx, `
 			UPDATE accounts SET home_organization_id = NULL
-			WHERE id = $1 AND home_organization_id IS DISTINCT FROM $2`, accountID, org)
-		if err != nil {
+			WHERE id = $1 AND home_organization_id IS DISTINCT FROM $2`, accountID, org); err != nil {
 			return fmt.Errorf("free account: %w", err)
 		}
 		if hash == "" {
 			return nil
 		}
-		tag, err = tx.Exec(ctx, `
+		tag, err := tx.Exec(ctx, `
 			UPDATE accounts SET password_hash = $2, must_change = $3, password_set_at = $4
 			WHERE id = $1 AND password_hash = ''`, accountID, hash, mustChange, now)
 		switch {

@@ -16,8 +16,6 @@ import (
 )
 
 // Failures.
-//
-//nolint:gochecknoglobals // Sentinels.
 var (
 	ErrNotFound       = apperr.NotFound("USER_NOT_FOUND", "there is no such user")
 	ErrStale          = apperr.Conflict("USER_ETAG_MISMATCH", "the user was changed by someone else; read it again")
@@ -254,7 +252,7 @@ func (u *User) Change(fn func(*User)) (Event, error) {
 	}
 	fields := changed(&before, u)
 	if len(fields) == 0 {
-		return nil, nil //nolint:nilnil // No event: nothing to save.
+		return nil, nil // No event: nothing to save.
 	}
 	return Updated{User: *u, Previous: before, Fields: fields}, nil
 }
