@@ -36,7 +36,7 @@ func requireReal(t testing.TB, what, env, how string) {
 }
 
 // untilExit keeps pipes open until we end.
-var untilExit sync.Map //nolint:gochecknoglobals // as long as the process
+var untilExit sync.Map
 
 // removeAfterExit deletes a folder after this process has ended, and the process
 // with the given ID after it, however they end: a test binary has no hook that
