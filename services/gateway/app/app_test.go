@@ -124,7 +124,7 @@ func (b *backend) UploadFile(s grpc.ClientStreamingServer[filesv1.UploadFileRequ
 	var all []byte
 	for {
 		m, err := s.Recv()
-		if err == io.EOF {
+		if errors.Is(err, io.EOF) {
 			b.mu.Lock()
 			b.uploaded = all
 			b.mu.Unlock()
@@ -260,7 +260,7 @@ func TestGetAnswersJSONWithETag(t *testing.T) {
 // WEB-1: errors are problem details with a stable reason, and nothing of the inside.
 func TestErrorsAreProblemDetails(t *testing.T) {
 	b := setup(t, nil)
-	b.backend.broken = true
+	b.broken = true
 	for name, c := range map[string]struct {
 		method, path, body string
 		headers            []string
@@ -495,8 +495,9 @@ func TestChangeStream(t *testing.T) {
 	for _, topic := range []string{"kontor.contacts.v1", "kontor.deals.v1", "kontor.catalog.v1", "kontor.identity.v1"} {
 		require.NoError(t, broker.Ensure(t.Context(), client.Client, broker.Topic{Name: topic}))
 	}
-	w := &kafka.Writer{Addr: kafka.TCP(b.brokers...), Topic: "kontor.deals.v1", RequiredAcks: kafka.RequireAll,
-		BatchTimeout: time.Millisecond}
+	w := &kafka.Writer{
+		Addr: kafka.TCP(b.brokers...), Topic: "kontor.deals.v1", RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond,
+	}
 	t.Cleanup(func() { _ = w.Close() })
 	other := id.New()
 	send := func(record, responsible, previous string) {

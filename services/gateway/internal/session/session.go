@@ -88,7 +88,7 @@ func ToCookie(ctx context.Context, w http.ResponseWriter, answer proto.Message) 
 // cookie of many days.
 func (b inBrowser) set(w http.ResponseWriter, token string) {
 	const days = 24 * 60 * 60
-	c := &http.Cookie{
+	c := &http.Cookie{ //nolint:gosec // Secure wherever the page is; plain HTTP is for a machine of one's own
 		Name: CookieName, Value: token, Path: path, MaxAge: 60 * days,
 		HttpOnly: true, Secure: b.secure, SameSite: http.SameSiteStrictMode,
 	}

@@ -44,7 +44,7 @@ func (f *Feeder) Run(ctx context.Context) error {
 			f.Log.DebugContext(ctx, "change feed reader", "message", msg)
 		}),
 	})
-	defer r.Close()
+	defer func() { _ = r.Close() }() // what it has read is read again
 	for {
 		m, err := r.FetchMessage(ctx)
 		switch {

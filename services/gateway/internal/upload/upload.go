@@ -83,7 +83,7 @@ func describe(head *filesv1.Upload, part *multipart.Part) error {
 	value := strings.TrimSpace(string(raw))
 	switch part.FormName() {
 	case "record.kind", "record.id":
-		if head.Record == nil {
+		if head.GetRecord() == nil {
 			head.Record = &typev1.Ref{}
 		}
 		if part.FormName() == "record.kind" {
