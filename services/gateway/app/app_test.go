@@ -504,9 +504,12 @@ func TestChangeStream(t *testing.T) {
 		t.Helper()
 		eventually(t, "Kafka takes the event", func() bool {
 			return w.WriteMessages(t.Context(), kafka.Message{Key: []byte(record), Headers: []kafka.Header{
-				{Key: "ce_type", Value: []byte("kontor.deals.v1.DealMoved")}, {Key: "ce_subject", Value: []byte("deal/" + record)},
-				{Key: "organization", Value: []byte(b.org)}, {Key: "responsible", Value: []byte(responsible)},
-				{Key: "previous_responsible", Value: []byte(previous)}, {Key: "version", Value: []byte("2")},
+				{Key: "ce_type", Value: []byte("kontor.deals.v1.DealMoved")},
+				{Key: "ce_subject", Value: []byte("deal/" + record)},
+				{Key: "organization", Value: []byte(b.org)},
+				{Key: "responsible", Value: []byte(responsible)},
+				{Key: "previous_responsible", Value: []byte(previous)},
+				{Key: "version", Value: []byte("2")},
 			}}) == nil
 		})
 	}

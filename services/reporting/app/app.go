@@ -66,6 +66,9 @@ func Migrations() fs.FS { return migrations.Files }
 // Topics are those reporting makes if they are missing, beside those it reads.
 func Topics() []string { return []string{broker.ReplayTopic(Name)} }
 
+// Sources are the services that publish once more for a rebuild.
+func Sources() []string { return consume.Sources() }
+
 // New wires reporting. Nothing runs before Components do.
 func New(cfg Config, d Deps) *App {
 	return &App{

@@ -123,7 +123,11 @@ func (x *run) funnelRow(f *funnel, i int, st Stage, seconds map[string]float64) 
 	behind := x.filter(equals("stage_id", st.ID), x.period(state))
 	row := []Cell{
 		ref("stage", st.ID, st.Name), count(c.Deals).behind(behind), share(c.Deals, f.deals),
-		amount(x.base, c.Sum).behind(behind), {}, {}, {}, {},
+		amount(x.base, c.Sum).behind(behind),
+		{},
+		{},
+		{},
+		{},
 	}
 	if st.Kind != StageOpen {
 		return row

@@ -27,19 +27,31 @@ type definition struct {
 func definitions() []definition {
 	return []definition{
 		{Info{"funnel", "Funnel", "Where deals stand, and how many come from each stage to the next.", nil}, (*run).funnel},
-		{Info{"deals-by-employee", "Deals by employee", "Deals worked, won and lost, and the income won.",
-			[]string{"employee", "department", "top-department"}}, (*run).byEmployee},
-		{Info{"deals-by-company", "Deals by company", "Deals worked, won and lost with each company, and the income won.", nil},
-			(*run).byCompany},
-		{Info{"won-deals", "Won deals", "Deals won in the period.", []string{"deal", "month", "employee", "department", "company"}},
-			(*run).wonDeals},
-		{Info{"overdue-deals", "Overdue deals", "Open deals whose planned day of closing has passed.",
-			[]string{"deal", "employee", "department", "stage"}}, (*run).overdueDeals},
-		{Info{"expected-sales", "Expected sales", "What open deals may bring in, and the same weighted by their probability.",
-			[]string{"employee", "department", "company", "type", "probability", "month"}}, (*run).expectedSales},
+		{Info{
+			"deals-by-employee", "Deals by employee", "Deals worked, won and lost, and the income won.",
+			[]string{"employee", "department", "top-department"},
+		}, (*run).byEmployee},
+		{
+			Info{"deals-by-company", "Deals by company", "Deals worked, won and lost with each company, and the income won.", nil},
+			(*run).byCompany,
+		},
+		{
+			Info{"won-deals", "Won deals", "Deals won in the period.", []string{"deal", "month", "employee", "department", "company"}},
+			(*run).wonDeals,
+		},
+		{Info{
+			"overdue-deals", "Overdue deals", "Open deals whose planned day of closing has passed.",
+			[]string{"deal", "employee", "department", "stage"},
+		}, (*run).overdueDeals},
+		{Info{
+			"expected-sales", "Expected sales", "What open deals may bring in, and the same weighted by their probability.",
+			[]string{"employee", "department", "company", "type", "probability", "month"},
+		}, (*run).expectedSales},
 		{Info{"open-deals-by-stage", "Open deals by stage", "Open deals and their sums by stage.", nil}, (*run).openByStage},
-		{Info{"income-by-product", "Income by product", "What won deals brought in, by product.", []string{"product", "section"}},
-			(*run).incomeByProduct},
+		{
+			Info{"income-by-product", "Income by product", "What won deals brought in, by product.", []string{"product", "section"}},
+			(*run).incomeByProduct,
+		},
 	}
 }
 

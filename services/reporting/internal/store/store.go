@@ -3,6 +3,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -53,7 +54,7 @@ func schema() *aip.Schema {
 		"lost_reason":        {Column: "f.lost_reason", Type: aip.Text},
 		"product_id": {Custom: func(c aip.Comparison, bind func(any) string) (string, error) {
 			if c.Op != "=" && c.Op != ":" {
-				return "", fmt.Errorf("product_id is compared with = only")
+				return "", errors.New("product_id is compared with = only")
 			}
 			return "EXISTS (SELECT 1 FROM line_facts p WHERE p.organization_id = f.organization_id AND " +
 				"p.generation = f.generation AND p.deal_id = f.deal_id AND p.product_id = " + bind(c.Value) + "::uuid)", nil

@@ -46,8 +46,10 @@ func setup(t *testing.T) *bundle {
 	b.selection = report.Selection{Organization: b.org, Scope: authz.All(), PipelineID: b.pipeline, Location: time.UTC}
 	b.put(t, func(ctx context.Context, tx pgx.Tx) error {
 		return views.PutPipeline(ctx, tx, b.org, views.Pipeline{ID: b.pipeline, Version: 1, Name: "Sales", Stages: []views.Stage{
-			{ID: b.first, Name: "New", Kind: 1}, {ID: b.second, Name: "Proposal", Kind: 1},
-			{ID: b.won, Name: "Won", Kind: 2}, {ID: b.lost, Name: "Lost", Kind: 3},
+			{ID: b.first, Name: "New", Kind: 1},
+			{ID: b.second, Name: "Proposal", Kind: 1},
+			{ID: b.won, Name: "Won", Kind: 2},
+			{ID: b.lost, Name: "Lost", Kind: 3},
 		}})
 	})
 	return b
@@ -116,7 +118,7 @@ func TestFactsTakeEachVersionOnce(t *testing.T) {
 // REP-1, REP-13: the roll-up says what a plain count says, before and after folding, whatever happened.
 func TestRollUpEqualsPlainCount(t *testing.T) {
 	b := setup(t)
-	rnd := rand.New(rand.NewPCG(1, 2)) //nolint:gosec // repeatable
+	rnd := rand.New(rand.NewPCG(1, 2))
 	stages, users := []string{b.first, b.second, b.won, b.lost}, []string{b.anna, b.bert}
 	versions := map[string]int64{}
 	var ids []string

@@ -104,6 +104,9 @@ func PutDeal(ctx context.Context, tx pgx.Tx, org string, target Target, d *Deal)
 				org, g.number, d.ID, d.Version, d.Change.FromStageID, d.Change.ToStageID, d.Change.Seconds)
 		}
 		if g.known && g.version >= d.Version {
+			if d.State == Lost && d.Change != nil {
+				queueLostStage(b, org, g.number, d.ID)
+			}
 			continue
 		}
 		queueFact(b, org, g.number, d)
@@ -173,6 +176,20 @@ func queueFact(b *pgx.Batch, org string, generation int64, d *Deal) {
 		org, generation, d.ID, d.Version, d.Deleted, d.Name, d.PipelineID, d.StageID, d.State,
 		d.ResponsibleID, d.CompanyID, d.ContactID, d.Type, d.Source, d.Probability, d.Amount, d.Currency, d.BaseAmount,
 		d.PlannedClose, d.BeginAt, d.StageEnteredAt, d.ClosedAt, d.LostStageID, d.LostReason)
+}
+
+// queueLostStage looks up what the deal was lost from, where a live event of the lost deal has overtaken the replayed one
+// that tells so.
+func queueLostStage(b *pgx.Batch, org string, generation int64, dealID string) {
+	b.Queue(`
+		UPDATE deal_facts f
+		SET lost_stage_id = (
+			SELECT c.from_stage_id FROM stage_changes c
+			WHERE c.organization_id = f.organization_id AND c.generation = f.generation AND c.deal_id = f.deal_id
+				AND c.to_stage_id = f.stage_id AND c.version <= f.version
+			ORDER BY c.version DESC
+			LIMIT 1)
+		WHERE f.organization_id = $1 AND f.generation = $2 AND f.deal_id = $3 AND f.state = 3`, org, generation, dealID)
 }
 
 func queueLines(b *pgx.Batch, org string, g *generation, d *Deal) {

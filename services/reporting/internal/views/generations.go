@@ -23,8 +23,8 @@ type Rebuild struct {
 	WaitingFor []string
 }
 
-// StartRebuild opens a generation that ends when the end of each of waitingFor, "source/partition", has been seen. tx is
-// of kontor_system.
+// StartRebuild opens a generation that ends when the end of each of waitingFor, "source/partition", has been seen. It returns
+// ErrUnderWay with the generation that is being built. tx is of kontor_system.
 func StartRebuild(ctx context.Context, tx pgx.Tx, waitingFor []string) (int64, error) {
 	var generation int64
 	err := tx.QueryRow(ctx, `
@@ -32,12 +32,22 @@ func StartRebuild(ctx context.Context, tx pgx.Tx, waitingFor []string) (int64, e
 		ON CONFLICT (state) WHERE state = 'building' DO NOTHING
 		RETURNING generation`, waitingFor).Scan(&generation)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return 0, ErrUnderWay
+		return 0, underWay(ctx, tx)
 	}
 	if err != nil {
 		return 0, fmt.Errorf("open generation: %w", err)
 	}
 	return generation, nil
+}
+
+// underWay is ErrUnderWay with the generation in question.
+func underWay(ctx context.Context, tx pgx.Tx) error {
+	var generation string
+	err := tx.QueryRow(ctx, `SELECT generation::text FROM generations WHERE state = 'building'`).Scan(&generation)
+	if err != nil && !errors.Is(err, pgx.ErrNoRows) { // it may have come to its end in between
+		return fmt.Errorf("read generation: %w", err)
+	}
+	return ErrUnderWay.With("generation", generation)
 }
 
 // GetRebuild returns ErrNoSuch if there is none with the number.

@@ -223,8 +223,10 @@ fields:
 		}
 		for i := range r.Contacts {
 			n := strconv.Itoa(i)
-			if err := w.Write([]string{n, "First" + n, "Last" + strconv.Itoa(i*7919%100_000), "p" + n + "@example.com",
-				fmt.Sprintf("+4930%07d", i), "Buyer"}); err != nil {
+			if err := w.Write([]string{
+				n, "First" + n, "Last" + strconv.Itoa(i*7919%100_000), "p" + n + "@example.com",
+				fmt.Sprintf("+4930%07d", i), "Buyer",
+			}); err != nil {
 				return err
 			}
 		}
