@@ -54,7 +54,7 @@ func run(ctx context.Context, args []string) (err error) {
 		return err
 	}
 	defer func() { err = errors.Join(err, p.Close(ctx)) }()
-	db, err := cfg.Database.Open(ctx, p, app.Name)
+	db, err := cfg.Open(ctx, p, app.Name)
 	if err != nil {
 		return err
 	}

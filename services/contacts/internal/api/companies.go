@@ -62,7 +62,7 @@ func (s *companiesServer) CountCompanies(ctx context.Context, req *contactsv1.Co
 	if err != nil {
 		return nil, err
 	}
-	return &contactsv1.CountCompaniesResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &contactsv1.CountCompaniesResponse{Count: int32(n), More: more}, nil
 }
 
 // UpdateCompany see the contract.
@@ -135,7 +135,7 @@ func (s *companiesServer) LookupCompanies(ctx context.Context, req *contactsv1.L
 	}
 	res := &contactsv1.LookupCompaniesResponse{Hits: make([]*contactsv1.CompanyHit, len(hits))}
 	for i, h := range hits {
-		hit, at := &contactsv1.CompanyHit{Id: h.ID}, int32(h.Index) //nolint:gosec // An index into the request.
+		hit, at := &contactsv1.CompanyHit{Id: h.ID}, int32(h.Index)
 		switch h.By {
 		case store.ByName:
 			hit.By = &contactsv1.CompanyHit_NameIndex{NameIndex: at}

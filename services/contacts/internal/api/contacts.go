@@ -62,7 +62,7 @@ func (s *contactsServer) CountContacts(ctx context.Context, req *contactsv1.Coun
 	if err != nil {
 		return nil, err
 	}
-	return &contactsv1.CountContactsResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &contactsv1.CountContactsResponse{Count: int32(n), More: more}, nil
 }
 
 // UpdateContact see the contract.
@@ -135,7 +135,7 @@ func (s *contactsServer) LookupContacts(ctx context.Context, req *contactsv1.Loo
 	}
 	res := &contactsv1.LookupContactsResponse{Hits: make([]*contactsv1.ContactHit, len(hits))}
 	for i, h := range hits {
-		hit, at := &contactsv1.ContactHit{Id: h.ID}, int32(h.Index) //nolint:gosec // An index into the request.
+		hit, at := &contactsv1.ContactHit{Id: h.ID}, int32(h.Index)
 		switch h.By {
 		case store.ByName:
 			hit.By = &contactsv1.ContactHit_NameIndex{NameIndex: at}

@@ -45,8 +45,8 @@ func (s *leadsServer) CountUntouchedLeads(
 		return nil, err
 	}
 	return &contactsv1.CountUntouchedLeadsResponse{
-		Untouched: int32(untouched), //nolint:gosec // At most 10,000.
-		Overdue:   int32(overdue),   //nolint:gosec // At most 10,000.
+		Untouched: int32(untouched),
+		Overdue:   int32(overdue),
 	}, nil
 }
 
@@ -77,7 +77,7 @@ func (s *leadsServer) PreviewConversion(
 	for _, c := range p.Candidates {
 		d := &contactsv1.DuplicateCandidate{Record: &typev1.Ref{Kind: string(c.Kind), Id: c.ID}, Name: c.Name}
 		for _, r := range c.Reasons {
-			d.Reasons = append(d.Reasons, contactsv1.MatchReason(r)) //nolint:gosec // Both count from 1 to 3.
+			d.Reasons = append(d.Reasons, contactsv1.MatchReason(r))
 		}
 		res.Candidates = append(res.Candidates, d)
 	}

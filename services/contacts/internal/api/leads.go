@@ -61,7 +61,7 @@ func (s *leadsServer) CountLeads(ctx context.Context, req *contactsv1.CountLeads
 	if err != nil {
 		return nil, err
 	}
-	return &contactsv1.CountLeadsResponse{Count: int32(n), More: more}, nil //nolint:gosec // At most 10,000.
+	return &contactsv1.CountLeadsResponse{Count: int32(n), More: more}, nil
 }
 
 // UpdateLead see the contract.

@@ -2,6 +2,7 @@ package lead
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"time"
 
@@ -333,12 +334,25 @@ func (s *Leads) SettleDeal(ctx context.Context, org, leadID, dealID string, refu
 		c := *cur.Conversion
 		c.DealState, c.DealError = DealDone, ""
 		if refused != nil {
-			c.DealState, c.DealError = DealRefused, refused.Error()
+			c.DealState, c.DealError = DealRefused, told(refused)
 		}
 		next := *cur
 		next.Conversion, next.UpdatedAt = &c, s.Clock.Now()
 		return &record.Change[Lead]{What: DealSettled, Before: cur, After: &next, Cause: "deal/" + dealID}, nil
 	})
+}
+
+// told is what of a refusal is for people; the rest is in the log.
+func told(refused error) string {
+	var e *apperr.Error
+	if !errors.As(refused, &e) {
+		return "the deal could not be made"
+	}
+	parts := []string{e.Msg}
+	for _, f := range e.Fields {
+		parts = append(parts, f.Field+" "+f.Description)
+	}
+	return strings.Join(parts, "; ")
 }
 
 // Awaits reports whether the lead waits for this deal to be made.

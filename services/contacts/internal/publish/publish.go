@@ -159,7 +159,7 @@ func diff[M proto.Message](before, after M) (*fieldmaskpb.FieldMask, M) {
 			previous.Set(f, a.Get(f))
 		}
 	}
-	if len(mask.Paths) == 0 {
+	if len(mask.GetPaths()) == 0 {
 		return nil, none
 	}
 	return mask, previous.Interface().(M) //nolint:forcetypeassert // Made by before's own type.

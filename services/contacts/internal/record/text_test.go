@@ -12,8 +12,14 @@ import (
 func TestKey(t *testing.T) {
 	t.Parallel()
 	for _, same := range [][]string{
-		{"Acme Corporation", "  ACME\tcorporation "}, {"Łuczak", "ŁUCZAK"}, {"Élise", "E\u0301LISE"}, {"Straße", "STRASSE"},
-		{"Борис", "БОРИС"}, {"ＡＣＭＥ", "acme"}, {"Σίσυφος", "ΣΊΣΥΦΟΣ"}, {"", "   "},
+		{"Acme Corporation", "  ACME\tcorporation "},
+		{"Łuczak", "ŁUCZAK"},
+		{"Élise", "E\u0301LISE"},
+		{"Straße", "STRASSE"},
+		{"Борис", "БОРИС"},
+		{"ＡＣＭＥ", "acme"},
+		{"Σίσυφος", "ΣΊΣΥΦΟΣ"},
+		{"", "   "},
 	} {
 		require.Equal(t, record.Key(same[0]), record.Key(same[1]))
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/event"
@@ -16,8 +17,6 @@ import (
 	"kontor.internal/services/contacts/internal/lead"
 	"kontor.internal/services/contacts/internal/publish"
 	"kontor.internal/services/contacts/internal/wire"
-
-	"google.golang.org/protobuf/proto"
 )
 
 // Config keeps how organisations handle leads; see [lead.ConfigStore].
@@ -67,8 +66,11 @@ func collectConfig(rows pgx.Rows) (lead.Config, error) {
 	var st lead.Status
 	var kind int16
 	_, err := pgx.ForEachRow(rows, []any{
-		&cfg.Version, &seconds, idRef{&st.ID}, &st.Version, &st.Name, &kind, &st.Color, &st.Retired,
-		timeRef{&st.CreatedAt}, timeRef{&st.UpdatedAt},
+		&cfg.Version, &seconds,
+		idRef{&st.ID},
+		&st.Version, &st.Name, &kind, &st.Color, &st.Retired,
+		timeRef{&st.CreatedAt},
+		timeRef{&st.UpdatedAt},
 	}, func() error {
 		st.Kind = lead.StatusKind(kind)
 		cfg.Statuses = append(cfg.Statuses, st)
@@ -112,7 +114,7 @@ func (s *Config) saveStatuses(ctx context.Context, tx pgx.Tx, org string, cfg le
 	created, updated := make([]time.Time, n), make([]time.Time, n)
 	for i, st := range cfg.Statuses {
 		ids[i], names[i], colors[i] = st.ID, st.Name, st.Color
-		versions[i], kinds[i], retired[i] = st.Version, int16(st.Kind), st.Retired //nolint:gosec // 1 to 4.
+		versions[i], kinds[i], retired[i] = st.Version, int16(st.Kind), st.Retired
 		created[i], updated[i] = st.CreatedAt, st.UpdatedAt
 	}
 	_, err := tx.Exec(ctx, `

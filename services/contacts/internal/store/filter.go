@@ -102,8 +102,8 @@ func deleted(c aip.Comparison, _ func(any) string) (string, error) {
 
 // asksForBin matches a filter with a condition on deleted, outside of quotes.
 var (
-	quoted     = regexp.MustCompile(`"(\\.|[^"\\])*"|'(\\.|[^'\\])*'`) //nolint:gochecknoglobals // a constant in all but syntax
-	asksForBin = regexp.MustCompile(`\bdeleted\s*(=|!=)`)              //nolint:gochecknoglobals // a constant in all but syntax
+	quoted     = regexp.MustCompile(`"(\\.|[^"\\])*"|'(\\.|[^'\\])*'`)
+	asksForBin = regexp.MustCompile(`\bdeleted\s*(=|!=)`)
 )
 
 // notInBin leaves out deleted records unless the filter says which it wants.
@@ -140,7 +140,7 @@ func points(kind record.Kind, point string) func(aip.Comparison, func(any) strin
 		case ":":
 			cond, v = "value LIKE ", "%"+escapeLike(v)+"%"
 		default:
-			return "", fmt.Errorf("operator %s does not apply; use =, != or :", c.Op)
+			return "", fmt.Errorf("operator %s does not apply; use =, != or the colon", c.Op)
 		}
 		in := " = ANY(ARRAY("
 		if c.Op == "!=" {

@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -69,8 +70,10 @@ func TestLookUpMany(t *testing.T) {
 	})
 	require.NoError(t, err)
 	require.ElementsMatch(t, []store.Hit{
-		{ID: acme.ID, By: store.ByName, Index: 1}, {ID: twin.ID, By: store.ByName, Index: 1},
-		{ID: acme.ID, By: store.ByExternalID, Index: 0}, {ID: acme.ID, By: store.ByEmail, Index: 0},
+		{ID: acme.ID, By: store.ByName, Index: 1},
+		{ID: twin.ID, By: store.ByName, Index: 1},
+		{ID: acme.ID, By: store.ByExternalID, Index: 0},
+		{ID: acme.ID, By: store.ByEmail, Index: 0},
 	}, hits)
 }
 
@@ -109,7 +112,7 @@ func TestSaveMany(t *testing.T) {
 	for i := range 3 {
 		c := &contact.Contact{FirstName: fmt.Sprint("new ", i), Employments: []contact.Employment{{CompanyID: firm.ID}}}
 		c.ID = id.New()
-		c.ExternalIDs = []record.ExternalID{{Source: "file", ID: fmt.Sprint(i)}}
+		c.ExternalIDs = []record.ExternalID{{Source: "file", ID: strconv.Itoa(i)}}
 		c.Emails = []reach.Email{{Address: fmt.Sprintf("n%d@example.com", i)}}
 		require.NoError(t, b.contacts.Prepare(b.all(), c))
 		changes = append(changes, &record.Change[contact.Contact]{What: record.Created, After: c, Cause: "import/x"})

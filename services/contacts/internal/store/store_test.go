@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"slices"
+	"strconv"
 	"sync"
 	"testing"
 	"time"
@@ -281,7 +282,7 @@ func TestFullPaging(t *testing.T) {
 	b := setup(t)
 	const n = 7
 	for i := range n {
-		b.addContact(t, fmt.Sprintf("name %d", i%3), func(c *contact.Contact) { c.LastName = fmt.Sprint(i) })
+		b.addContact(t, fmt.Sprintf("name %d", i%3), func(c *contact.Contact) { c.LastName = strconv.Itoa(i) })
 	}
 	for _, order := range []string{"", "name", "name desc", "create_time", "update_time desc, name"} {
 		var whole []string

@@ -82,19 +82,40 @@ type table[T any, P record.Entity[T]] struct {
 // metaColumns are those that all kinds begin with; metaRefs are their fields.
 func metaColumns() []column {
 	return []column{
-		{"id", "uuid"}, {"version", "bigint"}, {"responsible_id", "uuid"}, {"observer_ids", "uuid[]"}, {"everyone", "boolean"},
-		{"external_ids", "jsonb"}, {"origin_kind", "text"}, {"origin_id", "text"}, {"creator_id", "uuid"},
-		{"created_at", "timestamptz"}, {"updated_at", "timestamptz"}, {"deleted_at", "timestamptz"},
-		{"phones", "jsonb"}, {"emails", "jsonb"}, {"links", "jsonb"},
+		{"id", "uuid"},
+		{"version", "bigint"},
+		{"responsible_id", "uuid"},
+		{"observer_ids", "uuid[]"},
+		{"everyone", "boolean"},
+		{"external_ids", "jsonb"},
+		{"origin_kind", "text"},
+		{"origin_id", "text"},
+		{"creator_id", "uuid"},
+		{"created_at", "timestamptz"},
+		{"updated_at", "timestamptz"},
+		{"deleted_at", "timestamptz"},
+		{"phones", "jsonb"},
+		{"emails", "jsonb"},
+		{"links", "jsonb"},
 	}
 }
 
 func metaRefs(m *record.Meta, p *reach.Points) []any {
 	return []any{
-		idRef{&m.ID}, &m.Version, idRef{&m.ResponsibleID}, idsRef{&m.ObserverIDs}, &m.Everyone,
-		jsonRef{&m.ExternalIDs, "[]"}, &m.Origin.Kind, &m.Origin.ID, uuidRef{&m.CreatorID},
-		timeRef{&m.CreatedAt}, timeRef{&m.UpdatedAt}, timeRef{&m.DeletedAt},
-		jsonRef{&p.Phones, "[]"}, jsonRef{&p.Emails, "[]"}, jsonRef{&p.Links, "[]"},
+		idRef{&m.ID},
+		&m.Version,
+		idRef{&m.ResponsibleID},
+		idsRef{&m.ObserverIDs},
+		&m.Everyone,
+		jsonRef{&m.ExternalIDs, "[]"},
+		&m.Origin.Kind, &m.Origin.ID,
+		uuidRef{&m.CreatorID},
+		timeRef{&m.CreatedAt},
+		timeRef{&m.UpdatedAt},
+		timeRef{&m.DeletedAt},
+		jsonRef{&p.Phones, "[]"},
+		jsonRef{&p.Emails, "[]"},
+		jsonRef{&p.Links, "[]"},
 	}
 }
 

@@ -52,7 +52,7 @@ func LeadStored(l *lead.Lead) *contactsv1.Lead {
 	if c := l.Conversion; c != nil {
 		m.Conversion = &contactsv1.Conversion{
 			ContactId: c.ContactID, CompanyId: c.CompanyID, DealId: c.DealID,
-			DealState: contactsv1.DealState(c.DealState), //nolint:gosec // Both count from 0 to 3.
+			DealState: contactsv1.DealState(c.DealState),
 			DealError: c.DealError, ConvertTime: stamp(c.At), UserId: c.UserID,
 		}
 	}
@@ -101,8 +101,8 @@ func LeadFrom(m *contactsv1.Lead) (*lead.Lead, error) {
 func Status(s lead.Status, position int) *contactsv1.LeadStatus {
 	return &contactsv1.LeadStatus{
 		Id: s.ID, Etag: aip.Etag(s.Version), Name: s.Name,
-		Kind:     contactsv1.LeadStatusKind(s.Kind), //nolint:gosec // Both count from 0 to 4.
-		Position: int32(position),                   //nolint:gosec // Below a hundred.
+		Kind:     contactsv1.LeadStatusKind(s.Kind),
+		Position: int32(position),
 		Color:    s.Color, Retired: s.Retired, CreateTime: stamp(s.CreatedAt), UpdateTime: stamp(s.UpdatedAt),
 	}
 }

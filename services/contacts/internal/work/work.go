@@ -11,7 +11,10 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/riverqueue/river"
+	"google.golang.org/grpc/codes"
 
+	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/jobs"
@@ -68,16 +71,26 @@ func (w *Deals) Work(ctx context.Context, job *river.Job[DealArgs]) error {
 	if err != nil {
 		return err
 	}
-	ctx, err = w.As(ctx, a.OrganizationID, a.UserID)
+	refused, err := w.ask(ctx, a, l)
 	if err != nil {
 		return err
 	}
-	refused, err := w.Make(ctx, l, lead.DealDraft{ID: a.DealID, Name: a.Name, PipelineID: a.PipelineID})
-	if err != nil {
-		return err
-	}
+	ctx = authn.With(ctx, authn.Principal{OrganizationID: a.OrganizationID, Service: "contacts"})
 	_, err = w.Leads.SettleDeal(ctx, a.OrganizationID, a.LeadID, a.DealID, refused)
 	return err
+}
+
+// ask asks for the deal on behalf of who converted the lead.
+func (w *Deals) ask(ctx context.Context, a DealArgs, l *lead.Lead) (refused, err error) {
+	ctx, err = w.As(ctx, a.OrganizationID, a.UserID)
+	var e *apperr.Error
+	if errors.As(err, &e) && e.Code == codes.NotFound {
+		return err, nil // who converted the lead has left; somebody else can convert it again
+	}
+	if err != nil {
+		return nil, err
+	}
+	return w.Make(ctx, l, lead.DealDraft{ID: a.DealID, Name: a.Name, PipelineID: a.PipelineID})
 }
 
 // UpkeepArgs are the arguments of the job that looks after what time does to records.

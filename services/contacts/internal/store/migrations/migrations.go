@@ -6,4 +6,4 @@ import "embed"
 // Files are the migrations in order.
 //
 //go:embed *.sql
-var Files embed.FS //nolint:gochecknoglobals // embed wants a variable
+var Files embed.FS
