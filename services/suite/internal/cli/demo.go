@@ -99,10 +99,10 @@ func makeDemo(ctx context.Context, c *remote.Client, out io.Writer) error {
 }
 
 // errThere ends the reading of a list at its first record.
-var errThere = errors.New("there is sample data") //nolint:gochecknoglobals // Sentinel.
+var errThere = errors.New("there is sample data")
 
 func reasonOf(err error) string {
-	var p *remote.Problem
+	var p *remote.ProblemError
 	if errors.As(err, &p) {
 		return p.Reason
 	}

@@ -195,7 +195,7 @@ func (l *loader) file(ctx context.Context, f mappingFile, path string) error {
 	name := filepath.Base(path)
 	last := clock.Instant()
 	op, err := l.client.Import(ctx, f.mapping.Kind, f.text, name, l.cfg.DryRun,
-		func() (io.ReadCloser, error) { return os.Open(path) },
+		func() (io.ReadCloser, error) { return os.Open(path) }, //nolint:gosec // The user names the file.
 		func(op remote.Operation) {
 			if op.EndTime == "" && time.Since(last) >= time.Second {
 				last = clock.Instant()

@@ -26,7 +26,7 @@ type Credentials struct {
 }
 
 // ErrCredentials says that neither an API key nor e-mail address and password are given.
-var ErrCredentials = errors.New("set KONTOR_API_KEY, or KONTOR_EMAIL and KONTOR_PASSWORD") //nolint:gochecknoglobals // Sentinel.
+var ErrCredentials = errors.New("set KONTOR_API_KEY, or KONTOR_EMAIL and KONTOR_PASSWORD")
 
 // Client calls the API. It is for one goroutine at a time, but for its token.
 type Client struct {
@@ -57,8 +57,8 @@ func New(address string, creds Credentials) (*Client, error) {
 	}, nil
 }
 
-// Problem is an answer that tells of a failure (RFC 9457).
-type Problem struct {
+// ProblemError is an answer that tells of a failure (RFC 9457).
+type ProblemError struct {
 	Status int    `json:"status"`
 	Title  string `json:"title"`
 	Detail string `json:"detail"`
@@ -70,15 +70,16 @@ type Problem struct {
 }
 
 // Error is the problem in a line.
-func (p *Problem) Error() string {
+func (p *ProblemError) Error() string {
 	msg := p.Detail
 	if msg == "" {
 		msg = p.Title
 	}
+	parts := []string{msg}
 	for _, f := range p.Fields {
-		msg += "; " + f.Field + ": " + f.Description
+		parts = append(parts, f.Field+": "+f.Description)
 	}
-	return fmt.Sprintf("%s (%s, HTTP %d)", msg, p.Reason, p.Status)
+	return fmt.Sprintf("%s (%s, HTTP %d)", strings.Join(parts, "; "), p.Reason, p.Status)
 }
 
 // Object is a JSON object.
@@ -178,7 +179,7 @@ func (c *Client) repeat(ctx context.Context, make func() (*http.Request, error),
 	signed := false
 	for wait := 200 * time.Millisecond; ; wait = min(2*wait, 5*time.Second) {
 		err := c.once(ctx, make, out)
-		var p *Problem
+		var p *ProblemError
 		switch {
 		case err == nil:
 			return nil
@@ -202,7 +203,7 @@ func (c *Client) repeat(ctx context.Context, make func() (*http.Request, error),
 	}
 }
 
-func (p *Problem) temporary() bool {
+func (p *ProblemError) temporary() bool {
 	switch p.Status {
 	case http.StatusTooManyRequests, http.StatusBadGateway, http.StatusServiceUnavailable, http.StatusGatewayTimeout:
 		return true
@@ -235,9 +236,9 @@ func (c *Client) send(req *http.Request, out any) error {
 		return fmt.Errorf("read answer: %w", err)
 	}
 	if res.StatusCode >= http.StatusMultipleChoices {
-		p := &Problem{}
+		p := &ProblemError{}
 		if json.Unmarshal(text, p) != nil || p.Reason == "" {
-			p = &Problem{Title: http.StatusText(res.StatusCode), Reason: "HTTP"}
+			p = &ProblemError{Title: http.StatusText(res.StatusCode), Reason: "HTTP"}
 		}
 		p.Status = res.StatusCode
 		return p

@@ -47,7 +47,7 @@ type Rejection struct {
 }
 
 // ErrFailed is an operation that ended without success.
-var ErrFailed = errors.New("the operation failed") //nolint:gochecknoglobals // Sentinel.
+var ErrFailed = errors.New("the operation failed")
 
 type operationAnswer struct {
 	Operation Operation `json:"operation"`
