@@ -87,13 +87,14 @@ func TestFailedSignInsTellNothing(t *testing.T) {
 	s := start(t, func(c *app.Config, _ *app.Deps) { c.AttemptsPerAccount, c.AttemptsPerAddress = 5, 1000 })
 	c := identityv1.NewSessionsServiceClient(s.conn)
 	from := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", testkit.Unique("address"))
-	unknown := testkit.Unique("nobody") + "@acme.example"
-	s.user(t, s.admin(t), "Ann Lee", "ann@acme.example", "manager", "quiet-orchard-77-violin")
-	noPassword := s.user(t, s.admin(t), "Bob", "bob@acme.example", "manager", "")
+	// Names of this test's own: the tests share a Redis.
+	ann, bob, unknown := testkit.Unique("ann")+"@acme.example", testkit.Unique("bob")+"@acme.example", testkit.Unique("nobody")+"@acme.example"
+	s.user(t, s.admin(t), "Ann Lee", ann, "manager", "quiet-orchard-77-violin")
+	noPassword := s.user(t, s.admin(t), "Bob", bob, "manager", "")
 	require.False(t, noPassword.GetCanSignIn())
 
 	var words []string
-	for _, email := range []string{"ann@acme.example", unknown, "bob@acme.example", "not an address"} {
+	for _, email := range []string{ann, unknown, bob, testkit.Unique("not an address")} {
 		for range 5 {
 			_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: email, Password: "wrong"})
 			require.Equal(t, "SIGN_IN_REFUSED", reason(err), email)
