@@ -62,7 +62,15 @@ func (s *PipelinesServer) ListPipelines(ctx context.Context, req *dealsv1.ListPi
 // CountPipelines see the contract.
 func (s *PipelinesServer) CountPipelines(ctx context.Context, req *dealsv1.CountPipelinesRequest) (*dealsv1.CountPipelinesResponse, error) {
 	org := authn.MustFrom(ctx).OrganizationID
-	n, more, err := s.Store.Count(ctx, org, zoneOf(s.Directory, org), req.GetShowDeleted(), req.GetFilter())
+	count := func() (int64, bool, error) {
+		return s.Store.Count(ctx, org, zoneOf(s.Directory, org), req.GetShowDeleted(), req.GetFilter())
+	}
+	n, more, err := count()
+	if err == nil && n == 0 && !req.GetShowDeleted() { // as in the list, with which it agrees
+		if err = s.Pipelines.EnsureReady(ctx, org); err == nil {
+			n, more, err = count()
+		}
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -105,7 +105,7 @@ func (s *Store) Reached(ctx context.Context, sel report.Selection) ([]report.Rea
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[report.Reached])
 }
 
-// TimeInStage see [report.Store].
+// TimeInStage see [report.Store]. It adds up decimals: a sum of floats depends on the order of its rows.
 func (s *Store) TimeInStage(ctx context.Context, sel report.Selection) (map[string]float64, error) {
 	args := []any{sel.Organization}
 	cond, err := where(sel, &args)
@@ -113,7 +113,7 @@ func (s *Store) TimeInStage(ctx context.Context, sel report.Selection) (map[stri
 		return nil, err
 	}
 	rows, err := s.DB.Query(ctx, sel.Organization, `
-		SELECT c.from_stage_id, avg(c.seconds)
+		SELECT c.from_stage_id, avg(c.seconds::numeric)::double precision
 		FROM deal_facts f
 		JOIN stage_changes c ON c.organization_id = f.organization_id AND c.generation = f.generation AND c.deal_id = f.deal_id
 		WHERE c.seconds IS NOT NULL AND c.from_stage_id IS NOT NULL AND `+cond+`

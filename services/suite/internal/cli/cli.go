@@ -48,6 +48,10 @@ func Commands() []Command {
 		// The longer name first: the first that matches is run.
 		demoRemoveCommand(),
 		demoCommand(),
+		replayCommand(),
+		parkedCommand(),
+		unparkCommand(),
+		orgCreateCommand(),
 		versionCommand(),
 	}
 }

@@ -43,12 +43,19 @@ func runSuite(ctx context.Context, env Env, args []string) error {
 // suiteConfig reads environment and flags. Someone at a terminal gets a quiet log in lines for people, unless told
 // otherwise.
 func suiteConfig(env Env, name string, args []string) (suite.Config, error) {
+	var cfg suite.Config
+	err := loadConfig(&cfg, env, name, args)
+	return cfg, err
+}
+
+// loadConfig is suiteConfig for a command that is told more than the suite: cfg points to a struct with a suite.Config in
+// it.
+func loadConfig(cfg any, env Env, name string, args []string) error {
 	defaults := map[string]string{"KONTOR_LOG_LEVEL": "warn"}
 	if terminal(env.Stderr) {
 		defaults["KONTOR_LOG_TEXT"] = "true"
 	}
-	var cfg suite.Config
-	rest, err := config.Load(&cfg, config.Source{
+	rest, err := config.Load(cfg, config.Source{
 		Env: func(name string) (string, bool) {
 			if v, ok := env.Lookup(name); ok {
 				return v, true
@@ -61,7 +68,7 @@ func suiteConfig(env Env, name string, args []string) (suite.Config, error) {
 	if err == nil && len(rest) > 0 {
 		err = fmt.Errorf("%s takes no argument %q: %w", name, rest[0], ErrUsage)
 	}
-	return cfg, err
+	return err
 }
 
 func terminal(w io.Writer) bool {

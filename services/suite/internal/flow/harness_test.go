@@ -259,6 +259,17 @@ func (c *caller) must(method, path string, body any) object {
 	return a.object()
 }
 
+// ask is must for where a test must not end: in another goroutine, or in a wait.
+func (c *caller) ask(method, path string, body any) (object, error) {
+	a := c.do(method, path, body)
+	if a.status != http.StatusOK {
+		return nil, fmt.Errorf("%s %s: %d: %s", method, path, a.status, a.body)
+	}
+	var o object
+	err := json.Unmarshal(a.body, &o)
+	return o, err
+}
+
 func (c *caller) get(path string, query ...string) object {
 	c.t.Helper()
 	q := url.Values{}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"fmt"
+	"os"
 
 	"google.golang.org/grpc"
 
@@ -25,6 +26,9 @@ func (c *Config) serviceSecret(installation string) string {
 // Dial connects to the services of the running suite with the right to call what is for services only. Close the
 // connection.
 func Dial(cfg Config) (*grpc.ClientConn, error) {
+	if _, err := os.Stat(cfg.DataDir); err != nil {
+		return nil, fmt.Errorf("there is no suite in %s; set KONTOR_DATA_DIR to its folder: %w", cfg.DataDir, err)
+	}
 	secret, err := keptSecret(cfg.DataDir, rand.Text)
 	if err != nil {
 		return nil, err
