@@ -59,7 +59,7 @@ func (o *Observer) Handler(fail func(http.ResponseWriter, *http.Request, error),
 			}
 			took := o.now().Sub(start)
 			o.duration.WithLabelValues(area(r.URL.Path), method(r.Method), strconv.Itoa(rec.status)).Observe(took.Seconds())
-			o.log.LogAttrs(r.Context(), level(rec.status), "request",
+			o.log.LogAttrs(r.Context(), level(r.URL.Path, rec.status), "request",
 				slog.String("request_id", requestID), slog.String("method", r.Method), slog.String("path", r.URL.Path),
 				slog.Int("status", rec.status), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
 		}()
@@ -71,8 +71,9 @@ func (o *Observer) Handler(fail func(http.ResponseWriter, *http.Request, error),
 
 var errInternal = errors.New("panic")
 
-func level(status int) slog.Level {
-	if status >= http.StatusInternalServerError {
+func level(path string, status int) slog.Level {
+	// That the process is not ready is what a probe asks, not a failure.
+	if status >= http.StatusInternalServerError && path != "/readyz" {
 		return slog.LevelError
 	}
 	return slog.LevelDebug // each service writes its own line for the same call

@@ -5,6 +5,7 @@ package bench
 import (
 	"context"
 	"encoding/csv"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -114,11 +115,21 @@ func (r *run) start(ctx context.Context) (time.Duration, error) {
 }
 
 func (r *run) signIn(ctx context.Context) error {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, "http://"+httpAddr+"/v1/sessions",
+		strings.NewReader(`{"email":"`+email+`","password":"`+password+`"}`))
+	if err != nil {
+		return err
+	}
+	res, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = res.Body.Close() }() // read to its end
 	var s struct {
 		AccessToken string `json:"accessToken"`
 	}
-	if err := r.client.Post(ctx, "/v1/sessions", remote.Object{"email": email, "password": password}, &s); err != nil {
-		return fmt.Errorf("sign in: %w", err)
+	if err := json.NewDecoder(res.Body).Decode(&s); err != nil || s.AccessToken == "" {
+		return fmt.Errorf("sign in: HTTP %d: %w", res.StatusCode, err)
 	}
 	r.token = s.AccessToken
 	return nil
@@ -213,8 +224,8 @@ duplicates: skip
 fields:
   first_name: {column: first}
   last_name: {column: last}
-  email: {column: email}
-  phone: {column: phone}
+  emails: {column: email}
+  phones: {column: phone}
   position: {column: position}
 `
 	op, took, err := r.importFile(ctx, "contact", mapping, func(w *csv.Writer) error {
@@ -249,12 +260,12 @@ kind: deal
 source: {file: deals.csv}
 external_id: {source: bench, column: id}
 duplicates: skip
+defaults: {currency: USD}
 fields:
   name: {column: name}
   pipeline: {constant: Sales, lookup: {kind: pipeline, by: name}}
-  stage: {column: stage, lookup: {kind: stage, by: name}}
+  stage: {column: stage, lookup: {kind: stage, by: name, within: pipeline}}
   amount: {column: amount}
-  currency: {constant: USD}
 `
 	stages := []string{"New", "Information", "Proposal", "Negotiation"}
 	op, took, err := r.importFile(ctx, "deal", mapping, func(w *csv.Writer) error {

@@ -19,7 +19,7 @@ func (r *run) length() time.Duration { return time.Duration(r.Seconds) * time.Se
 func (r *run) lists(ctx context.Context) error {
 	path := func(i int) string {
 		return "/v1/contacts?" + url.Values{
-			"pageSize": {"50"}, "filter": {fmt.Sprintf(`position = "Buyer" AND last_name >= "Last%d"`, i%9*1000)}, "orderBy": {"last_name"},
+			"pageSize": {"50"}, "filter": {fmt.Sprintf(`position = "Buyer" AND create_time > "20%02d-01-01T00:00:00Z"`, i%20)}, "orderBy": {"name"},
 		}.Encode()
 	}
 	alone, err := r.load(ctx, 1, r.length(), func(_, i int) []byte { return r.get(path(i)) })
