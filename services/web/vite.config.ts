@@ -12,6 +12,10 @@ export default defineConfig(({ command }) => ({
     port: 5173,
     ...(target ? { proxy: { "/v1": { target, changeOrigin: true } } } : {}),
   },
+  preview: {
+    port: 4173,
+    ...(target ? { proxy: { "/v1": { target, changeOrigin: true } } } : {}),
+  },
   test: {
     environment: "jsdom",
     include: ["src/**/*.test.{ts,tsx}"],

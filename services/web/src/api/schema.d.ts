@@ -443,9 +443,9 @@ export interface paths {
          *      gives the deal that is there.
          *
          *      Errors: DEAL_EXISTS if deal_id is taken; EXTERNAL_ID_TAKEN; PIPELINE_NOT_FOUND; STAGE_NOT_FOUND if the stage is
-         *      not in the pipeline; STAGE_CLOSED if the stage is not an open one; PRODUCT_NOT_FOUND; PRICE_BELOW_MINIMUM;
-         *      DEAL_INVALID with the fields at fault; CURRENCY_MISMATCH; USER_NOT_FOUND; PERMISSION_DENIED if the responsible
-         *      user is outside of the caller's scope.
+         *      not in the pipeline; STAGE_CLOSED if the stage is not an open one; PRODUCT_NOT_FOUND; PRODUCT_NOT_OFFERED;
+         *      PRICE_MISSING; PRICE_BELOW_MINIMUM, unless the caller may change products; DEAL_INVALID with the fields at fault;
+         *      USER_NOT_FOUND; PERMISSION_DENIED if the responsible user is outside of the caller's scope.
          */
         post: operations["kontor.deals.v1.DealsService.CreateDeal"];
         delete?: never;
@@ -509,12 +509,14 @@ export interface paths {
         put?: never;
         /**
          * ImportDeals makes and updates deals from an uploaded CSV file, by a mapping, as an operation.
-         * @description Target fields: external_id, name, pipeline, stage, begin_stage, amount, currency, responsible, observers, type,
-         *      probability, planned_close_date, company, contact, source, comment, product, quantity, unit, price, discount_percent,
-         *      tax_rate, begin_time, close_time, lost_reason, available_to_everyone. A deal with an external ID that is known
-         *      already is updated, skipped or refused, as the mapping says.
+         * @description Target fields: name, pipeline, stage, begin_stage, amount, responsible, type, probability, planned_close_date, company,
+         *      contact, source, comment, product, line_name, quantity, unit, price, discount_percent, tax_rate, begin_time,
+         *      close_time, lost_reason, available_to_everyone. A deal whose external ID is known already is skipped or updated, as
+         *      the mapping says. The mapping's effective_time is when the deal began. A deal of a closed stage began in begin_stage,
+         *      or the last open one, and was closed at close_time.
          *
-         *      Errors: FILE_NOT_FOUND, MAPPING_INVALID with what is wrong with it. What is wrong with a row is in the operation.
+         *      Errors: FILE_NOT_FOUND; IMPORT_MAPPING_INVALID with what is wrong with it; those of the file as a whole, such as
+         *      IMPORT_COLUMN_MISSING. What is wrong with a row is in the operation.
          */
         post: operations["kontor.deals.v1.DealsService.ImportDeals"];
         delete?: never;
@@ -568,7 +570,8 @@ export interface paths {
          * UpdateDeal changes the fields named in update_mask.
          * @description Errors: DEAL_NOT_FOUND; DEAL_ETAG_MISMATCH if deal.etag is set and is not the current one; DEAL_CLOSED if amount,
          *      lines or probability of a closed deal would change; DEAL_DELETED; INVALID_UPDATE_MASK; PRODUCT_NOT_FOUND;
-         *      PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
+         *      PRODUCT_NOT_OFFERED; PRICE_MISSING; PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH if the currency would change
+         *      under the lines; LOST_REASON_REQUIRED; LOST_REASON_NOT_FOUND; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
          */
         patch: operations["kontor.deals.v1.DealsService.UpdateDeal"];
         trace?: never;
@@ -689,7 +692,7 @@ export interface paths {
         put?: never;
         /**
          * UndeleteDeal takes a deal out of the bin.
-         * @description Errors: DEAL_NOT_FOUND; STAGE_NOT_FOUND if its stage has gone and its pipeline has no open stage.
+         * @description Errors: DEAL_NOT_FOUND, DEAL_ETAG_MISMATCH.
          */
         post: operations["kontor.deals.v1.DealsService.UndeleteDeal"];
         delete?: never;
@@ -9948,7 +9951,7 @@ export interface components {
             /**
              * size
              * Format: int64
-             * @description Length in bytes if it is known beforehand; the upload fails if it is another. -1 if it is not known.
+             * @description Length in bytes if it is known beforehand; the upload fails if it is another. 0 or -1 if it is not known.
              */
             size?: number | string;
         };

@@ -18,6 +18,9 @@ interface SignInExtra {
   newPassword?: string;
 }
 
+// Says that this browser was signed in; nothing secret.
+const REMEMBERED = "kontor.session";
+
 type Listener = (signedIn: boolean) => void;
 
 // A token is renewed this long before it expires, so that no request has to wait for it.
@@ -92,6 +95,10 @@ export class Session {
   }
 
   async #renewOnce(): Promise<boolean> {
+    // Without a sign-in in this browser there is no cookie to renew by.
+    if (!this.#token && !this.#remembered()) {
+      return false;
+    }
     try {
       this.#take((await this.#post("/v1/sessions:refresh", {})) as Tokens);
       return true;
@@ -131,9 +138,18 @@ export class Session {
     return answer;
   }
 
+  #remembered(): boolean {
+    return globalThis.localStorage?.getItem(REMEMBERED) === "yes";
+  }
+
+  #remember(signedIn: boolean): void {
+    globalThis.localStorage?.setItem(REMEMBERED, signedIn ? "yes" : "no");
+  }
+
   #take(tokens: Tokens): void {
     const was = this.signedIn;
     this.#token = tokens.accessToken;
+    this.#remember(true);
     this.#expires = Date.parse(tokens.expireTime) || this.#now() + 5 * 60_000;
     if (!was) {
       this.#listeners.forEach((fn) => fn(true));
@@ -143,6 +159,7 @@ export class Session {
   #drop(): void {
     const was = this.signedIn;
     this.#token = "";
+    this.#remember(false);
     if (was) {
       this.#listeners.forEach((fn) => fn(false));
     }

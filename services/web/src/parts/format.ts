@@ -165,6 +165,15 @@ const STEPS: [Intl.RelativeTimeFormatUnit, number][] = [
   ["minute", 60],
 ];
 
+/** A month written "2026-11", such as "Nov 2026". */
+export function formatMonth(month: string, length: "short" | "long" = "short"): string {
+  const [year = 1970, number = 1] = month.split("-").map(Number);
+  return cached(
+    `month:${length}`,
+    () => new Intl.DateTimeFormat(formats.locale, { month: length, year: "numeric", timeZone: "UTC" }),
+  ).format(Date.UTC(year, number - 1, 1));
+}
+
 /** How long ago or ahead an instant is, such as "3 hr. ago". */
 export function formatRelative(iso: string | number, now: number = Date.now()): string {
   const formatter = cached(
@@ -182,8 +191,9 @@ export function formatRelative(iso: string | number, now: number = Date.now()): 
 
 /** A length of time in its largest unit, such as "12 days". */
 export function formatDuration(seconds: number): string {
+  // Two of a unit before it is used: "45 days" says more than "1.5 months".
   const [unit, size] = STEPS.find(
-    ([u, s]) => seconds >= s && u !== "week" && u !== "month" && u !== "year",
+    ([u, s]) => u !== "week" && seconds >= (u === "month" || u === "year" ? 2 * s : s),
   ) ?? ["minute", 60];
   return cached(
     `duration:${unit}`,

@@ -6,7 +6,7 @@ import { useCan } from "../../api/directory";
 import type { BoardCard, BoardColumn, CivilDate, Pipeline, Stage } from "../../api/model";
 import { t } from "../../i18n";
 import { Board, type ColumnView } from "../../parts/board/Board";
-import { formatCivil, formatNumber, locale } from "../../parts/format";
+import { formatCivil, formatDuration, formatMonth, formatNumber } from "../../parts/format";
 import { IconAlert } from "../../parts/icons";
 import { Money, Sum } from "../../parts/Money";
 import { ErrorNote, messageOf } from "../../parts/notes";
@@ -207,17 +207,7 @@ function viewOf(
 }
 
 function monthTitle(column: BoardColumn): string {
-  if (column.key === "none") {
-    return t("board.noDate");
-  }
-  const [year, month] = column.key.split("-").map(Number);
-  return formatMonth(year ?? 0, month ?? 1);
-}
-
-function formatMonth(year: number, month: number): string {
-  return new Intl.DateTimeFormat(locale(), { month: "long", year: "numeric", timeZone: "UTC" }).format(
-    Date.UTC(year, month - 1, 1),
-  );
+  return column.key === "none" ? t("board.noDate") : formatMonth(column.key, "long");
 }
 
 function CardFace({ card, groupBy }: { card: BoardCard; groupBy: BoardQuery["groupBy"] }) {
@@ -250,11 +240,11 @@ function CardFace({ card, groupBy }: { card: BoardCard; groupBy: BoardQuery["gro
           </span>
         ) : card.stageOverdue ? (
           <span className="bad" title={t("deal.stageOverdue")}>
-            {t("board.days", { count: card.daysInStage })}
+            {formatDuration(card.daysInStage * 86_400)}
           </span>
         ) : (
           <span>
-            {due || (open && card.daysInStage > 0 ? t("board.days", { count: card.daysInStage }) : "")}
+            {due || (open && card.daysInStage > 0 ? formatDuration(card.daysInStage * 86_400) : "")}
           </span>
         )}
       </span>

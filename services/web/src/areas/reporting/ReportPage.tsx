@@ -54,7 +54,7 @@ export function ReportPage() {
   const periodName = (search["period"] ?? "all") as PeriodName;
   const period = periodName === "custom" ? customPeriod(search) : periodOf(periodName);
   const cohort = search["mode"] === "cohort";
-  const groupBy = search["group"] ?? info?.groupBy[0];
+  const groupBy = search["group"] ?? (name === "won-deals" ? "month" : info?.groupBy[0]);
   const teams = splitValues(search["team"]);
   const base = allOf(
     userFilter("responsible_id", search["responsible"], me.user.id),
@@ -236,7 +236,7 @@ function panelTitle(period: Period, teams: string[], departments: Department[]):
 }
 
 function ReportView({ query, title }: { query: ReportQuery; title?: string }) {
-  const answer = useQuery(reportOptions(query));
+  const answer = useQuery({ ...reportOptions(query), enabled: query.pipelineId !== undefined });
   const report = answer.data;
   return (
     <div className={classes["panel"]} aria-busy={answer.isFetching}>

@@ -11,7 +11,7 @@ import {
   parseCivil,
 } from "../../parts/format";
 import { IconArrowDown, IconArrowUp } from "../../parts/icons";
-import { labelOf, numberOf } from "./charts";
+import { labelOf, numberOf, shownLabel } from "./charts";
 import classes from "./reporting.module.css";
 
 interface Props {
@@ -81,13 +81,7 @@ export function ReportTable({ label, columns, rows, totals }: Props) {
             {totals.map((row, i) => (
               <tr key={i}>
                 {columns.map((column, n) => (
-                  <Cell
-                    key={column.name}
-                    column={column}
-                    value={row.values[n]}
-                    first={n === 0}
-                    total={i === 0}
-                  />
+                  <Cell key={column.name} column={column} value={row.values[n]} first={n === 0} total />
                 ))}
               </tr>
             ))}
@@ -109,7 +103,7 @@ function Cell({
   first: boolean;
   total?: boolean;
 }) {
-  const text = total && first && !labelOf(value) ? t("report.total") : cellText(column, value);
+  const text = total && first ? `${t("report.total")} ${labelOf(value)}`.trim() : cellText(column, value);
   const right = RIGHT.has(column.kind) || undefined;
   const content = drillLink(value, text) ?? refLink(value, text);
   return first ? (
@@ -177,7 +171,7 @@ export function cellText(column: ReportColumn, value: ReportValue | undefined): 
     case "COLUMN_KIND_DATE":
       return formatCivil(parseCivil(String(value.plain))) || String(value.plain);
     default:
-      return String(value.plain) || t("report.none");
+      return shownLabel(value) || t("report.none");
   }
 }
 

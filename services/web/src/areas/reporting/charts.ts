@@ -1,5 +1,5 @@
 import type { Report, ReportColumn, ReportRow, ReportValue } from "../../api/model";
-import { formatCompact, formatMoney, formatNumber } from "../../parts/format";
+import { formatCompact, formatMoney, formatMonth, formatNumber } from "../../parts/format";
 import type { ChartColors } from "../../parts/chart/Chart";
 
 /** One series of a chart: a column of numbers of the report. */
@@ -32,6 +32,12 @@ export function labelOf(value: ReportValue | undefined): string {
   return value?.ref?.name ?? String(value?.plain ?? "");
 }
 
+/** A label as people read it: "2017-03" is a month. */
+export function shownLabel(value: ReportValue | undefined): string {
+  const label = labelOf(value);
+  return /^\d{4}-\d{2}$/.test(label) ? formatMonth(label) : label;
+}
+
 const MOST_BARS = 15;
 
 function columnsOf(report: Report, kind: ReportColumn["kind"]): number[] {
@@ -55,7 +61,9 @@ export function planChart(report: Report): ChartPlan | undefined {
   );
   const counts = columnsOf(report, "COLUMN_KIND_NUMBER");
   const sums = columnsOf(report, "COLUMN_KIND_MONEY");
-  if (label < 0 || report.rows.length === 0 || counts.length + sums.length === 0) {
+  // A report of single deals is a list; bars of them would say nothing.
+  const single = report.rows[0]?.values[label]?.ref?.kind === "deal";
+  if (single || label < 0 || report.rows.length === 0 || counts.length + sums.length === 0) {
     return undefined;
   }
   if (report.report === "funnel" && counts[0] !== undefined) {
@@ -68,7 +76,7 @@ export function planChart(report: Report): ChartPlan | undefined {
     };
   }
   const months = report.rows.every((row) => /^\d{4}-\d{2}(-\d{2})?$/.test(labelOf(row.values[label])));
-  const wanted = ["income", "won_income", "expected", "weighted", "sum", "amount"];
+  const wanted = ["income", "won_income", "weighted", "amount"];
   const named = wanted
     .map((name) => report.columns.findIndex((c) => c.name === name && c.kind === "COLUMN_KIND_MONEY"))
     .find((i) => i >= 0);
@@ -85,7 +93,7 @@ export function planChart(report: Report): ChartPlan | undefined {
   const rows = shown.flatMap((i) => report.rows[i] ?? []);
   return {
     kind: months ? "time" : "bars",
-    labels: rows.map((row) => labelOf(row.values[label])),
+    labels: rows.map((row) => shownLabel(row.values[label])),
     rows: shown,
     series: [seriesOf(report, main, rows)],
   };
@@ -121,6 +129,7 @@ export function chartOption(plan: ChartPlan, colors: ChartColors): object {
   };
   if (plan.kind === "funnel") {
     return {
+      animation: false,
       tooltip: {
         ...tooltip,
         trigger: "item",

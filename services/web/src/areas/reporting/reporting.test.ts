@@ -1,0 +1,89 @@
+import { describe, expect, test } from "vitest";
+import type { Department, Report, User } from "../../api/model";
+import { planChart } from "./charts";
+import { earlier, periodOf } from "./periods";
+import { membersOf } from "./ReportPage";
+
+const NOW = Date.parse("2026-02-15T12:00:00Z");
+const day = (year: number, month: number, date: number) => ({ year, month, day: date });
+
+describe("periods", () => {
+  test.each([
+    ["month", day(2026, 2, 1), day(2026, 2, 28)],
+    ["lastMonth", day(2026, 1, 1), day(2026, 1, 31)],
+    ["quarter", day(2026, 1, 1), day(2026, 3, 31)],
+    ["lastYear", day(2025, 1, 1), day(2025, 12, 31)],
+  ] as const)("%s", (name, from, to) => expect(periodOf(name, NOW)).toEqual({ from, to }));
+
+  test("all time has no ends", () => expect(periodOf("all", NOW)).toEqual({}));
+
+  // REP-2: two periods side by side.
+  test("the period before is as long", () => {
+    expect(earlier({ from: day(2026, 3, 1), to: day(2026, 3, 31) }, "before")).toEqual({
+      from: day(2026, 1, 29),
+      to: day(2026, 2, 28),
+    });
+  });
+  test("a year before", () => expect(earlier(periodOf("month", NOW), "year")?.from).toEqual(day(2025, 2, 1)));
+  test("an open period has none before", () => expect(earlier({}, "year")).toBeUndefined());
+});
+
+describe("charts", () => {
+  const report = (name: string, rows: [string, number][]): Report =>
+    ({
+      report: name,
+      columns: [
+        { name: "employee", title: "Employee", kind: "COLUMN_KIND_TEXT" },
+        { name: "won", title: "Won", kind: "COLUMN_KIND_NUMBER" },
+        { name: "won_income", title: "Income", kind: "COLUMN_KIND_MONEY" },
+      ],
+      rows: rows.map(([label, sum]) => ({
+        values: [{ plain: label }, { plain: 1 }, { money: { currencyCode: "USD", amount: String(sum) } }],
+      })),
+    }) as unknown as Report;
+
+  test("bars go by size and keep the way to their rows", () => {
+    const plan = planChart(
+      report("deals-by-employee", [
+        ["Ann", 5],
+        ["Ben", 9],
+      ]),
+    );
+    expect(plan).toMatchObject({ kind: "bars", labels: ["Ben", "Ann"], rows: [1, 0] });
+    expect(plan?.series[0]).toMatchObject({ column: 2, values: [9, 5], currency: "USD" });
+  });
+  test("months stay in order", () =>
+    expect(
+      planChart(
+        report("won-deals", [
+          ["2026-01", 5],
+          ["2026-02", 9],
+        ]),
+      ),
+    ).toMatchObject({ kind: "time", rows: [0, 1] }));
+  test("the funnel counts", () =>
+    expect(
+      planChart(
+        report("funnel", [
+          ["New", 5],
+          ["Won", 9],
+        ]),
+      )?.kind,
+    ).toBe("funnel"));
+  test("nothing to draw", () => expect(planChart(report("funnel", []))).toBeUndefined());
+});
+
+// ID-3: a department with those below it, and their heads.
+test("members of a department and below", () => {
+  const departments = [
+    { id: "d1", parentId: "", headId: "h1" },
+    { id: "d2", parentId: "d1", headId: "h2" },
+    { id: "d3", parentId: "", headId: "h3" },
+  ] as Department[];
+  const users = [
+    { id: "u1", departmentId: "d1" },
+    { id: "u2", departmentId: "d2" },
+    { id: "u3", departmentId: "d3" },
+  ] as User[];
+  expect(membersOf(["d1"], departments, users).toSorted()).toEqual(["h1", "h2", "u1", "u2"]);
+});
