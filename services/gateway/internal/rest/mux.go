@@ -45,7 +45,7 @@ func NewMux(ctx context.Context, s Services, onAnswer AnswerFunc) (*runtime.Serv
 			WriteError(w, r, err)
 		}),
 		runtime.WithRoutingErrorHandler(routingError),
-		runtime.WithIncomingHeaderMatcher(nothing),
+		runtime.WithIncomingHeaderMatcher(incoming),
 		runtime.WithOutgoingHeaderMatcher(nothing),
 		runtime.WithOutgoingTrailerMatcher(nothing),
 		runtime.WithForwardResponseOption(etags.write),
@@ -55,8 +55,13 @@ func NewMux(ctx context.Context, s Services, onAnswer AnswerFunc) (*runtime.Serv
 	return mux, register(ctx, mux, s)
 }
 
-// nothing keeps headers from becoming metadata and the other way round. The authorization header, the client's address
-// and the trace pass all the same.
+// incoming lets the name of the caller's program become metadata, for the list of sessions, and no other header. The
+// authorization header, the client's address and the trace pass all the same.
+func incoming(header string) (string, bool) {
+	return runtime.MetadataPrefix + "user-agent", header == "User-Agent"
+}
+
+// nothing keeps metadata from becoming headers.
 func nothing(string) (string, bool) { return "", false }
 
 func register(ctx context.Context, mux *runtime.ServeMux, s Services) error {
