@@ -22,7 +22,8 @@ const (
 	CookieName = "kontor_refresh"
 
 	browser = "browser"
-	path    = "/v1/sessions"
+	// The path of a cookie ends at a slash: "/v1/sessions" would leave out "/v1/sessions:refresh".
+	path = "/v1"
 )
 
 type contextKey struct{}
