@@ -87,7 +87,7 @@ func (c *Consumer) start(ctx context.Context, gen *kafka.Generation, client *bro
 	for topic, assigned := range gen.Assignments {
 		for _, a := range assigned {
 			parts = append(parts, &partition{
-				Consumer: c, topic: topic, id: a.ID, client: client, gen: gen, unpark: make(chan struct{}, 1),
+				Consumer: c, topic: topic, id: a.ID, client: client, unpark: make(chan struct{}, 1),
 			})
 		}
 	}
@@ -105,6 +105,38 @@ func (c *Consumer) start(ctx context.Context, gen *kafka.Generation, client *bro
 		defer cancel()
 		c.watchParked(ctx, parts)
 	})
+	gen.Start(func(gctx context.Context) {
+		ctx, cancel := both(ctx, gctx)
+		defer cancel()
+		commit(ctx, gen, parts)
+	})
+}
+
+// commitEvery is the pause between two commits to the group.
+const commitEvery = time.Second
+
+// commit tells the group how far its partitions have come, for the tools that watch lag. The truth is in the table, so a
+// failure does not matter. All partitions go in one request, now and then: requests at once over the one connection to
+// the coordinator would wait for each other in a loop that burns a core.
+func commit(ctx context.Context, gen *kafka.Generation, parts []*partition) {
+	told := make(map[*partition]int64, len(parts))
+	for done := false; !done; {
+		done = broker.Wait(ctx, commitEvery) != nil // and once more at the end
+		offsets := map[string]map[int]int64{}
+		for _, p := range parts {
+			next := p.applied.Load()
+			if next == told[p] {
+				continue
+			}
+			if offsets[p.topic] == nil {
+				offsets[p.topic] = map[int]int64{}
+			}
+			offsets[p.topic][p.id], told[p] = next, next
+		}
+		if len(offsets) > 0 {
+			_ = gen.CommitOffsets(offsets)
+		}
+	}
 }
 
 // both is done when either is. The generation's own context carries no values.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,10 +20,11 @@ type partition struct {
 	topic  string
 	id     int
 	client *broker.Client
-	gen    *kafka.Generation
 	unpark chan struct{} // asked to try parked events again
 
 	next, end int64 // offsets as last known; end may be ahead of what has been fetched
+	// applied is next, for the group's committer; 0 before anything has been applied.
+	applied atomic.Int64
 }
 
 // errMoved says that the stored position is not where this reader is: another reader has gone on from it.
@@ -89,8 +91,7 @@ func (p *partition) read(ctx context.Context) error {
 		if err := p.apply(ctx, batch); err != nil {
 			return err
 		}
-		// For the tools that watch a group's lag. The truth is in the table, so a failure does not matter.
-		_ = p.gen.CommitOffsets(map[string]map[int]int64{p.topic: {p.id: p.next}})
+		p.applied.Store(p.next)
 	}
 }
 
