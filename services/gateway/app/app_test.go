@@ -315,6 +315,7 @@ func TestRefreshTokenStaysInCookie(t *testing.T) {
 	require.True(t, cookie.HttpOnly)
 	require.Equal(t, http.SameSiteStrictMode, cookie.SameSite)
 	require.Equal(t, "first", cookie.Value)
+	require.Equal(t, "/v1", cookie.Path, "a browser sends it to /v1/sessions:refresh only if the path ends before a slash")
 
 	a = b.do("POST", "/v1/sessions:refresh", `{}`, "Authorization", "", "X-Kontor-Client", "browser", "Cookie", cookie.String())
 	require.Equal(t, 200, a.StatusCode, a.body)
