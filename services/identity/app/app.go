@@ -4,6 +4,7 @@ package app
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
@@ -224,16 +225,14 @@ func (a *App) Components() []runner.Component {
 	}
 }
 
-// upkeep brings the ready-made roles to what this version says, and deletes what nobody can use any more.
+// upkeep brings the ready-made roles to what this version says, deletes what nobody can use any more, and mends the
+// directory.
 func (a *App) upkeep(ctx context.Context) error {
 	const every = time.Hour
 	t := time.NewTicker(every)
 	defer t.Stop()
 	for {
-		err := a.store.RefreshReadyMadeRoles(ctx)
-		if err == nil {
-			err = a.store.Sweep(ctx, a.deps.Clock.Now())
-		}
+		err := errors.Join(a.store.RefreshReadyMadeRoles(ctx), a.store.Sweep(ctx, a.deps.Clock.Now()), a.mendDirectory(ctx))
 		if err != nil && ctx.Err() == nil {
 			a.deps.Log.WarnContext(ctx, "upkeep of identity; trying again later", "error", err)
 		}
@@ -243,4 +242,36 @@ func (a *App) upkeep(ctx context.Context) error {
 		case <-t.C:
 		}
 	}
+}
+
+// mendDirectory publishes the directory entries of organisations that the topic has lost: a broker whose data is gone, or
+// a new one, starts empty, and nobody could do anything. The event table has them all.
+func (a *App) mendDirectory(ctx context.Context) error {
+	// What was written just now may still be on its way.
+	const recent = time.Minute
+	for !a.deps.Directory.Ready() {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-a.deps.Directory.Changed():
+		case <-time.After(time.Second):
+		}
+	}
+	orgs, err := a.store.OrganizationsBefore(ctx, a.deps.Clock.Now().Add(-recent))
+	if err != nil {
+		return err
+	}
+	for _, org := range orgs {
+		if _, known := a.deps.Directory.Organization(org); known {
+			continue
+		}
+		n, err := a.store.RepublishDirectory(ctx, org)
+		if err != nil {
+			return err
+		}
+		a.relay.Wake()
+		a.deps.Log.WarnContext(ctx, "the directory's topic has lost an organisation; published once more",
+			"organization_id", org, "entries", n)
+	}
+	return nil
 }

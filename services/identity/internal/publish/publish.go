@@ -37,6 +37,11 @@ const (
 	directory = "directory."
 )
 
+// DirectoryKinds are the kinds of directory entries in the event table.
+func DirectoryKinds() []string {
+	return []string{directory + KindOrganization, directory + KindUser, directory + KindDepartment, directory + KindRole}
+}
+
 // Users turns what happened to a user into events.
 func Users(org string, ev user.Event, now time.Time) []event.Event {
 	switch e := ev.(type) {
