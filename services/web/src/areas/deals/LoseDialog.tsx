@@ -34,7 +34,7 @@ export function LoseDialog({ pipeline, name, busy, error, onClose, onLose }: Pro
       onSubmit={() => onLose(choice === OTHER ? { text: text.trim() } : { id: choice })}
     >
       <Radio.Group label={t("lose.why")} value={choice} onChange={setChoice}>
-        <div style={{ display: "grid", gap: 7, paddingTop: 8 }}>
+        <div style={{ display: "grid", gap: 10, paddingTop: 8 }}>
           {reasons.map((reason) => (
             <Radio key={reason.id} size="xs" value={reason.id} label={reason.name} />
           ))}

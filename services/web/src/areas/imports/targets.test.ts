@@ -63,6 +63,16 @@ describe("import", () => {
     [[""], undefined],
   ])("dates such as %j", (values, want) => expect(dateFormatOf(values)).toBe(want));
 
+  test("a stage is looked for within its pipeline", () => {
+    const yaml = toYaml({
+      kind: "deal",
+      columns: { pipeline: "P", stage: "S" },
+      duplicates: "skip",
+      currency: "EUR",
+    });
+    expect(yaml).toContain("lookup: {kind: stage, by: name, within: pipeline}");
+  });
+
   test("the mapping is written as YAML", () => {
     const yaml = toYaml({
       kind: "deal",
@@ -85,7 +95,7 @@ fields:
   amount: {column: "Value \\"net\\""}
   company:
     column: "Account"
-    lookup: {kind: company, by: name, missing: reject}
+    lookup: {kind: company, by: name}
   close_time: {column: "Closed"}
 `);
   });

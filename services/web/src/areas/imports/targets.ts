@@ -402,14 +402,12 @@ export function toYaml(choice: MappingChoice): string {
       const key = field.name === "section" || field.name === "department" ? "path" : "list";
       lines.push(`  ${field.name}:`, `    ${key}:`, `      - ${column}`);
     } else if (field.lookup) {
-      const missing =
-        field.lookup === "company" || field.lookup === "contact" || field.lookup === "user"
-          ? ", missing: reject"
-          : "";
+      // A stage is one of its pipeline; without a pipeline's column it is one of the default pipeline.
+      const within = field.lookup === "stage" && choice.columns["pipeline"] ? ", within: pipeline" : "";
       lines.push(
         `  ${field.name}:`,
         `    ${column}`,
-        `    lookup: {kind: ${field.lookup}, by: name${missing}}`,
+        `    lookup: {kind: ${field.lookup}, by: name${within}}`,
       );
     } else {
       lines.push(`  ${field.name}: {${column}}`);

@@ -221,7 +221,7 @@ function ColumnsMenu<T>({
         </ActionIcon>
       </Popover.Target>
       <Popover.Dropdown p={10} aria-label={t("list.columns")}>
-        <div style={{ display: "grid", gap: 8 }}>
+        <div style={{ display: "grid", gap: 9 }}>
           {columns.map((column, i) => (
             <Checkbox
               key={column.id}
