@@ -52,8 +52,6 @@ func Handlers(target views.Target) map[string]inbox.Handler {
 
 		typeOf[contactsv1.CompanyCreated](): company[*contactsv1.CompanyCreated](&contactsv1.CompanyCreated{}),
 		typeOf[contactsv1.CompanyUpdated](): company[*contactsv1.CompanyUpdated](&contactsv1.CompanyUpdated{}),
-		typeOf[contactsv1.ContactCreated](): contact[*contactsv1.ContactCreated](&contactsv1.ContactCreated{}),
-		typeOf[contactsv1.ContactUpdated](): contact[*contactsv1.ContactUpdated](&contactsv1.ContactUpdated{}),
 
 		typeOf[catalogv1.ProductCreated](): product[*catalogv1.ProductCreated](&catalogv1.ProductCreated{}),
 		typeOf[catalogv1.ProductUpdated](): product[*catalogv1.ProductUpdated](&catalogv1.ProductUpdated{}),

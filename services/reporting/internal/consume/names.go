@@ -2,7 +2,6 @@ package consume
 
 import (
 	"context"
-	"strings"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/protobuf/proto"
@@ -33,16 +32,6 @@ func company[P interface {
 	GetCompany() *contactsv1.Company
 }](like P) inbox.Handler {
 	return named("company", like, func(m P) (string, string) { return m.GetCompany().GetName(), m.GetCompany().GetParentId() })
-}
-
-func contact[P interface {
-	proto.Message
-	GetContact() *contactsv1.Contact
-}](like P) inbox.Handler {
-	return named("contact", like, func(m P) (string, string) {
-		c := m.GetContact()
-		return strings.Join(strings.Fields(c.GetFirstName()+" "+c.GetMiddleName()+" "+c.GetLastName()), " "), ""
-	})
 }
 
 func product[P interface {
