@@ -156,6 +156,7 @@ type bundle struct {
 	url       string
 	org, user string
 	token     string
+	expired   string // a token that was good once
 	directory *authz.Directory
 	redis     *redis.Client
 	brokers   []string
@@ -175,6 +176,7 @@ func setup(t *testing.T, change func(*app.Config)) *bundle {
 	issuer := authntest.NewIssuer(t)
 	b.token = issuer.Token(b.org, b.user)
 	b.key = issuer.Issue(authn.Principal{OrganizationID: b.org, UserID: b.user}, time.Now(), time.Minute)
+	b.expired = issuer.Issue(authn.Principal{OrganizationID: b.org, UserID: b.user}, time.Now().Add(-time.Hour), time.Minute)
 	b.redis, b.brokers = testkit.Redis(t), testkit.Kafka(t)
 	cfg := app.Config{
 		RatePerOrganization: 10_000, RatePerUser: 10_000, RatePerAddress: 10_000, MaxBody: 10_000, MaxUpload: 5 << 20,
@@ -327,6 +329,18 @@ func TestRefreshTokenStaysInCookie(t *testing.T) {
 	require.Empty(t, b.refresh)
 	// Programs keep the token themselves.
 	require.Contains(t, b.do("POST", "/v1/sessions", `{"email":"a@b.cd","password":"x"}`, "Authorization", "").body, "first")
+}
+
+// ID-7: a browser that wakes up with an access token that has expired can still renew it.
+func TestExpiredTokenIsNoHindranceToRenewal(t *testing.T) {
+	b := setup(t, nil)
+	for _, path := range []string{"/v1/sessions", "/v1/sessions:refresh"} {
+		a := b.do("POST", path, `{}`, "Authorization", "Bearer "+b.expired)
+		require.Equal(t, 200, a.StatusCode, a.body)
+	}
+	a := b.do("GET", "/v1/sessions", "", "Authorization", "Bearer "+b.expired)
+	require.Equal(t, 401, a.StatusCode, a.body)
+	require.Equal(t, "TOKEN_EXPIRED", a.problem.Reason)
 }
 
 // ID-8: an API key works like a token.
