@@ -119,6 +119,59 @@ func TestExampleBringsWhatTheBaseAsksFor(t *testing.T) {
 	require.NotZero(t, asked)
 }
 
+// needs are what services refuse to start without.
+func needs() map[string][]string {
+	n := map[string][]string{
+		"identity": {"KONTOR_IDENTITY_SECRET", "KONTOR_SERVICE_SECRET"}, "files": {"KONTOR_FILES_SECRET", "KONTOR_BLOB_URL"},
+		"gateway": {"KONTOR_REDIS_URL"},
+	}
+	for _, s := range services() {
+		n[s] = append(n[s], "KONTOR_KAFKA_BROKERS")
+		if s != "gateway" {
+			n[s] = append(n[s], "KONTOR_POSTGRES_URL")
+		}
+	}
+	return n
+}
+
+func TestExampleSetsWhatServicesNeed(t *testing.T) {
+	set := map[string]map[string]bool{}
+	note := func(object, key string) {
+		if set[object] == nil {
+			set[object] = map[string]bool{}
+		}
+		set[object][key] = true
+	}
+	for _, o := range build(t, "deploy/k8s/overlays/example") {
+		switch o := o.(type) {
+		case *corev1.Secret:
+			for key := range o.Data {
+				note(o.Name, key)
+			}
+		case *corev1.ConfigMap:
+			for key := range o.Data {
+				note(o.Name, key)
+			}
+		}
+	}
+	for service, keys := range needs() {
+		for _, key := range keys {
+			require.True(t, set["kontor"][key] || set[service][key], "%s: %s", service, key)
+		}
+	}
+}
+
+// ID-11: in production identity refuses secrets that everybody knows.
+func TestIdentityRunsAsInProduction(t *testing.T) {
+	for _, o := range build(t, "deploy/k8s/base") {
+		if d, ok := o.(*appsv1.Deployment); ok && d.Name == "identity" {
+			require.Contains(t, d.Spec.Template.Spec.Containers[0].Env, corev1.EnvVar{Name: "KONTOR_PRODUCTION", Value: "true"})
+			return
+		}
+	}
+	t.Fatal("no identity")
+}
+
 func TestAMisspeltFieldIsRefused(t *testing.T) {
 	scheme := runtime.NewScheme()
 	require.NoError(t, appsv1.AddToScheme(scheme))
@@ -142,5 +195,10 @@ func TestComposeFile(t *testing.T) {
 	}
 	for _, s := range append(services(), "postgres", "kafka", "redis") {
 		require.True(t, have[s], s)
+	}
+	for service, keys := range needs() {
+		for _, key := range keys {
+			require.Contains(t, project.Services[service].Environment, key, service)
+		}
 	}
 }
