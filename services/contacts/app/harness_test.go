@@ -171,6 +171,14 @@ func (w *world) member(org, department string, grants ...*accessv1.DirectoryGran
 	return member{ctx: ctx, org: org, user: user}
 }
 
+// leave deactivates a member.
+func (w *world) leave(m member) {
+	u, _ := w.dir.User(m.org, m.user)
+	w.dir.Apply(&accessv1.DirectoryEntry{OrganizationId: m.org, Version: 2, Entry: &accessv1.DirectoryEntry_User{
+		User: &accessv1.DirectoryUser{Id: u.ID, Name: u.Name, Email: u.Email, RoleIds: u.RoleIDs},
+	}})
+}
+
 // own grants everything on one's own records of the kinds.
 func own(kinds ...string) []*accessv1.DirectoryGrant {
 	out := make([]*accessv1.DirectoryGrant, len(kinds))

@@ -165,6 +165,11 @@ func TestImportContactsWithDirt(t *testing.T) {
 	found, err := w.contacts.LookupContactPoint(m.ctx, &contactsv1.LookupContactPointRequest{Phone: "030901820"})
 	require.NoError(t, err)
 	require.Empty(t, found.GetMatches())
+
+	gone := w.member(m.org, "", own("contact")...)
+	w.leave(gone)
+	op = w.importContacts(m, people, head+"1,Ann,Gray,,,,,,,"+gone.user+"@example.com\n")
+	require.Equal(t, outcome(0, 0, 0, 1), counts(op), "nobody is handed to who has left")
 }
 
 // CON-17 for leads: statuses by name, products, UTM marks.

@@ -202,6 +202,9 @@ func (w *writing[T, P]) update(row imports.Row, recordID string) (imports.Result
 	if err := P(&next).Normalize(w.book.Users.Country(w.batch.Organization)); err != nil {
 		return imports.Result{}, err
 	}
+	if to := P(&next).Common().ResponsibleID; to != P(ch.After).Common().ResponsibleID && !w.book.Users.Active(w.batch.Organization, to) {
+		return imports.Result{}, record.ErrResponsibleNotFound
+	}
 	P(&next).Common().UpdatedAt = w.book.Clock.Now()
 	*ch.After = next
 	if !again {
