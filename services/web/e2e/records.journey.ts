@@ -26,10 +26,10 @@ describe("records", () => {
     await page.keyboard.press("n");
     await page.getByRole("dialog").getByLabel("Name").fill(`${mark} Hafenlogistik`);
     await page.getByRole("dialog").getByLabel("Phone").fill("+49 40 7770001");
-    await page.getByRole("button", { name: "Create" }).click();
+    await page.getByRole("button", { name: "Create", exact: true }).click();
     const card = page.getByRole("complementary", { name: "Company" });
     await card.getByRole("heading", { name: `${mark} Hafenlogistik` }).waitFor();
-    await card.getByRole("button", { name: "Industry: edit" }).click();
+    await card.getByRole("button", { name: "Add: Industry" }).click();
     await card.getByRole("textbox", { name: "Industry" }).fill("Logistics");
     await page.keyboard.press("Enter");
     await page.getByText("Industry saved").waitFor();
@@ -64,7 +64,7 @@ describe("records", () => {
     await dialog.getByLabel("Person").fill("Leyla Guliyeva");
     await dialog.getByLabel("Company").fill(`${mark} Kaspian Trade`);
     await dialog.getByLabel("E-mail").fill(`${mark.toLowerCase()}@example.com`);
-    await dialog.getByRole("button", { name: "Create" }).click();
+    await dialog.getByRole("button", { name: "Create", exact: true }).click();
     const card = page.getByRole("complementary", { name: "Lead" });
     await card.getByRole("heading", { name: `${mark} forty filters` }).waitFor();
     await expectAccessible(page, "lead card");
@@ -109,7 +109,7 @@ describe("records", () => {
     await page.getByRole("option", { name: new RegExp(`${mark} Hafenlogistik`) }).waitFor();
     await expectAccessible(page, "palette");
     await picture(page, "palette");
-    await page.keyboard.press("Enter");
+    await page.getByRole("combobox", { name: "Search and commands" }).press("Enter");
     await page.getByRole("heading", { name: `${mark} Hafenlogistik` }).waitFor();
   });
 

@@ -72,7 +72,7 @@ function Frame() {
         {t("app.skip")}
       </a>
       <nav className={classes["nav"]} aria-label={t("nav.title")}>
-        <Link to="/" className={classes["brand"] ?? ""}>
+        <Link to="/" className={classes["brand"] ?? ""} aria-label="Kontor">
           <img src="/icon.svg" alt="" width={22} height={22} />
           <span>Kontor</span>
         </Link>
@@ -83,6 +83,7 @@ function Frame() {
                 to={entry.to}
                 activeOptions={{ exact: entry.to === "/", includeSearch: false }}
                 title={t(entry.label)}
+                aria-label={t(entry.label)}
               >
                 <entry.icon size={18} stroke={1.6} />
                 <span>{t(entry.label)}</span>

@@ -153,7 +153,7 @@ export function EditField<V>({
             className={classes["open"]}
             data-empty={show ? undefined : true}
             data-edit-field
-            aria-label={t("field.edit", { label })}
+            aria-label={show ? t("field.edit", { label }) : t("field.addLabel", { label })}
             onClick={open}
           >
             {show ? <IconPencil size={13} /> : <span>{t("field.add")}</span>}
