@@ -6,7 +6,6 @@ import (
 	"crypto/subtle"
 	"strings"
 
-	"google.golang.org/grpc"
 	"google.golang.org/grpc/metadata"
 
 	"kontor.internal/libs/apperr"
@@ -73,24 +72,6 @@ func (s ServiceSecret) Check(md metadata.MD) (string, error) {
 // WithServiceSecret returns a context whose outgoing calls prove to come from the service.
 func WithServiceSecret(ctx context.Context, service, secret string) context.Context {
 	return metadata.AppendToOutgoingContext(ctx, MetadataService, service, MetadataServiceSecret, secret)
-}
-
-// Forward passes the caller's access token on with every call to a neighbour service.
-func Forward() grpc.UnaryClientInterceptor {
-	return func(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
-		invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
-	) error {
-		return invoke(Outgoing(ctx), method, req, reply, cc, opts...)
-	}
-}
-
-// ForwardStream is Forward for streams.
-func ForwardStream() grpc.StreamClientInterceptor {
-	return func(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.ClientConn, method string,
-		stream grpc.Streamer, opts ...grpc.CallOption,
-	) (grpc.ClientStream, error) {
-		return stream(Outgoing(ctx), desc, cc, method, opts...)
-	}
 }
 
 // Outgoing returns ctx with the caller's access token, if there is one, among the metadata of outgoing calls.
