@@ -188,6 +188,7 @@ function PipelineEditor({ pipeline, readOnly }: { pipeline: Pipeline; readOnly: 
               onChange={(v) => change(i, { probability: Number(v) || 0 })}
             />
             <ColorInput
+              size="xs"
               aria-label={t("pipeline.color")}
               format="hex"
               withEyeDropper={false}

@@ -275,7 +275,11 @@ function ReportView({ query, title }: { query: ReportQuery; title?: string }) {
 
 function ReportChart({ report }: { report: Report }) {
   const navigate = useNavigate();
-  const plan = useMemo(() => planChart(report), [report]);
+  const pipelines = useQuery(pipelinesOptions).data;
+  const plan = useMemo(() => {
+    const stages = (pipelines ?? []).flatMap((p) => p.stages);
+    return planChart(report, new Set(stages.filter((s) => s.kind === "STAGE_KIND_LOST").map((s) => s.id)));
+  }, [report, pipelines]);
   const option = useCallback((colors: ChartColors) => (plan ? chartOption(plan, colors) : {}), [plan]);
   if (!plan) {
     return null;
@@ -292,6 +296,7 @@ function ReportChart({ report }: { report: Report }) {
     .map((label, i) => `${label} ${formatNumber(plan.series[0]?.values[i] ?? 0)}`);
   return (
     <div className={classes["chart"]}>
+      <h3>{plan.series[0]?.name}</h3>
       <Chart
         label={`${plan.series[0]?.name ?? ""}: ${described.join(", ")}`}
         height={chartHeight(plan)}

@@ -39,6 +39,7 @@ export function shownLabel(value: ReportValue | undefined): string {
 }
 
 const MOST_BARS = 15;
+const NO_STAGES: ReadonlySet<string> = new Set();
 
 function columnsOf(report: Report, kind: ReportColumn["kind"]): number[] {
   return report.columns.flatMap((column, i) => (column.kind === kind ? [i] : []));
@@ -55,7 +56,10 @@ function seriesOf(report: Report, column: number, rows: ReportRow[]): Series {
 }
 
 /** Chooses how a report is drawn: the funnel as one, months along a time axis, all else as bars of its main number. */
-export function planChart(report: Report): ChartPlan | undefined {
+export function planChart(
+  report: Report,
+  lostStages: ReadonlySet<string> = NO_STAGES,
+): ChartPlan | undefined {
   const label = report.columns.findIndex(
     (c) => c.kind === "COLUMN_KIND_TEXT" || c.kind === "COLUMN_KIND_REF" || c.kind === "COLUMN_KIND_DATE",
   );
@@ -67,12 +71,25 @@ export function planChart(report: Report): ChartPlan | undefined {
     return undefined;
   }
   if (report.report === "funnel" && counts[0] !== undefined) {
-    const indexes = report.rows.map((_, i) => i);
+    // A funnel shows how far deals came; those won came to its end, those lost are told of in the table.
+    const reached = report.columns.findIndex((c) => c.name === "reached");
+    const count = counts[0];
+    const rows = report.rows.flatMap((row, i) =>
+      lostStages.has(row.values[label]?.ref?.id ?? "") ? [] : [{ row, i }],
+    );
+    const far = (row: ReportRow): number =>
+      numberOf(row.values[reached]?.plain === undefined ? row.values[count] : row.values[reached]);
     return {
       kind: "funnel",
-      labels: report.rows.map((row) => labelOf(row.values[label])),
-      rows: indexes,
-      series: [seriesOf(report, counts[0], report.rows)],
+      labels: rows.map(({ row }) => labelOf(row.values[label])),
+      rows: rows.map(({ i }) => i),
+      series: [
+        {
+          column: count,
+          name: report.columns[reached >= 0 ? reached : count]?.title ?? "",
+          values: rows.map(({ row }) => far(row)),
+        },
+      ],
     };
   }
   const months = report.rows.every((row) => /^\d{4}-\d{2}(-\d{2})?$/.test(labelOf(row.values[label])));

@@ -70,6 +70,31 @@ describe("charts", () => {
         ]),
       )?.kind,
     ).toBe("funnel"));
+  test("the funnel shows how far deals came, without those lost", () => {
+    const stages = [
+      { id: "s1", deals: 2, reached: 10 },
+      { id: "won", deals: 3, reached: undefined },
+      { id: "lost", deals: 5, reached: undefined },
+    ];
+    const funnel = {
+      report: "funnel",
+      columns: [
+        { name: "stage", title: "Stage", kind: "COLUMN_KIND_REF" },
+        { name: "deals", title: "Deals", kind: "COLUMN_KIND_NUMBER" },
+        { name: "reached", title: "Came this far", kind: "COLUMN_KIND_NUMBER" },
+      ],
+      rows: stages.map((s) => ({
+        values: [
+          { ref: { kind: "stage", id: s.id, name: s.id } },
+          { plain: s.deals },
+          s.reached === undefined ? {} : { plain: s.reached },
+        ],
+      })),
+    } as unknown as Report;
+    const plan = planChart(funnel, new Set(["lost"]));
+    expect(plan?.labels).toEqual(["s1", "won"]);
+    expect(plan?.series[0]).toMatchObject({ name: "Came this far", values: [10, 3] });
+  });
   test("nothing to draw", () => expect(planChart(report("funnel", []))).toBeUndefined());
 });
 

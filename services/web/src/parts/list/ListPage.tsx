@@ -110,8 +110,9 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
             {!config.body && <ColumnsMenu columns={all} isOn={choice.isOn} toggle={choice.toggle} />}
             {config.actions}
             {config.onNew && (
-              <Button leftSection={<IconPlus size={14} />} onClick={config.onNew} px={10}>
-                {config.newLabel ?? t("list.new")}
+              <Button className={classes["new"] ?? ""} onClick={config.onNew} px={10}>
+                <IconPlus size={14} />
+                <span>{config.newLabel ?? t("list.new")}</span>
               </Button>
             )}
           </div>
