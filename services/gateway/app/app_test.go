@@ -280,7 +280,7 @@ func TestErrorsAreProblemDetails(t *testing.T) {
 		"bad API key":      {"GET", "/v1/contacts/" + someID, "", []string{"Authorization", "Bearer kontor_bad"}, 401, "API_KEY_REFUSED"},
 		"changed since":    {"PATCH", "/v1/contacts/" + someID, "{}", []string{"If-Match", `"v1"`}, 412, "CONTACT_ETAG_MISMATCH"},
 		"If-Match on list": {"POST", "/v1/sessions:refresh", `{"refreshToken":"x"}`, []string{"If-Match", `"v1"`}, 400, "IF_MATCH_NOT_ACCEPTED"},
-		"service is down":  {"GET", "/v1/deals/" + someID, "", nil, 503, "UNAVAILABLE"},
+		"service is down":  {"GET", "/v1/deals/" + someID, "", nil, 503, "SERVICE_UNAVAILABLE"},
 		"no operation":     {"GET", "/v1/operations/nobody.x", "", nil, 404, "OPERATION_NOT_FOUND"},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -292,8 +292,17 @@ func TestErrorsAreProblemDetails(t *testing.T) {
 			require.Equal(t, "/docs/errors#"+strings.ToLower(c.reason), a.problem.Type)
 			require.NotEmpty(t, a.problem.TraceID)
 			require.NotContains(t, a.body, "goroutine")
+			require.NotContains(t, a.body, "secret-host")
 		})
 	}
+}
+
+// WEB-2: a call that takes longer than it may is said to have.
+func TestACallThatTakesTooLong(t *testing.T) {
+	b := setup(t, nil)
+	a := b.do("GET", "/v1/deals/"+someID, "")
+	require.Equal(t, 503, a.StatusCode, a.body)
+	require.Equal(t, "DEADLINE_EXCEEDED", a.problem.Reason)
 }
 
 // WEB-1: Idempotency-Key and If-Match become the call's request ID and etag.

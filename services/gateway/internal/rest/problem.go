@@ -16,6 +16,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/services/gateway/internal/upstream"
 )
 
 // Problem is the body of a failed call: problem details by RFC 9457, with what our errors carry beside.
@@ -89,7 +90,35 @@ func problem(err error) *Problem {
 	if !ok {
 		st = apperr.ToStatus(err)
 	}
+	st = outward(st)
 	return problemOf(httpStatus(st.Code(), reason(st)), st)
+}
+
+// outward replaces what a library says of a failure by what may be told: its words name addresses and causes.
+func outward(st *status.Status) *status.Status {
+	if info(st) != nil {
+		return st
+	}
+	switch st.Code() {
+	case codes.Unavailable:
+		return apperr.ToStatus(upstream.ErrOpen)
+	case codes.DeadlineExceeded:
+		return apperr.ToStatus(ErrTimeout)
+	case codes.Internal, codes.Unknown, codes.DataLoss:
+		return status.New(codes.Internal, "internal error")
+	default:
+		return st
+	}
+}
+
+// info is what our own errors carry; nil where a library made the status.
+func info(st *status.Status) *errdetails.ErrorInfo {
+	for _, d := range st.Details() {
+		if i, ok := d.(*errdetails.ErrorInfo); ok {
+			return i
+		}
+	}
+	return nil
 }
 
 func problemOf(code int, st *status.Status) *Problem {
@@ -112,10 +141,8 @@ func problemOf(code int, st *status.Status) *Problem {
 
 // reason is the stable reason of a status; where a library made the status it is the code's.
 func reason(st *status.Status) string {
-	for _, d := range st.Details() {
-		if info, ok := d.(*errdetails.ErrorInfo); ok {
-			return info.GetReason()
-		}
+	if i := info(st); i != nil {
+		return i.GetReason()
 	}
 	if st.Code() == codes.InvalidArgument {
 		return ErrMalformed.Reason // the body or a parameter did not parse
