@@ -1,7 +1,7 @@
 // Package record holds what leads, contacts and companies have in common: who answers for them, who may see them,
 // where they came from, the bin, and the checks on the text that people and machines send.
 //
-// The records are mostly data, so their fields are exported and checked by one Normalize per kind (style.md 2.1).
+// The records are mostly data, so their fields are exported and checked by one Normalize per kind.
 package record
 
 import (
