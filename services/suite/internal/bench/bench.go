@@ -49,7 +49,7 @@ const (
 	grpcAddr  = "127.0.0.1:18190"
 	adminAddr = "127.0.0.1:18191"
 	email     = "bench@example.com"
-	password  = "correct-horse-battery-7" //nolint:gosec // of a suite that lives for minutes
+	password  = "correct-horse-battery-7" // of a suite that lives for minutes
 	workers   = 32
 )
 
