@@ -16,6 +16,7 @@ import (
 // finish turns what the handler returned into what the caller is shown, counts the call and writes its one line.
 func (s *Server) finish(c *call, err error) error {
 	took := time.Since(c.start)
+	err = textOf(err)
 	st := apperr.ToStatus(err)
 	code := st.Code()
 	c.method.observe.end(code, took)
@@ -29,6 +30,20 @@ func (s *Server) finish(c *call, err error) error {
 		s.write(c, level, code, took, err)
 	}
 	return st.Err()
+}
+
+// ErrText is the answer to text that no database of ours can store.
+var ErrText = apperr.Invalid("TEXT_INVALID", "text must not contain the character U+0000")
+
+// textOf makes ErrText of PostgreSQL's refusal of such text. It may stand in any field, in a filter and in a search, so
+// that looking for it beforehand would cost every call.
+func textOf(err error) error {
+	const notInRepertoire, untranslatable = "22021", "22P05"
+	var sql interface{ SQLState() string }
+	if errors.As(err, &sql) && (sql.SQLState() == notInRepertoire || sql.SQLState() == untranslatable) {
+		return ErrText.Because(err)
+	}
+	return err
 }
 
 func (s *Server) write(c *call, level slog.Level, code codes.Code, took time.Duration, err error) {

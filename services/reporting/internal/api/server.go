@@ -3,6 +3,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"google.golang.org/genproto/googleapis/type/date"
@@ -26,6 +27,14 @@ type Reports struct {
 
 // RunReport see [reportingv1.ReportsServiceServer].
 func (s *Reports) RunReport(ctx context.Context, req *reportingv1.RunReportRequest) (*reportingv1.RunReportResponse, error) {
+	from, err := day("from", req.GetFrom())
+	if err != nil {
+		return nil, err
+	}
+	to, err := day("to", req.GetTo())
+	if err != nil {
+		return nil, err
+	}
 	mode := report.Snapshot
 	if req.GetMode() == reportingv1.Mode_MODE_COHORT {
 		mode = report.Cohort
@@ -34,7 +43,7 @@ func (s *Reports) RunReport(ctx context.Context, req *reportingv1.RunReportReque
 		Organization: authn.MustFrom(ctx).OrganizationID,
 		// Of reports and of deals the narrower: a report never shows more deals than the list of deals does.
 		Scope:  authz.ScopeFrom(ctx).And(authz.For(ctx, "deal", optionsv1.Action_ACTION_VIEW)),
-		Report: req.GetReport(), PipelineID: req.GetPipelineId(), Mode: mode, From: day(req.GetFrom()), To: day(req.GetTo()),
+		Report: req.GetReport(), PipelineID: req.GetPipelineId(), Mode: mode, From: from, To: to,
 		Filter: req.GetFilter(), GroupBy: req.GetGroupBy(),
 	})
 	if err != nil {
@@ -66,11 +75,16 @@ func (s *Reports) GetFreshness(ctx context.Context, _ *reportingv1.GetFreshnessR
 	}, nil
 }
 
-func day(d *date.Date) time.Time {
-	if d.GetDay() == 0 {
-		return time.Time{}
+// day returns report.ErrDay if the calendar has no such day. An absent or empty date is the zero time.
+func day(field string, d *date.Date) (time.Time, error) {
+	if d.GetYear() == 0 && d.GetMonth() == 0 && d.GetDay() == 0 {
+		return time.Time{}, nil
 	}
-	return time.Date(int(d.GetYear()), time.Month(d.GetMonth()), int(d.GetDay()), 0, 0, 0, 0, time.UTC)
+	t := time.Date(int(d.GetYear()), time.Month(d.GetMonth()), int(d.GetDay()), 0, 0, 0, 0, time.UTC)
+	if t.Year() != int(d.GetYear()) || t.Month() != time.Month(d.GetMonth()) || t.Day() != int(d.GetDay()) || t.Year() < 1 || t.Year() > 9999 {
+		return time.Time{}, report.ErrDay.WithField(field, fmt.Sprintf("%d-%d-%d", d.GetYear(), d.GetMonth(), d.GetDay()))
+	}
+	return t, nil
 }
 
 func toProto(r *report.Report) *reportingv1.Report {

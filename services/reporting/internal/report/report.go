@@ -24,6 +24,7 @@ var (
 	ErrWhich      = apperr.Invalid("PIPELINE_REQUIRED", "there are several pipelines: say which with pipelineId").
 			WithField("pipeline_id", "required")
 	ErrGroupBy = apperr.Invalid("GROUP_BY_INVALID", "this report cannot be grouped so")
+	ErrDay     = apperr.Invalid("DAY_INVALID", "the calendar has no such day")
 	ErrPeriod  = apperr.Invalid("PERIOD_INVALID", "the period ends before it begins").WithField("to", "before from")
 )
 

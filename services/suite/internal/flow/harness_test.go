@@ -13,6 +13,7 @@ import (
 	"os"
 	"strings"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -61,7 +62,14 @@ type installation struct {
 // running starts the suite at its first use.
 func running(t *testing.T) *installation {
 	t.Helper()
-	shared.once.Do(func() { shared.in, shared.err = launch() })
+	shared.once.Do(func() {
+		// An address that was free may be taken by one of the embedded servers, which choose theirs later.
+		for range 3 {
+			if shared.in, shared.err = launch(); !errors.Is(shared.err, syscall.EADDRINUSE) {
+				return
+			}
+		}
+	})
 	require.NoError(t, shared.err)
 	t.Cleanup(func() {
 		if t.Failed() {
@@ -105,14 +113,17 @@ func launch() (*installation, error) {
 		cancel()
 		return nil, err
 	}
+	ready, done := context.WithTimeout(ctx, time.Minute)
+	defer done()
 	ran := make(chan error, 1)
-	go func() { ran <- s.Run(ctx) }()
+	go func() {
+		ran <- s.Run(ctx)
+		done() // there is nothing to wait for any more
+	}()
 	in.stop = func() error {
 		cancel()
 		return errors.Join(<-ran, s.Close(context.Background()), log.Close(), os.RemoveAll(dir))
 	}
-	ready, done := context.WithTimeout(ctx, time.Minute)
-	defer done()
 	if err := s.AwaitReady(ready); err != nil {
 		return nil, errors.Join(err, in.stop())
 	}

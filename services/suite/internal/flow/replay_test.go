@@ -3,6 +3,7 @@ package flow_test
 import (
 	"fmt"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -107,7 +108,7 @@ func worked(t *testing.T, c *caller, deals int) (pipeline string) {
 		g.Go(func() error {
 			out, err := c.ask(http.MethodPost, "/v1/deals", object{
 				"name": fmt.Sprintf("deal %d", i), "pipelineId": pipeline, "companyId": company,
-				"amount": object{"currencyCode": "USD", "amount": fmt.Sprint(10 + i)},
+				"amount": object{"currencyCode": "USD", "amount": strconv.Itoa(10 + i)},
 			})
 			if err != nil {
 				return err
@@ -129,13 +130,13 @@ func worked(t *testing.T, c *caller, deals int) (pipeline string) {
 		})
 	}
 	require.NoError(t, g.Wait())
-	want := fmt.Sprint(deals)
+	want := strconv.Itoa(deals)
 	testkit.Eventually(t, func() error {
 		r, err := c.try(query{report: "deals-by-employee", body: object{"pipelineId": pipeline}})
 		if err != nil {
 			return err
 		}
-		if len(r.totals) == 0 || r.totals[0][1].value != want || r.totals[0][3].value != fmt.Sprint(deals/4) || r.totals[0][4].value != fmt.Sprint(deals/4) {
+		if len(r.totals) == 0 || r.totals[0][1].value != want || r.totals[0][3].value != strconv.Itoa(deals/4) || r.totals[0][4].value != strconv.Itoa(deals/4) {
 			return fmt.Errorf("not yet: %v", r.totals)
 		}
 		return nil

@@ -63,7 +63,9 @@ func (r *table) numbers(t *testing.T, column string) map[string]int {
 }
 
 // facts are what a report says, and not how it leads on.
-func (r *table) facts() [][][]string { return [][][]string{r.rows.values(), r.totals.values(), r.sub.values()} }
+func (r *table) facts() [][][]string {
+	return [][][]string{r.rows.values(), r.totals.values(), r.sub.values()}
+}
 
 // query is the body of a report's request.
 type query struct {
