@@ -23,6 +23,7 @@ describe("records", () => {
 
   test("a company is made, edited in place, and the change undone", async () => {
     await go(page, "/companies");
+    await page.getByRole("button", { name: "New company" }).first().waitFor();
     await page.keyboard.press("n");
     await page.getByRole("dialog").getByLabel("Name").fill(`${mark} Hafenlogistik`);
     await page.getByRole("dialog").getByLabel("Phone").fill("+49 40 7770001");
@@ -58,6 +59,7 @@ describe("records", () => {
 
   test("a lead is converted into contact, company and deal", async () => {
     await go(page, "/leads");
+    await page.getByRole("button", { name: "New lead" }).first().waitFor();
     await page.keyboard.press("n");
     const dialog = page.getByRole("dialog");
     await dialog.getByLabel("Title").fill(`${mark} forty filters`);
