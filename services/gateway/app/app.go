@@ -71,6 +71,9 @@ type Deps struct {
 	Metrics       prometheus.Registerer
 }
 
+// service is what the gateway calls itself to other services.
+const service = "gateway"
+
 // topics are what browsers are told of.
 func topics() []string {
 	return []string{"kontor.contacts.v1", "kontor.deals.v1", "kontor.catalog.v1", "kontor.identity.v1"}
@@ -129,7 +132,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 	}
 	authenticate := &auth.Authenticator{
 		Verifier: d.Verifier, Keys: identityv1.NewApiKeysServiceClient(services.Identity),
-		Service: "gateway", Secret: d.ServiceSecret, Now: d.Now, Fail: rest.WriteError,
+		Service: service, Secret: d.ServiceSecret, Now: d.Now, Fail: rest.WriteError,
 	}
 	limiter := &limit.Limiter{Redis: d.Redis, Log: d.Log, Now: d.Now, Window: time.Minute}
 	rates := limit.Rates{PerOrganization: cfg.RatePerOrganization, PerUser: cfg.RatePerUser, PerAddress: cfg.RatePerAddress}
@@ -187,6 +190,9 @@ func connect(cfg Config, d Deps) (rest.Services, error) {
 	} {
 		conn, err := d.Dial(name)
 		errs = append(errs, err)
+		if name == "identity" {
+			conn = &auth.Vouched{ClientConnInterface: conn, Service: service, Secret: d.ServiceSecret}
+		}
 		*to = upstream.New(name, conn, upstream.Options{
 			MaxCalls: cfg.MaxCalls, Timeout: cfg.Timeout, Refused: refused,
 			Prepare: func(ctx context.Context, call any) error {

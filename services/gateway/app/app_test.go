@@ -54,6 +54,7 @@ type backend struct {
 	mu       sync.Mutex
 	update   *contactsv1.UpdateContactRequest
 	refresh  string
+	signIn   metadata.MD // what came with the last sign-in
 	uploaded []byte
 	tokens   []string
 	slow     chan struct{}
@@ -101,7 +102,10 @@ func (b *backend) GetOperation(_ context.Context, req *operationv1.GetOperationR
 	return &operationv1.GetOperationResponse{Operation: &operationv1.Operation{Id: req.GetId(), Done: 5}}, nil
 }
 
-func (b *backend) CreateSession(context.Context, *identityv1.CreateSessionRequest) (*identityv1.CreateSessionResponse, error) {
+func (b *backend) CreateSession(ctx context.Context, _ *identityv1.CreateSessionRequest) (*identityv1.CreateSessionResponse, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.signIn, _ = metadata.FromIncomingContext(ctx)
 	return &identityv1.CreateSessionResponse{AccessToken: "a", RefreshToken: "first"}, nil
 }
 
@@ -350,6 +354,18 @@ func TestExpiredTokenIsNoHindranceToRenewal(t *testing.T) {
 	a := b.do("GET", "/v1/sessions", "", "Authorization", "Bearer "+b.expired)
 	require.Equal(t, 401, a.StatusCode, a.body)
 	require.Equal(t, "TOKEN_EXPIRED", a.problem.Reason)
+}
+
+// ID-9: identity hears where somebody signs in from, and that it is the gateway who says so; what the caller claims does
+// not count.
+func TestIdentityIsToldTheAddressByTheGateway(t *testing.T) {
+	b := setup(t, nil)
+	a := b.do("POST", "/v1/sessions", `{"email":"a@b.cd","password":"x"}`, "Authorization", "", "X-Forwarded-For", "6.6.6.6",
+		"Grpc-Metadata-X-Kontor-Service-Secret", "guessed")
+	require.Equal(t, 200, a.StatusCode, a.body)
+	_, err := authn.NewServiceSecret("s").Check(b.signIn)
+	require.NoError(t, err)
+	require.Equal(t, []string{"127.0.0.1"}, b.signIn.Get("x-forwarded-for"))
 }
 
 // ID-8: an API key works like a token.

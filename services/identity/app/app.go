@@ -78,7 +78,7 @@ type Deps struct {
 	Redis     *redis.Client
 	Directory *authz.Directory
 	Verifier  *authn.Verifier
-	// ServiceSecret is the one that services share; it is only looked at, not used.
+	// ServiceSecret is the one that services share: whoever has it is believed where a caller is.
 	ServiceSecret string
 	// Dial connects to a service by name.
 	Dial    func(service string) (grpc.ClientConnInterface, error)
@@ -129,6 +129,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	a.core = &api.Core{
 		Store: st, Keys: a.keys, Presence: presence.New(d.Redis, d.Log), Limiter: limiter, Founding: a.founding,
 		Imports: runs, Operations: ops, Mail: &smtp.Sender{Now: d.Clock.Now}, Verify: d.Verifier.Verify, Clock: d.Clock, Log: d.Log,
+		Services: authn.NewServiceSecret(d.ServiceSecret),
 		Sessions: &session.Service{
 			Store: st, Accounts: st, Limiter: limiter, Issuer: a.keys, Hasher: hasher, Policy: policy, Now: d.Clock.Now,
 		},

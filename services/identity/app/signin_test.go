@@ -11,6 +11,7 @@ import (
 	"google.golang.org/grpc/status"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/authn"
 	"kontor.internal/libs/testkit"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	"kontor.internal/services/identity/app"
@@ -86,7 +87,7 @@ func TestFailedSignInsTellNothing(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *app.Config, _ *app.Deps) { c.AttemptsPerAccount, c.AttemptsPerAddress = 5, 1000 })
 	c := identityv1.NewSessionsServiceClient(s.conn)
-	from := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", testkit.Unique("address"))
+	from := throughGateway(t, testkit.Unique("address"))
 	// Names of this test's own: the tests share a Redis.
 	ann, bob, unknown := testkit.Unique("ann")+"@acme.example", testkit.Unique("bob")+"@acme.example", testkit.Unique("nobody")+"@acme.example"
 	s.user(t, s.admin(t), "Ann Lee", ann, "manager", "quiet-orchard-77-violin")
@@ -117,7 +118,7 @@ func TestOneAddressTriesManyAccounts(t *testing.T) {
 	t.Parallel()
 	s := start(t, func(c *app.Config, _ *app.Deps) { c.AttemptsPerAddress = 6 })
 	c := identityv1.NewSessionsServiceClient(s.conn)
-	from := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", "1.1.1.1, "+testkit.Unique("address"))
+	from := throughGateway(t, "1.1.1.1, "+testkit.Unique("address"))
 	for range 20 {
 		_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: adminEmail, Password: adminPassword})
 		require.NoError(t, err)
@@ -129,6 +130,30 @@ func TestOneAddressTriesManyAccounts(t *testing.T) {
 	_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: adminEmail, Password: adminPassword})
 	require.Equal(t, "SIGN_IN_LIMITED", reason(err))
 	s.signIn(t, adminEmail, adminPassword) // from elsewhere
+}
+
+// throughGateway is for calls that the gateway makes for somebody at an address.
+func throughGateway(t *testing.T, address string) context.Context {
+	t.Helper()
+	return metadata.AppendToOutgoingContext(authn.WithServiceSecret(t.Context(), "gateway", serviceSecret), "x-forwarded-for", address)
+}
+
+// ID-9: who does not prove to be the gateway is counted by where the connection comes from, whatever address is claimed.
+func TestForgedAddressesCountAsOne(t *testing.T) {
+	t.Parallel()
+	gone := redis.NewClient(&redis.Options{Addr: "127.0.0.1:1", MaxRetries: -1}) // counts of this test's own
+	t.Cleanup(func() { _ = gone.Close() })
+	s := start(t, func(c *app.Config, d *app.Deps) { d.Redis, c.AttemptsPerAddress = gone, 6 })
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	try := func(email string) string {
+		from := metadata.AppendToOutgoingContext(t.Context(), "x-forwarded-for", testkit.Unique("address"))
+		_, err := c.CreateSession(from, &identityv1.CreateSessionRequest{Email: email, Password: "wrong"})
+		return reason(err)
+	}
+	for range 6 {
+		require.Equal(t, "SIGN_IN_REFUSED", try(testkit.Unique("x")+"@acme.example"))
+	}
+	require.Equal(t, "SIGN_IN_LIMITED", try(testkit.Unique("x")+"@acme.example"))
 }
 
 // ID-9: without Redis people sign in all the same, and attempts are limited all the same.

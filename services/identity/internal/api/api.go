@@ -42,8 +42,10 @@ type Core struct {
 	Mail       *smtp.Sender
 	// Verify checks an access token on methods that are open to everybody.
 	Verify func(ctx context.Context, token string) (authn.Principal, error)
-	Clock  clock.Clock
-	Log    *slog.Logger
+	// Services proves that a call is from a service of the suite, such as the gateway.
+	Services authn.ServiceSecret
+	Clock    clock.Clock
+	Log      *slog.Logger
 }
 
 // Register puts all services of identity on a server.
@@ -87,23 +89,27 @@ func withE164(ctx context.Context, org string, phones []user.Phone) {
 	}
 }
 
-// client says where a call comes from: the gateway names its caller, everybody else is the peer.
-func client(ctx context.Context) session.Client {
+// client says where a call comes from: the gateway names its caller, everybody else is the peer. Who does not prove to
+// be the gateway could name another address with each attempt, and would never be limited.
+func (c *Core) client(ctx context.Context) session.Client {
 	md, _ := metadata.FromIncomingContext(ctx)
-	c := session.Client{Address: last(md.Get("x-forwarded-for")), UserAgent: whole(md.Get("grpcgateway-user-agent"))}
-	if c.Address == "" {
+	from := session.Client{UserAgent: whole(md.Get("grpcgateway-user-agent"))}
+	if _, err := c.Services.Check(md); err == nil {
+		from.Address = last(md.Get("x-forwarded-for"))
+	}
+	if from.Address == "" {
 		if p, ok := peer.FromContext(ctx); ok {
-			c.Address = p.Addr.String()
-			if host, _, err := net.SplitHostPort(c.Address); err == nil {
-				c.Address = host
+			from.Address = p.Addr.String()
+			if host, _, err := net.SplitHostPort(from.Address); err == nil {
+				from.Address = host
 			}
 		}
 	}
-	if c.UserAgent == "" {
-		c.UserAgent = whole(md.Get("user-agent"))
+	if from.UserAgent == "" {
+		from.UserAgent = whole(md.Get("user-agent"))
 	}
-	c.Address, c.UserAgent = clip(c.Address, 64), clip(c.UserAgent, 256)
-	return c
+	from.Address, from.UserAgent = clip(from.Address, 64), clip(from.UserAgent, 256)
+	return from
 }
 
 // last is the last of the comma-separated values: earlier ones may have been written by anybody.

@@ -25,7 +25,7 @@ type sessions struct {
 func (s *sessions) CreateSession(ctx context.Context, req *identityv1.CreateSessionRequest) (*identityv1.CreateSessionResponse, error) {
 	t, err := s.Sessions.SignIn(ctx, session.SignIn{
 		Email: req.GetEmail(), Password: req.GetPassword(), OrganizationID: req.GetOrganizationId(),
-		NewPassword: req.GetNewPassword(), Client: client(ctx),
+		NewPassword: req.GetNewPassword(), Client: s.client(ctx),
 	})
 	if err != nil {
 		return nil, err
@@ -45,7 +45,7 @@ func (s *sessions) CreateSession(ctx context.Context, req *identityv1.CreateSess
 
 // RefreshSession exchanges a refresh token.
 func (s *sessions) RefreshSession(ctx context.Context, req *identityv1.RefreshSessionRequest) (*identityv1.RefreshSessionResponse, error) {
-	t, err := s.Sessions.Refresh(ctx, req.GetRefreshToken(), client(ctx))
+	t, err := s.Sessions.Refresh(ctx, req.GetRefreshToken(), s.client(ctx))
 	if err != nil {
 		return nil, err
 	}
