@@ -112,7 +112,7 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
             {config.onNew && (
               <Button className={classes["new"] ?? ""} onClick={config.onNew} px={10}>
                 <IconPlus size={14} />
-                <span>{config.newLabel ?? t("list.new")}</span>
+                <span className={classes["newText"]}>{config.newLabel ?? t("list.new")}</span>
               </Button>
             )}
           </div>
