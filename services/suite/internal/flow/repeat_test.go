@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -68,7 +69,7 @@ func TestSameRequestIDTwice(t *testing.T) {
 			again := c.do(http.MethodPost, path, body, "Idempotency-Key", key)
 			require.Equal(t, http.StatusOK, again.status, "%s", again.body)
 			require.Equal(t, string(first.body), string(again.body))
-			require.Equal(t, before+1, len(c.all(collection, "")), "one effect")
+			require.Len(t, c.all(collection, ""), before+1, "one effect")
 
 			rec := only(t, first)
 			field := "name"
@@ -85,7 +86,7 @@ func TestSameRequestIDTwice(t *testing.T) {
 			other := c.do(http.MethodPost, path, object{field: "Something else"}, "Idempotency-Key", key)
 			require.NotEqual(t, http.StatusOK, other.status, "%s", other.body)
 			other.requireProblem("")
-			require.Equal(t, before+1, len(c.all(collection, "")))
+			require.Len(t, c.all(collection, ""), before+1)
 		})
 	}
 }
@@ -123,7 +124,7 @@ func TestSameRequestIDManyTimesAtOnce(t *testing.T) {
 					return fmt.Errorf("%d: %s", a.status, a.body)
 				}
 			}
-			return fmt.Errorf("never answered")
+			return errors.New("never answered")
 		})
 	}
 	require.NoError(t, g.Wait())

@@ -7,6 +7,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"sort"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -159,7 +160,7 @@ func requireVolume(t *testing.T, want, total map[string]tally, r *table) {
 	require.Equal(t, column(want, func(y tally) string { return usd(y.openSum) }), r.by(t, "open_amount"))
 	all := total["USD"]
 	require.Len(t, r.totals, 1)
-	require.Equal(t, []string{"USD", fmt.Sprint(all.worked), fmt.Sprint(all.open), fmt.Sprint(all.won), fmt.Sprint(all.lost)},
+	require.Equal(t, []string{"USD", strconv.Itoa(all.worked), strconv.Itoa(all.open), strconv.Itoa(all.won), strconv.Itoa(all.lost)},
 		r.totals.values()[0][:5])
 	require.Equal(t, usd(all.income), r.totals[0][6].value)
 }
@@ -182,7 +183,7 @@ func (s *sales) organisation(t *testing.T) {
 	require.Equal(t, 85, s.accounts)
 	require.Equal(t, s.accounts, admin.count("companies", ""))
 	require.Equal(t, 15, admin.count("companies", "parent_id:*"), "subsidiaries")
-	require.Equal(t, 0, admin.count("companies", `industry = "technolgy" OR country = "Philipines"`), "translated")
+	require.Equal(t, 0, admin.count("companies", `industry = "technolgy" OR country = "Philipines"`), "translated") //nolint:misspell // as the file has it
 	acme := admin.one("companies", "Acme Corporation")
 	require.Equal(t, "technology", acme["industry"])
 	turnover, _ := acme["annualTurnover"].(object)
