@@ -112,10 +112,25 @@ func NewLog(name string, cfg Config, w io.Writer) (*slog.Logger, error) {
 	return logx.New(w, logx.Options{Level: level, Text: cfg.LogText, Service: name}), nil
 }
 
+// required refuses what every process would start without, and then never get ready or be turned away by its neighbours.
+func (c Config) required() error {
+	var errs []error
+	if len(c.Brokers) == 0 {
+		errs = append(errs, errors.New("KONTOR_KAFKA_BROKERS is required: events and the directory of users come from there"))
+	}
+	if c.ServiceSecret == "" {
+		errs = append(errs, errors.New("KONTOR_SERVICE_SECRET is required: services prove with it to each other what they are"))
+	}
+	return errors.Join(errs...)
+}
+
 // Open makes what is shared. Nothing runs yet, and nothing outside need answer.
 func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, error) {
 	log, err := NewLog(name, cfg, o.Output)
 	if err != nil {
+		return nil, err
+	}
+	if err := cfg.required(); err != nil {
 		return nil, err
 	}
 	p := &Process{

@@ -23,6 +23,7 @@ func TestProcessServesUntilToldToStop(t *testing.T) {
 	testkit.CreateTopic(t, brokers, broker.DirectoryTopic, 1, "cleanup.policy=compact")
 	cfg := process.Config{
 		GRPCAddr: freeAddr(t), AdminAddr: freeAddr(t), Brokers: brokers, RedisURL: testkit.RedisURL(t), LogLevel: "error",
+		ServiceSecret: "shared",
 	}
 	p, err := process.Open(t.Context(), "deals", cfg, process.Options{Output: io.Discard, Keys: noKeys, Local: []string{"deals"}})
 	require.NoError(t, err)
@@ -64,9 +65,34 @@ func TestOpenSaysWhatIsWrongWithoutSecrets(t *testing.T) {
 	t.Parallel()
 	_, err := process.Open(t.Context(), "deals", process.Config{LogLevel: "loud"}, process.Options{Keys: noKeys})
 	require.ErrorContains(t, err, "loud")
-	_, err = process.Open(t.Context(), "deals", process.Config{LogLevel: "info", RedisURL: "postgres://u:secret@h"}, process.Options{Keys: noKeys})
+	_, err = process.Open(t.Context(), "deals", process.Config{LogLevel: "info"}, process.Options{Keys: noKeys})
+	require.ErrorContains(t, err, "KONTOR_KAFKA_BROKERS")
+	require.ErrorContains(t, err, "KONTOR_SERVICE_SECRET")
+	_, err = process.Open(t.Context(), "deals", process.Config{
+		LogLevel: "info", RedisURL: "postgres://u:secret@h", Brokers: []string{"kafka:9092"}, ServiceSecret: "shared",
+	}, process.Options{Keys: noKeys})
 	require.ErrorContains(t, err, "KONTOR_REDIS_URL")
 	require.NotContains(t, err.Error(), "secret")
+}
+
+// Inside a cluster a service is found by its name; where it is not, the operator says where it is.
+func TestNeighboursAreWhereTheOperatorSays(t *testing.T) {
+	t.Parallel()
+	p, err := process.Open(t.Context(), "deals", process.Config{
+		LogLevel: "error", Brokers: []string{"kafka:9092"}, ServiceSecret: "shared", GRPCAddr: "127.0.0.1:1234",
+		Neighbours: []string{"catalog=127.0.0.1:9", "deals=elsewhere:9090"},
+	}, process.Options{Keys: noKeys, Output: io.Discard, Local: []string{"deals"}})
+	require.NoError(t, err)
+	defer func() { require.NoError(t, p.Close(t.Context())) }()
+	for service, want := range map[string]string{
+		"catalog": "dns:///127.0.0.1:9", "contacts": "dns:///contacts:9090", "deals": "dns:///127.0.0.1:1234",
+	} {
+		conn, err := p.Dial(service)
+		require.NoError(t, err)
+		cc, ok := conn.(*grpc.ClientConn)
+		require.True(t, ok)
+		require.Equal(t, want, cc.Target())
+	}
 }
 
 func noKeys(context.Context, grpc.ClientConnInterface) ([]byte, error) {
