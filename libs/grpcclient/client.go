@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
 	"google.golang.org/grpc/credentials/insecure"
 	"google.golang.org/grpc/keepalive"
@@ -48,6 +49,14 @@ const (
 	defaultMaxReceive = 16 << 20
 )
 
+// reconnect says how soon a service that was gone is tried again. Of itself gRPC waits up to two minutes, so that a short
+// outage would last long after its end.
+func reconnect() grpc.ConnectParams {
+	b := backoff.DefaultConfig
+	b.BaseDelay, b.MaxDelay = 200*time.Millisecond, 3*time.Second
+	return grpc.ConnectParams{Backoff: b, MinConnectTimeout: 5 * time.Second}
+}
+
 // Calls go round all addresses that the name resolves to.
 const serviceConfig = `{"loadBalancingConfig": [{"round_robin": {}}]}`
 
@@ -64,6 +73,7 @@ func Dial(target string, o Options) (*grpc.ClientConn, error) {
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(serviceConfig),
+		grpc.WithConnectParams(reconnect()),
 		grpc.WithKeepaliveParams(keepalive.ClientParameters{Time: 30 * time.Second, Timeout: 10 * time.Second}),
 		grpc.WithDefaultCallOptions(grpc.MaxCallRecvMsgSize(cmp.Or(o.MaxReceive, defaultMaxReceive))),
 		grpc.WithUnaryInterceptor(c.unary),

@@ -2,6 +2,7 @@ package grpcclient_test
 
 import (
 	"context"
+	"errors"
 	"net"
 	"sync"
 	"testing"
@@ -130,6 +131,24 @@ func TestNobodyThere(t *testing.T) {
 	require.NoError(t, ln.Close())
 	_, err = dial(t, ln.Addr().String(), grpcclient.Options{}).GetOperation(t.Context(), &operationv1.GetOperationRequest{})
 	require.Equal(t, "SERVICE_UNAVAILABLE", apperr.Reason(err))
+}
+
+// A service that was gone is tried again soon, however long it was gone: gRPC of itself would wait 1 s, 1.6 s, 2.6 s … 2 min.
+func TestWhoIsGoneIsTriedAgainSoon(t *testing.T) {
+	t.Parallel()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	began := time.Now()
+	var tries []time.Duration // by the connection's goroutine, until cancel
+	c := dial(t, "passthrough:///gone", grpcclient.Options{Dialer: func(context.Context, string) (net.Conn, error) {
+		if tries = append(tries, time.Since(began)); len(tries) == 6 {
+			cancel()
+		}
+		return nil, errors.New("nobody there")
+	}})
+	_, err := c.GetOperation(ctx, &operationv1.GetOperationRequest{}, grpc.WaitForReady(true))
+	require.Error(t, err)
+	require.Less(t, time.Since(began), 9*time.Second, "six attempts; of itself gRPC takes 16 s")
 }
 
 func TestCallsHaveADeadline(t *testing.T) {
