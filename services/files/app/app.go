@@ -72,6 +72,9 @@ const (
 
 // New wires the service. Nothing runs yet; the blob store is opened.
 func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
+	if cfg.BlobURL == "" {
+		return nil, errors.New("KONTOR_BLOB_URL is required: where contents of files are kept")
+	}
 	if len(cfg.LinkSecret) < leastSecret {
 		return nil, errors.New("files: KONTOR_FILES_SECRET needs at least 16 random characters")
 	}
