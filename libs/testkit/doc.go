@@ -1,7 +1,7 @@
 // Package testkit gives tests real infrastructure, so that no test needs a fake
 // of a database or broker.
 //
-//   - [Postgres] is a migrated database of the test's own;
+//   - [Postgres] is a migrated database of the test's own, [EmptyDatabase] one without tables;
 //   - [Kafka] and [Topic] are a broker and a topic name nobody else uses;
 //   - [Redis] is an empty Redis;
 //   - [GRPC] serves a service in the process and dials it;

@@ -69,6 +69,23 @@ func Postgres(t testing.TB, name string, migrations fs.FS, groups ...string) *Da
 	return db
 }
 
+// EmptyDatabase returns a new database as an operator makes it for a service: with its roles and without a table. It is
+// for tests of migrations and of whole processes; App and System are nil.
+func EmptyDatabase(t testing.TB, name string, groups ...string) *Database {
+	t.Helper()
+	admin := PostgresURL(t)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(t.Context()), time.Minute)
+	defer cancel()
+	db := &Database{Name: strings.ReplaceAll(Unique("t_"+name), ".", "_")}
+	urls, err := pg.Provision(ctx, admin, name, pg.ProvisionOptions{Database: db.Name, Secret: secret, Groups: groups})
+	if err != nil {
+		t.Fatalf("testkit: %v", err)
+	}
+	t.Cleanup(func() { drop(t, admin, db.Name) })
+	db.URL, db.OwnerURL = urls.Service, urls.Owner
+	return db
+}
+
 // Open returns another pool of the database, in that role, closed with the test.
 func (d *Database) Open(t testing.TB, role string) *pg.DB {
 	t.Helper()
