@@ -3,6 +3,7 @@ package deploy
 
 import (
 	"context"
+	"maps"
 	"strings"
 	"testing"
 
@@ -119,14 +120,14 @@ func TestExampleBringsWhatTheBaseAsksFor(t *testing.T) {
 	require.NotZero(t, asked)
 }
 
-// needs are what services refuse to start without.
+// needs are what services refuse to start without; services/suite/internal/separate holds the same list against the
+// binaries.
 func needs() map[string][]string {
 	n := map[string][]string{
-		"identity": {"KONTOR_IDENTITY_SECRET", "KONTOR_SERVICE_SECRET"}, "files": {"KONTOR_FILES_SECRET", "KONTOR_BLOB_URL"},
-		"gateway": {"KONTOR_REDIS_URL"},
+		"identity": {"KONTOR_IDENTITY_SECRET"}, "files": {"KONTOR_FILES_SECRET", "KONTOR_BLOB_URL"}, "gateway": {"KONTOR_REDIS_URL"},
 	}
 	for _, s := range services() {
-		n[s] = append(n[s], "KONTOR_KAFKA_BROKERS")
+		n[s] = append(n[s], "KONTOR_KAFKA_BROKERS", "KONTOR_SERVICE_SECRET")
 		if s != "gateway" {
 			n[s] = append(n[s], "KONTOR_POSTGRES_URL")
 		}
@@ -134,7 +135,10 @@ func needs() map[string][]string {
 	return n
 }
 
+// What a container of the example gets, from its own environment and from the objects it names, is what the service
+// refuses to start without, and its migration knows the owner's address.
 func TestExampleSetsWhatServicesNeed(t *testing.T) {
+	objects := build(t, "deploy/k8s/overlays/example")
 	set := map[string]map[string]bool{}
 	note := func(object, key string) {
 		if set[object] == nil {
@@ -142,23 +146,49 @@ func TestExampleSetsWhatServicesNeed(t *testing.T) {
 		}
 		set[object][key] = true
 	}
-	for _, o := range build(t, "deploy/k8s/overlays/example") {
+	for _, o := range objects {
 		switch o := o.(type) {
 		case *corev1.Secret:
 			for key := range o.Data {
-				note(o.Name, key)
+				note("secret "+o.Name, key)
 			}
 		case *corev1.ConfigMap:
 			for key := range o.Data {
-				note(o.Name, key)
+				note("configmap "+o.Name, key)
 			}
 		}
 	}
-	for service, keys := range needs() {
-		for _, key := range keys {
-			require.True(t, set["kontor"][key] || set[service][key], "%s: %s", service, key)
+	gets := func(p corev1.PodSpec) map[string]bool {
+		out := map[string]bool{}
+		for _, e := range p.Containers[0].Env {
+			out[e.Name] = true
+		}
+		for _, from := range p.Containers[0].EnvFrom {
+			object := "configmap "
+			if from.SecretRef != nil {
+				object = "secret " + from.SecretRef.Name
+			} else {
+				object += from.ConfigMapRef.Name
+			}
+			maps.Copy(out, set[object])
+		}
+		return out
+	}
+	need, checked := needs(), 0
+	for _, o := range objects {
+		switch o := o.(type) {
+		case *appsv1.Deployment:
+			for _, key := range need[o.Name] {
+				require.True(t, gets(o.Spec.Template.Spec)[key], "%s: %s", o.Name, key)
+				checked++
+			}
+		case *batchv1.Job:
+			have := gets(o.Spec.Template.Spec)
+			require.True(t, have["KONTOR_POSTGRES_OWNER_URL"], o.Name)
+			require.False(t, have["KONTOR_SERVICE_SECRET"], "%s: what it does not need", o.Name)
 		}
 	}
+	require.Equal(t, 24, checked)
 }
 
 // ID-11: in production identity refuses secrets that everybody knows.
