@@ -1860,7 +1860,8 @@ export interface paths {
         put?: never;
         /**
          * RunReport answers a report.
-         * @description Errors: REPORT_NOT_FOUND; INVALID_FILTER; PIPELINE_NOT_FOUND.
+         * @description Errors: REPORT_NOT_FOUND; INVALID_FILTER; PIPELINE_NOT_FOUND; PIPELINE_REQUIRED for the funnel where there are several;
+         *      GROUP_BY_INVALID; DAY_INVALID; PERIOD_INVALID.
          */
         post: operations["kontor.reporting.v1.ReportsService.RunReport"];
         delete?: never;
@@ -8541,7 +8542,8 @@ export interface components {
             /**
              * filter
              * @description AIP-160 filter over: id, name (":" finds a part), pipeline_id, stage_id, state (OPEN, WON, LOST), responsible_id,
-             *      observer_id, creator_id, company_id, contact_id, lead_id, product_id (has such a line), amount, currency,
+             *      observer_id, creator_id, company_id, contact_id, lead_id, product_id (has such a line;
+             *      "" a line without product), visited_stage_id (is or was in it), lost_stage_id (was lost from it), amount, currency,
              *      base_amount, type, source, probability, planned_close_date, begin_time, stage_enter_time, close_time, create_time,
              *      update_time, lost_reason_id, lost_reason, overdue, external_id. Such as:
              *      state = OPEN AND (responsible_id = "…" OR responsible_id = "…") AND amount >= 1000
@@ -13045,8 +13047,8 @@ export interface components {
             from?: components["schemas"]["google.type.Date"];
             /**
              * group_by
-             * @description What to group by, where the report allows it: "department", "team", "employee", "company", "product", "section",
-             *      "month", "stage", "type".
+             * @description What to group by, one of what ListReports names for the report, such as "department", "top-department", "employee",
+             *      "company", "product", "section", "month", "stage" or "type". Empty for the first of them.
              */
             groupBy?: string;
             /**
@@ -14137,7 +14139,8 @@ export interface operations {
             query?: {
                 /**
                  * @description AIP-160 filter over: id, name (":" finds a part), pipeline_id, stage_id, state (OPEN, WON, LOST), responsible_id,
-                 *      observer_id, creator_id, company_id, contact_id, lead_id, product_id (has such a line), amount, currency,
+                 *      observer_id, creator_id, company_id, contact_id, lead_id, product_id (has such a line;
+                 *      "" a line without product), visited_stage_id (is or was in it), lost_stage_id (was lost from it), amount, currency,
                  *      base_amount, type, source, probability, planned_close_date, begin_time, stage_enter_time, close_time, create_time,
                  *      update_time, lost_reason_id, lost_reason, overdue, external_id. Such as:
                  *      state = OPEN AND (responsible_id = "…" OR responsible_id = "…") AND amount >= 1000
@@ -16872,8 +16875,8 @@ export interface operations {
                     from?: components["schemas"]["google.type.Date"];
                     /**
                      * group_by
-                     * @description What to group by, where the report allows it: "department", "team", "employee", "company", "product", "section",
-                     *      "month", "stage", "type".
+                     * @description What to group by, one of what ListReports names for the report, such as "department", "top-department", "employee",
+                     *      "company", "product", "section", "month", "stage" or "type". Empty for the first of them.
                      */
                     groupBy?: string;
                     /**

@@ -42,8 +42,8 @@ type RunReportRequest struct {
 	To *date.Date `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
 	// Filter over deals, AIP-160, such as `responsible_id = "…" AND amount > 1000`.
 	Filter string `protobuf:"bytes,6,opt,name=filter,proto3" json:"filter,omitempty"`
-	// What to group by, where the report allows it: "department", "team", "employee", "company", "product", "section",
-	// "month", "stage", "type".
+	// What to group by, one of what ListReports names for the report, such as "department", "top-department", "employee",
+	// "company", "product", "section", "month", "stage" or "type". Empty for the first of them.
 	GroupBy       string `protobuf:"bytes,7,opt,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

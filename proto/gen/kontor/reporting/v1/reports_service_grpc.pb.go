@@ -32,7 +32,8 @@ const (
 type ReportsServiceClient interface {
 	// RunReport answers a report.
 	//
-	// Errors: REPORT_NOT_FOUND; INVALID_FILTER; PIPELINE_NOT_FOUND.
+	// Errors: REPORT_NOT_FOUND; INVALID_FILTER; PIPELINE_NOT_FOUND; PIPELINE_REQUIRED for the funnel where there are several;
+	// GROUP_BY_INVALID; DAY_INVALID; PERIOD_INVALID.
 	RunReport(ctx context.Context, in *RunReportRequest, opts ...grpc.CallOption) (*RunReportResponse, error)
 	// ListReports tells which reports there are.
 	//
@@ -90,7 +91,8 @@ func (c *reportsServiceClient) GetFreshness(ctx context.Context, in *GetFreshnes
 type ReportsServiceServer interface {
 	// RunReport answers a report.
 	//
-	// Errors: REPORT_NOT_FOUND; INVALID_FILTER; PIPELINE_NOT_FOUND.
+	// Errors: REPORT_NOT_FOUND; INVALID_FILTER; PIPELINE_NOT_FOUND; PIPELINE_REQUIRED for the funnel where there are several;
+	// GROUP_BY_INVALID; DAY_INVALID; PERIOD_INVALID.
 	RunReport(context.Context, *RunReportRequest) (*RunReportResponse, error)
 	// ListReports tells which reports there are.
 	//
@@ -232,7 +234,7 @@ type RebuildServiceClient interface {
 	// StartRebuild opens a new generation of facts. It fills from the replay topic and from live events, and takes over
 	// when the replay has ended.
 	//
-	// Errors: REBUILD_UNDER_WAY.
+	// Errors: REBUILD_UNDER_WAY, with the number of the generation that is being built as metadata.
 	StartRebuild(ctx context.Context, in *StartRebuildRequest, opts ...grpc.CallOption) (*StartRebuildResponse, error)
 	// GetRebuild tells how a rebuild stands.
 	//
@@ -277,7 +279,7 @@ type RebuildServiceServer interface {
 	// StartRebuild opens a new generation of facts. It fills from the replay topic and from live events, and takes over
 	// when the replay has ended.
 	//
-	// Errors: REBUILD_UNDER_WAY.
+	// Errors: REBUILD_UNDER_WAY, with the number of the generation that is being built as metadata.
 	StartRebuild(context.Context, *StartRebuildRequest) (*StartRebuildResponse, error)
 	// GetRebuild tells how a rebuild stands.
 	//
