@@ -58,7 +58,9 @@ func (q *Query) dealSchema() *aip.Schema {
 			"lost_reason_id":     {Column: "d.lost_reason_id", Type: aip.ID, Nullable: true},
 			"lost_reason":        {Column: "d.lost_reason", Type: aip.Text},
 			"observer_id":        {Custom: has("d.observer_ids")},
-			"product_id":         {Custom: has("d.product_ids")},
+			"product_id":         {Custom: product},
+			"visited_stage_id":   {Custom: visitedStage},
+			"lost_stage_id":      {Custom: lostStage},
 			"overdue":            {Custom: q.overdue},
 			"external_id":        {Custom: externalID},
 			"external_ids.*":     {Custom: externalID},
@@ -89,6 +91,46 @@ func has(column string) func(aip.Comparison, func(any) string) (string, error) {
 		}
 		return "", fmt.Errorf("operator %s does not apply; use = or !=", c.Op)
 	}
+}
+
+// product asks for deals with a line of a product; product_id = "" for those with a line of no product, or without lines.
+func product(c aip.Comparison, bind func(any) string) (string, error) {
+	if c.Value == "" && c.Op == "=" {
+		return `(d.lines = '[]' OR jsonb_path_exists(d.lines, '$[*] ? (!exists(@.product_id))'))`, nil
+	}
+	return has("d.product_ids")(c, bind)
+}
+
+// visitedStage asks for deals that are, or have been, in a stage.
+func visitedStage(c aip.Comparison, bind func(any) string) (string, error) {
+	v, err := stageID(c)
+	if err != nil {
+		return "", err
+	}
+	return `EXISTS (SELECT FROM deal_stage_changes s WHERE s.organization_id = d.organization_id AND s.deal_id = d.id
+		AND ` + bind(v) + `::uuid IN (s.stage_id, s.from_stage_id))`, nil
+}
+
+// lostStage asks for lost deals by the stage they were lost from.
+func lostStage(c aip.Comparison, bind func(any) string) (string, error) {
+	v, err := stageID(c)
+	if err != nil {
+		return "", err
+	}
+	return `(d.state = ` + strconv.Itoa(int(pipeline.Lost)) + ` AND ` + bind(v) + `::uuid = (
+		SELECT s.from_stage_id FROM deal_stage_changes s
+		WHERE s.organization_id = d.organization_id AND s.deal_id = d.id ORDER BY s.version DESC LIMIT 1))`, nil
+}
+
+func stageID(c aip.Comparison) (string, error) {
+	v := strings.ToLower(c.Value)
+	switch {
+	case c.Op != "=" && c.Op != ":":
+		return "", fmt.Errorf("operator %s does not apply; use =", c.Op)
+	case !id.Valid(v):
+		return "", fmt.Errorf("%.80q is not an ID", c.Value)
+	}
+	return v, nil
 }
 
 // overdue are open deals whose planned day has passed.

@@ -3,6 +3,7 @@ package report
 import (
 	"context"
 	"slices"
+	"strings"
 
 	"github.com/shopspring/decimal"
 )
@@ -140,11 +141,24 @@ func (x *run) funnelRow(f *funnel, i int, st Stage, seconds map[string]float64) 
 			break
 		}
 	}
-	row[4], row[5], row[6] = count(reached), share(next, reached), share(f.won, reached)
+	row[4] = count(reached).behind(x.filter(x.reachedFilter(f, i), x.worked()))
+	row[5], row[6] = share(next, reached), share(f.won, reached)
 	if s, ok := seconds[st.ID]; ok {
 		row[7] = number(s)
 	}
 	return row
+}
+
+// reachedFilter finds the deals that came to an open stage or further: won ones, and those that are or were in the stage
+// or in a later open one.
+func (x *run) reachedFilter(f *funnel, i int) string {
+	parts := []string{isWon}
+	for _, st := range f.stages[i:] {
+		if st.Kind == StageOpen {
+			parts = append(parts, equals("visited_stage_id", st.ID))
+		}
+	}
+	return "(" + strings.Join(parts, " OR ") + ")"
 }
 
 // funnelTotals adds a row for each currency.
@@ -161,10 +175,11 @@ func (x *run) funnelTotals(f *funnel) {
 	}
 	slices.Sort(currencies)
 	for _, c := range currencies {
-		x.report.Totals = append(x.report.Totals, []Cell{text(c), {}, {}, amount(c, sums[c]), {}, {}, {}, {}})
+		behind := x.filter(equals("currency", c), x.worked())
+		x.report.Totals = append(x.report.Totals, []Cell{text(c), {}, {}, amount(c, sums[c]).behind(behind), {}, {}, {}, {}})
 	}
 	if len(x.report.Totals) == 1 {
-		x.report.Totals[0][1] = count(f.deals)
+		x.report.Totals[0][1] = count(f.deals).behind(x.filter(x.worked()))
 	}
 	x.note(f.unconverted)
 }
@@ -185,10 +200,11 @@ func (x *run) lostBy(ctx context.Context, stages []Stage) error {
 		if i := slices.IndexFunc(stages, func(s Stage) bool { return s.ID == l.StageID }); i >= 0 {
 			stage = ref("stage", l.StageID, stages[i].Name)
 		}
-		behind := x.filter(equals("lost_reason", l.Reason), isLost, x.period(isLost))
-		if l.StageID != "" { // the list of deals cannot be asked for the stage a deal was lost from
-			behind = ""
+		where := ""
+		if l.StageID != "" {
+			where = equals("lost_stage_id", l.StageID)
 		}
+		behind := x.filter(where, equals("lost_reason", l.Reason), isLost, x.period(isLost))
 		t.Rows = append(t.Rows, []Cell{stage, text(l.Reason), count(l.Deals).behind(behind), amount(x.base, l.Sum).behind(behind)})
 	}
 	x.report.Breakdown = t

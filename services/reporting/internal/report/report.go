@@ -185,6 +185,8 @@ type Store interface {
 	Stages(ctx context.Context, org, pipelineID string) ([]Stage, error)
 	// Names returns the names of records, by ID. Unknown ones are missing.
 	Names(ctx context.Context, org, kind string, ids []string) (map[string]string, error)
+	// ProductsOf returns the IDs of a section's products.
+	ProductsOf(ctx context.Context, org, sectionID string) ([]string, error)
 	// Freshness tells how far the facts are behind the events.
 	Freshness(ctx context.Context) (Freshness, error)
 }

@@ -203,9 +203,15 @@ func (x *run) incomeByProduct(ctx context.Context) error {
 		groupColumn(kind), {"deals", "Deals", Number}, {"quantity", "Quantity", Number}, {"income", "Income", Money},
 	}
 	for _, p := range parts {
+		where := p.where // of no product: product_id = ""
+		if kind == "section" {
+			if where, err = x.inSection(ctx, p.group.Key); err != nil {
+				return err
+			}
+		}
 		behind := ""
-		if field != "" && p.group.Key != "" {
-			behind = x.filter(p.where, isWon, x.period(isWon))
+		if where != "" {
+			behind = x.filter(where, isWon, x.period(isWon))
 		}
 		x.report.Rows = append(x.report.Rows, []Cell{
 			p.label, count(p.group.Deals).behind(behind), number(p.group.Quantity.InexactFloat64()),
@@ -216,6 +222,18 @@ func (x *run) incomeByProduct(ctx context.Context) error {
 		behind := x.filter(equals("currency", currency), isWon, x.period(isWon))
 		return []Cell{text(currency), count(g.Deals).behind(behind), {}, amount(currency, g.WonSum).behind(behind)}
 	})
+}
+
+// inSection finds the deals with a product of a section; "" where there is no telling.
+func (x *run) inSection(ctx context.Context, section string) (string, error) {
+	if section == "" {
+		return "", nil
+	}
+	products, err := x.Store.ProductsOf(ctx, x.Organization, section)
+	if err != nil {
+		return "", err
+	}
+	return anyOf("product_id", products), nil
 }
 
 // openByStage see [definitions]. It is the open part of the snapshot funnel, from the same numbers.

@@ -190,6 +190,16 @@ func (s *Store) Names(ctx context.Context, org, kind string, ids []string) (map[
 	return collectNames(rows)
 }
 
+// ProductsOf see [report.Store].
+func (s *Store) ProductsOf(ctx context.Context, org, sectionID string) ([]string, error) {
+	rows, err := s.DB.Query(ctx, org, `
+		SELECT id::text FROM names WHERE organization_id = $1 AND kind = 'product' AND parent_id = $2 ORDER BY id LIMIT 500`, org, sectionID)
+	if err != nil {
+		return nil, fmt.Errorf("read products of a section: %w", err)
+	}
+	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
 func collectNames(rows pgx.Rows) (map[string]string, error) {
 	out := map[string]string{}
 	var id, name string

@@ -398,7 +398,8 @@ type ListDealsRequest struct {
 	// next_page_token of the previous response. The other fields must not change between pages.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
 	// AIP-160 filter over: id, name (":" finds a part), pipeline_id, stage_id, state (OPEN, WON, LOST), responsible_id,
-	// observer_id, creator_id, company_id, contact_id, lead_id, product_id (has such a line), amount, currency,
+	// observer_id, creator_id, company_id, contact_id, lead_id, product_id (has such a line;
+	// "" a line without product), visited_stage_id (is or was in it), lost_stage_id (was lost from it), amount, currency,
 	// base_amount, type, source, probability, planned_close_date, begin_time, stage_enter_time, close_time, create_time,
 	// update_time, lost_reason_id, lost_reason, overdue, external_id. Such as:
 	// state = OPEN AND (responsible_id = "…" OR responsible_id = "…") AND amount >= 1000
