@@ -38,12 +38,14 @@ export function launch(): Promise<Browser> {
 export async function openPage(
   browser: Browser,
   size = { width: 1366, height: 768 },
+  colorScheme: "light" | "dark" = "light",
 ): Promise<{ page: Page; context: BrowserContext; faults: string[] }> {
   const context = await browser.newContext({
     viewport: size,
     locale: "en-GB",
     baseURL: target.url,
     reducedMotion: "reduce",
+    colorScheme,
   });
   const page = await context.newPage();
   page.setDefaultTimeout(20_000);

@@ -136,6 +136,24 @@ describe("records", () => {
     await picture(page, name.replace(/\s/g, "-"));
   });
 
+  test("axe finds nothing in the dark", async () => {
+    const dark = await openPage(browser, undefined, "dark");
+    await signIn(dark.page);
+    for (const path of [
+      "/",
+      "/deals?view=board",
+      "/deals?view=list",
+      "/leads",
+      "/reports/funnel",
+      "/settings/organization",
+    ]) {
+      await go(dark.page, path);
+      await dark.page.waitForTimeout(500);
+      await expectAccessible(dark.page, `${path} in the dark`);
+    }
+    await dark.context.close();
+  });
+
   test.each([
     ["768", { width: 768, height: 1024 }],
     ["390", { width: 390, height: 844 }],

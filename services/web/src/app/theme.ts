@@ -25,7 +25,7 @@ export const theme = createTheme({
   respectReducedMotion: true,
   cursorType: "pointer",
   components: {
-    Button: { defaultProps: { size: "xs" } },
+    Button: { defaultProps: { size: "xs", variant: "filled" } },
     ActionIcon: {
       defaultProps: { variant: "subtle", color: "gray", size: 28 },
       styles: { root: { color: "var(--muted)" } },

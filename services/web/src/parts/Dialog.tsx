@@ -54,7 +54,7 @@ export function Dialog({
             type="submit"
             loading={busy ?? false}
             disabled={disabled ?? false}
-            {...(danger ? { color: "red.8" } : {})}
+            {...(danger ? { color: "red.9", "data-danger": true } : {})}
           >
             {submitLabel}
           </Button>

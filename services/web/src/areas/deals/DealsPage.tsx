@@ -225,6 +225,7 @@ export function DealsPage() {
           (def) => !["company", "contact", "where"].includes(def.id) || search[def.id] !== undefined,
         )}
         defaultSort="create_time desc"
+        {...(board ? { alsoCounted: anyOf("pipeline_id", [pipeline.id]) } : {})}
         toFilter={(values, me) =>
           allOf(
             // A board is of one pipeline by its own parameter; a drill-down names its pipeline itself.

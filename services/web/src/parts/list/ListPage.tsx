@@ -6,6 +6,7 @@ import { createContext, useCallback, useContext, useMemo, useRef, useState, type
 import { useMe, type Me } from "../../api/directory";
 import type { Record_, Resource } from "../../api/resource";
 import { t } from "../../i18n";
+import { allOf } from "../filters";
 import { formatNumber } from "../format";
 import { IconColumns, IconPlus, IconSearch } from "../icons";
 import { ErrorNote } from "../notes";
@@ -27,6 +28,8 @@ export interface ListConfig<T extends Record_> {
   /** The filter for the server, from what is in the address bar. */
   toFilter: (values: ListSearch, me: Me) => string;
   defaultSort: string;
+  /** What the count counts beside the filter, such as the pipeline of a board. */
+  alsoCounted?: string;
   /** Buttons before "New". */
   actions?: ReactNode;
   /** Chips before the filters, such as a switch of views. */
@@ -68,7 +71,7 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
     ...resource.listOptions({ filter, orderBy: sort }),
     enabled: !config.body,
   });
-  const count = useQuery(resource.countOptions({ filter }));
+  const count = useQuery(resource.countOptions({ filter: allOf(config.alsoCounted, filter) }));
   const pages = query.data?.pages;
   const items = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
   const names = useMemo(
