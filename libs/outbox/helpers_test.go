@@ -88,8 +88,11 @@ func read(t testing.TB, brokers []string, topic string) []kafka.Message {
 	require.NoError(t, err)
 	var all []kafka.Message
 	for p := range n {
-		first, next, err := client.Ends(t.Context(), topic, p)
-		require.NoError(t, err)
+		var first, next int64
+		testkit.Eventually(t, func() (err error) { // a broker names the leaders of a new topic before they serve
+			first, next, err = client.Ends(t.Context(), topic, p)
+			return err
+		})
 		if first == next {
 			continue
 		}
