@@ -261,10 +261,17 @@ func (s *sales) sees(t *testing.T, name string, theirs func(opportunity) bool) {
 	// Lists, counts and the board.
 	require.Equal(t, total.worked, c.count("deals", ""))
 	require.Zero(t, c.count("deals", other))
-	listed := c.all("deals", "")
+	listed, deals := c.all("deals", ""), map[string]bool{}
 	require.Len(t, listed, total.worked)
 	for _, d := range listed {
 		require.True(t, ids[text(t, d, "responsibleId")], "a deal of somebody else: %v", d)
+		deals[text(t, d, "id")] = true
+	}
+	hits, _ := c.get("/v1/deals:search", "query", "GTX Plus", "pageSize", "50")["hits"].([]any)
+	require.Equal(t, total.worked > 0, len(hits) > 0)
+	for _, hit := range hits {
+		o, _ := hit.(object)
+		require.True(t, deals[text(t, o, "id")], "found a deal of somebody else: %v", o)
 	}
 	want := s.count(byStage, theirs)
 	for stage, y := range s.board(c) {
