@@ -121,6 +121,9 @@ func (s *apiKeys) ExchangeApiKey(ctx context.Context, req *identityv1.ExchangeAp
 	if err != nil {
 		return nil, err
 	}
+	if !k.ExpiresAt.IsZero() && k.ExpiresAt.Before(expires) {
+		expires = k.ExpiresAt // the token is worth nothing more than the key
+	}
 	return &identityv1.ExchangeApiKeyResponse{
 		AccessToken: token, ExpireTime: publish.Time(expires), AllowedNetworks: publish.Networks(k.Networks),
 	}, nil
