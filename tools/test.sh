@@ -12,6 +12,14 @@ run() {
 	}
 }
 
+sales=${KONTOR_SHARED_DATA:-$(dirname "$PWD")/shared/data}/sales
+if [ -d "$sales" ]; then
+	export KONTOR_SHARED_DATA=${sales%/sales}
+	echo "real inputs: $KONTOR_SHARED_DATA"
+else
+	echo "SKIPPED: the tests on the real sales history, for there is no $sales; set KONTOR_SHARED_DATA" >&2
+fi
+
 # One package at a time per core would let the databases idle; the servers are shared.
 run go test -race -count=1 -timeout 20m work
 (export GOWORK=off; cd tools/deploy && go test ./...) || failed=1
