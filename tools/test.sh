@@ -14,7 +14,8 @@ run() {
 
 sales=${KONTOR_SHARED_DATA:-$(dirname "$PWD")/shared/data}/sales
 if [ -d "$sales" ]; then
-	export KONTOR_SHARED_DATA=${sales%/sales}
+	KONTOR_SHARED_DATA=$(cd "$sales/.." && pwd) # tests run in the folders of their packages
+	export KONTOR_SHARED_DATA
 	echo "real inputs: $KONTOR_SHARED_DATA"
 else
 	echo "SKIPPED: the tests on the real sales history, for there is no $sales; set KONTOR_SHARED_DATA" >&2
