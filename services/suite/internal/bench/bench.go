@@ -94,7 +94,7 @@ func (r *run) start(ctx context.Context) (time.Duration, error) {
 		return 0, err
 	}
 	defer log.Close()
-	r.suite = exec.CommandContext(ctx, r.Binary, "suite") //nolint:gosec // the binary to measure
+	r.suite = exec.CommandContext(ctx, r.Binary, "suite")
 	r.suite.Stdout, r.suite.Stderr = log, log
 	r.suite.Env = append(os.Environ(), "KONTOR_DATA_DIR="+filepath.Join(r.Dir, "data"), "KONTOR_POSTGRES_URL="+r.pg.URL(),
 		"KONTOR_HTTP_ADDR="+httpAddr, "KONTOR_GRPC_ADDR="+grpcAddr, "KONTOR_ADMIN_ADDR="+adminAddr,
@@ -184,7 +184,7 @@ func (r *run) restart(ctx context.Context) error {
 // importFile imports CSV that write makes, and returns how long it took.
 func (r *run) importFile(ctx context.Context, kind, mapping string, write func(*csv.Writer) error) (remote.Operation, time.Duration, error) {
 	path := filepath.Join(r.Dir, kind+".csv")
-	f, err := os.Create(path) //nolint:gosec // our own folder
+	f, err := os.Create(path)
 	if err != nil {
 		return remote.Operation{}, 0, err
 	}
