@@ -85,7 +85,7 @@ func salesHistory(t *testing.T) string {
 	for name, content := range map[string]string{
 		"sales_teams.csv":    "sales_agent,manager,regional_office\nAnn Agent,Meg Manager,East\nBea Agent,Meg Manager,East\n",
 		"products.csv":       "product,series,sales_price\nGTX Basic,GTX,550\nGTX Pro,GTX,4821\n",
-		"accounts.csv":       "account,sector,year_established,revenue,employees,office_location,subsidiary_of\nDaughter Inc,technolgy,1996,1100.04,12,United States,Mother Inc\nMother Inc,medical,1990,1.5,7,Philipines,\n", //nolint:misspell // as the real file has it
+		"accounts.csv":       "account,sector,year_established,revenue,employees,office_location,subsidiary_of\nDaughter Inc,technolgy,1996,1100.04,12,United States,Mother Inc\nMother Inc,medical,1990,1.5,7,Philipines,\n",
 		"sales_pipeline.csv": deals.String(),
 	} {
 		require.NoError(t, os.WriteFile(filepath.Join(dir, name), []byte(content), 0o600))

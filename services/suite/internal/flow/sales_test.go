@@ -183,7 +183,7 @@ func (s *sales) organisation(t *testing.T) {
 	require.Equal(t, 85, s.accounts)
 	require.Equal(t, s.accounts, admin.count("companies", ""))
 	require.Equal(t, 15, admin.count("companies", "parent_id:*"), "subsidiaries")
-	require.Equal(t, 0, admin.count("companies", `industry = "technolgy" OR country = "Philipines"`), "translated") //nolint:misspell // as the file has it
+	require.Equal(t, 0, admin.count("companies", `industry = "technolgy" OR country = "Philipines"`), "translated")
 	acme := admin.one("companies", "Acme Corporation")
 	require.Equal(t, "technology", acme["industry"])
 	turnover, _ := acme["annualTurnover"].(object)
