@@ -20,7 +20,7 @@ import (
 
 func TestProcessServesUntilToldToStop(t *testing.T) {
 	brokers := testkit.Kafka(t)
-	testkit.CreateTopic(t, brokers, broker.DirectoryTopic, 1, "cleanup.policy=compact")
+	testkit.CreateTopic(t, brokers, broker.DirectoryTopic, broker.DefaultPartitions, "cleanup.policy=compact")
 	cfg := process.Config{
 		GRPCAddr: freeAddr(t), AdminAddr: freeAddr(t), Brokers: brokers, RedisURL: testkit.RedisURL(t), LogLevel: "error",
 		ServiceSecret: "shared",

@@ -17,6 +17,7 @@ import (
 
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
+	"kontor.internal/libs/broker"
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/grpcserver"
 	"kontor.internal/libs/jobs"
@@ -101,8 +102,8 @@ func start(t *testing.T, opts ...option) *suite {
 	}
 	s.app, err = app.New(t.Context(), cfg, deps)
 	require.NoError(t, err)
-	testkit.CreateTopic(t, deps.Brokers, authz.Topic, 4, "cleanup.policy=compact")
-	testkit.CreateTopic(t, deps.Brokers, "kontor.identity.v1", 4)
+	testkit.CreateTopic(t, deps.Brokers, authz.Topic, broker.DefaultPartitions, "cleanup.policy=compact")
+	testkit.CreateTopic(t, deps.Brokers, "kontor.identity.v1", broker.DefaultPartitions)
 	s.first, err = s.app.Bootstrap(t.Context(), app.First{Organization: "Acme", Email: adminEmail, Password: adminPassword, Country: "DE"})
 	require.NoError(t, err)
 	s.conn = testkit.GRPC(t, srv.Server, func(r grpc.ServiceRegistrar) {
