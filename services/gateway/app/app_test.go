@@ -461,6 +461,9 @@ func TestSite(t *testing.T) {
 	require.Contains(t, b.do("GET", "/openapi.yaml", "").body, "openapi: 3.1.0")
 	require.Contains(t, b.do("GET", "/docs/errors", "").body, "DEAL_NOT_FOUND")
 	require.Equal(t, 200, b.do("GET", "/healthz", "").StatusCode)
+	a = b.do("GET", "/reference", "") // the reference itself is there only after a build
+	require.NotEqual(t, 301, a.StatusCode)
+	require.Equal(t, "/reference/", a.Request.URL.Path)
 }
 
 // eventually waits for what holds.

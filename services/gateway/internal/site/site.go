@@ -50,7 +50,7 @@ func Handler() http.Handler {
 		case name == "docs/errors":
 			h.Set("Content-Type", "text/html; charset=utf-8")
 			http.ServeContent(w, r, "errors.html", time.Time{}, bytes.NewReader(errorsPage))
-		case name == "reference":
+		case r.URL.Path == "/reference":
 			http.Redirect(w, r, "/reference/", http.StatusMovedPermanently)
 		case strings.HasPrefix(r.URL.Path, "/reference/"):
 			h.Set("Content-Security-Policy", referencePolicy)
