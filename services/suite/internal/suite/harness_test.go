@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -80,9 +79,9 @@ func environment(t *testing.T, dir string) map[string]string {
 	t.Helper()
 	return map[string]string{
 		"KONTOR_DATA_DIR":       dir,
-		"KONTOR_HTTP_ADDR":      freeAddr(t),
-		"KONTOR_GRPC_ADDR":      freeAddr(t),
-		"KONTOR_ADMIN_ADDR":     freeAddr(t),
+		"KONTOR_HTTP_ADDR":      testkit.FreeAddr(t),
+		"KONTOR_GRPC_ADDR":      testkit.FreeAddr(t),
+		"KONTOR_ADMIN_ADDR":     testkit.FreeAddr(t),
 		"KONTOR_ADMIN_EMAIL":    adminEmail,
 		"KONTOR_ADMIN_PASSWORD": adminPassword,
 		"KONTOR_LOG_LEVEL":      "warn",
@@ -102,14 +101,6 @@ func logFile(t *testing.T, dir string) io.Writer {
 		_ = f.Close()
 	})
 	return f
-}
-
-func freeAddr(t *testing.T) string {
-	t.Helper()
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	require.NoError(t, err)
-	defer func() { require.NoError(t, ln.Close()) }()
-	return ln.Addr().String()
 }
 
 // api calls the REST face as the administrator.
