@@ -46,10 +46,10 @@ if [ ! -e /etc/postgresql-common/createcluster.conf ]; then
 fi
 export DEBIAN_FRONTEND=noninteractive
 echo "installing:$missing_packages" >&2
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
 # shellcheck disable=SC2086 # a list
-if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing_packages; } >/tmp/kontor-apt.$$ 2>&1; then
-	cat /tmp/kontor-apt.$$ >&2
-	rm -f /tmp/kontor-apt.$$
+if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing_packages; } >"$log" 2>&1; then
+	cat "$log" >&2
 	exit 1
 fi
-rm -f /tmp/kontor-apt.$$

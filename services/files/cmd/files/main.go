@@ -10,12 +10,9 @@ import (
 	"os/signal"
 	"syscall"
 
-	"google.golang.org/grpc"
-	"google.golang.org/protobuf/encoding/protojson"
-
 	"kontor.internal/libs/config"
 	"kontor.internal/libs/process"
-	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
+	"kontor.internal/proto/jwks"
 	"kontor.internal/services/files/app"
 )
 
@@ -55,7 +52,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 func serve(ctx context.Context, cfg settings) (err error) {
-	p, err := process.Open(ctx, app.Name, cfg.Config, process.Options{Version: version, Keys: keys, Local: []string{app.Name}})
+	p, err := process.Open(ctx, app.Name, cfg.Config, process.Options{Version: version, Keys: jwks.Fetch, Local: []string{app.Name}})
 	if err != nil {
 		return err
 	}
@@ -73,13 +70,4 @@ func serve(ctx context.Context, cfg settings) (err error) {
 	p.Need("blob store", a.Check)
 	a.Register(p.Server)
 	return p.Run(ctx, a.Components()...)
-}
-
-// keys asks identity for the public keys of access tokens.
-func keys(ctx context.Context, identity grpc.ClientConnInterface) ([]byte, error) {
-	res, err := identityv1.NewKeysServiceClient(identity).GetJwks(ctx, &identityv1.GetJwksRequest{})
-	if err != nil {
-		return nil, err
-	}
-	return protojson.Marshal(res)
 }

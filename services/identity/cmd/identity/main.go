@@ -10,14 +10,11 @@ import (
 	"os/signal"
 	"syscall"
 
-	"google.golang.org/grpc"
-	"google.golang.org/protobuf/encoding/protojson"
-
 	"kontor.internal/libs/config"
 	"kontor.internal/libs/jobs"
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/process"
-	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
+	"kontor.internal/proto/jwks"
 	"kontor.internal/services/identity/app"
 )
 
@@ -63,7 +60,7 @@ func run(ctx context.Context, args []string) error {
 }
 
 func serve(ctx context.Context, cfg settings) (err error) {
-	p, err := process.Open(ctx, app.Name, cfg.Config, process.Options{Version: version, Keys: keys, Local: []string{app.Name}})
+	p, err := process.Open(ctx, app.Name, cfg.Config, process.Options{Version: version, Keys: jwks.Fetch, Local: []string{app.Name}})
 	if err != nil {
 		return err
 	}
@@ -102,13 +99,4 @@ func bootstrap(ctx context.Context, a *app.App, cfg settings) error {
 		fmt.Printf("First start. Sign in as %s with the password %s\n", made.Email, made.Password)
 	}
 	return nil
-}
-
-// keys asks identity, here ourselves, for the public keys of access tokens.
-func keys(ctx context.Context, identity grpc.ClientConnInterface) ([]byte, error) {
-	res, err := identityv1.NewKeysServiceClient(identity).GetJwks(ctx, &identityv1.GetJwksRequest{})
-	if err != nil {
-		return nil, err
-	}
-	return protojson.Marshal(res)
 }
