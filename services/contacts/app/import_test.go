@@ -41,7 +41,6 @@ func outcome(created, updated, skipped, rejected int) map[string]int {
 	return map[string]int{"created": created, "updated": updated, "skipped": skipped, "rejected": rejected}
 }
 
-//nolint:misspell // As in the file.
 const accounts = `account,sector,year_established,revenue,employees,office_location,subsidiary_of
 Acme Corporation,technolgy,1996,1100.04,2822,United States,
 Bluth Company,technolgy,1993,1242.32,3027,United States,Acme Corporation
