@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 
 	"kontor.internal/services/suite/internal/bench"
@@ -20,6 +21,11 @@ func main() {
 	flag.IntVar(&o.Contacts, "contacts", 100_000, "contacts to load")
 	flag.IntVar(&o.Deals, "deals", 50_000, "deals to load")
 	flag.IntVar(&o.Seconds, "seconds", 15, "length of each load")
+	flag.StringVar(&o.Profiles, "profiles", "", "folder for CPU profiles of the suite under each load")
+	flag.Func("only", "parts to measure, of sales,restart,list,board,freshness,get,create; all if empty", func(s string) error {
+		o.Only = strings.Split(s, ",")
+		return nil
+	})
 	flag.Parse()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()

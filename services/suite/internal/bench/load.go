@@ -22,19 +22,26 @@ type result struct {
 	requests int
 	took     time.Duration
 	times    []time.Duration
-	// cpu is of the suite and of PostgreSQL together.
-	cpu time.Duration
+	// cpu is what the suite and PostgreSQL have used.
+	cpu usage
 }
+
+// usage is processor time.
+type usage struct{ suite, postgres time.Duration }
+
+func (u usage) minus(o usage) usage { return usage{u.suite - o.suite, u.postgres - o.postgres} }
 
 func (r result) perSecond() float64 { return float64(r.requests) / r.took.Seconds() }
 
 func (r result) cpuPerRequest() string {
-	return fmt.Sprintf("%.2f ms", r.cpu.Seconds()*1000/float64(max(1, r.requests)))
+	each := func(d time.Duration) float64 { return d.Seconds() * 1000 / float64(max(1, r.requests)) }
+	return fmt.Sprintf("%.2f ms (suite %.2f, PostgreSQL %.2f)", each(r.cpu.suite+r.cpu.postgres), each(r.cpu.suite), each(r.cpu.postgres))
 }
 
 // load sends requests over n connections for some seconds, each as soon as the one before is answered. The requests are
 // written by hand: the generator shares the cores with what it measures.
-func (r *run) load(ctx context.Context, n int, length time.Duration, request func(worker, i int) []byte) (result, error) {
+func (r *run) load(ctx context.Context, name string, n int, length time.Duration, request func(worker, i int) []byte) (result, error) {
+	profiled := r.profile(ctx, name, length)
 	var wg sync.WaitGroup
 	var mu sync.Mutex
 	var res result
@@ -53,8 +60,8 @@ func (r *run) load(ctx context.Context, n int, length time.Duration, request fun
 		})
 	}
 	wg.Wait()
-	res.took, res.requests, res.cpu = time.Since(began), len(res.times), r.cpu()-before
-	return res, errors.Join(errs...)
+	res.took, res.requests, res.cpu = time.Since(began), len(res.times), r.cpu().minus(before)
+	return res, errors.Join(append(errs, profiled())...)
 }
 
 func (r *run) work(ctx context.Context, until time.Time, request func(i int) []byte) ([]time.Duration, error) {
@@ -100,12 +107,40 @@ func (r *run) post(path, body string) []byte {
 const clockTick = 10 * time.Millisecond
 
 // cpu is the time that the suite and PostgreSQL's processes have had.
-func (r *run) cpu() time.Duration {
-	total := processCPU(r.suite.Process.Pid)
+func (r *run) cpu() usage {
+	u := usage{suite: processCPU(r.suite.Process.Pid), postgres: processCPU(r.pg.PID())}
 	for _, pid := range children(r.pg.PID()) {
-		total += processCPU(pid)
+		u.postgres += processCPU(pid)
 	}
-	return total + processCPU(r.pg.PID())
+	return u
+}
+
+// profile asks the suite for a CPU profile of the seconds of a load and keeps it under a name; the function it returns
+// waits for it. Taking one costs a little, so that figures are better taken without.
+func (r *run) profile(ctx context.Context, name string, length time.Duration) (wait func() error) {
+	if r.Profiles == "" {
+		return func() error { return nil }
+	}
+	done := make(chan error, 1)
+	go func() {
+		done <- func() error {
+			url := fmt.Sprintf("http://%s/debug/pprof/profile?seconds=%d", adminAddr, max(1, int(length.Seconds())-1))
+			req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
+			if err != nil {
+				return err
+			}
+			res, err := http.DefaultClient.Do(req)
+			if err != nil {
+				return err
+			}
+			raw, err := io.ReadAll(res.Body)
+			if err := errors.Join(err, res.Body.Close()); err != nil {
+				return err
+			}
+			return os.WriteFile(filepath.Join(r.Profiles, name+".pprof"), raw, 0o600)
+		}()
+	}()
+	return func() error { return <-done }
 }
 
 // processCPU reads user and system time from /proc; 0 for a process that has gone. Children that have ended count with

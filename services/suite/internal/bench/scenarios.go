@@ -22,13 +22,13 @@ func (r *run) lists(ctx context.Context) error {
 			"pageSize": {"50"}, "filter": {fmt.Sprintf(`position = "Buyer" AND create_time > "20%02d-01-01T00:00:00Z"`, i%20)}, "orderBy": {"name"},
 		}.Encode()
 	}
-	alone, err := r.load(ctx, 1, r.length(), func(_, i int) []byte { return r.get(path(i)) })
+	alone, err := r.load(ctx, "list-alone", 1, r.length(), func(_, i int) []byte { return r.get(path(i)) })
 	if err != nil {
 		return fmt.Errorf("list: %w", err)
 	}
 	r.row("list 50 of "+strconv.Itoa(r.Contacts)+" contacts, filtered and sorted, alone: p50 / p99",
 		ms(quantile(alone.times, .5))+" / "+ms(quantile(alone.times, .99)), "p99 < 25 ms", "")
-	full, err := r.load(ctx, workers, r.length(), func(_, i int) []byte { return r.get(path(i)) })
+	full, err := r.load(ctx, "list", workers, r.length(), func(_, i int) []byte { return r.get(path(i)) })
 	if err != nil {
 		return fmt.Errorf("list: %w", err)
 	}
@@ -42,7 +42,7 @@ func (r *run) board(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	res, err := r.load(ctx, 1, r.length(), func(int, int) []byte { return r.get("/v1/deals:board?pipelineId=" + id) })
+	res, err := r.load(ctx, "board", 1, r.length(), func(int, int) []byte { return r.get("/v1/deals:board?pipelineId=" + id) })
 	if err != nil {
 		return fmt.Errorf("board: %w", err)
 	}
@@ -161,7 +161,7 @@ func (r *run) gets(ctx context.Context) error {
 	if err := r.signIn(ctx); err != nil { // a token lives ten minutes
 		return err
 	}
-	res, err := r.load(ctx, workers, r.length(), func(w, i int) []byte { return r.get("/v1/contacts/" + pick(w, i)) })
+	res, err := r.load(ctx, "get", workers, r.length(), func(w, i int) []byte { return r.get("/v1/contacts/" + pick(w, i)) })
 	if err != nil {
 		return fmt.Errorf("get: %w", err)
 	}
@@ -182,7 +182,7 @@ func (r *run) creates(ctx context.Context) error {
 		return err
 	}
 	stamp := strconv.FormatInt(time.Now().UnixNano(), 36)
-	res, err := r.load(ctx, workers, r.length(), func(w, i int) []byte {
+	res, err := r.load(ctx, "create", workers, r.length(), func(w, i int) []byte {
 		n := fmt.Sprintf("%s-%d-%d", stamp, w, i)
 		return r.post("/v1/contacts", `{"firstName":"Ann","lastName":"Lee `+n+`","emails":[{"address":"`+n+`@example.com","primary":true}],`+
 			`"phones":[{"number":"+49 30 `+strconv.Itoa(1_000_000+(w*100_000+i)%9_000_000)+`","primary":true}]}`)
