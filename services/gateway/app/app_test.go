@@ -1,7 +1,6 @@
 package app_test
 
 import (
-	"bufio"
 	"context"
 	"encoding/json"
 	"errors"
@@ -17,7 +16,6 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/redis/go-redis/v9"
-	"github.com/segmentio/kafka-go"
 	"github.com/stretchr/testify/require"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/codes"
@@ -30,10 +28,8 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authn/authntest"
 	"kontor.internal/libs/authz"
-	"kontor.internal/libs/broker"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/testkit"
-	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
@@ -161,6 +157,7 @@ type bundle struct {
 	org, user string
 	token     string
 	expired   string // a token that was good once
+	issuer    *authntest.Issuer
 	directory *authz.Directory
 	redis     *redis.Client
 	brokers   []string
@@ -178,6 +175,7 @@ func setup(t *testing.T, change func(*app.Config)) *bundle {
 		identityv1.RegisterApiKeysServiceServer(r, b)
 	})
 	issuer := authntest.NewIssuer(t)
+	b.issuer = issuer
 	b.token = issuer.Token(b.org, b.user)
 	b.key = issuer.Issue(authn.Principal{OrganizationID: b.org, UserID: b.user}, time.Now(), time.Minute)
 	b.expired = issuer.Issue(authn.Principal{OrganizationID: b.org, UserID: b.user}, time.Now().Add(-time.Hour), time.Minute)
@@ -475,121 +473,4 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 		return nil
 	})
-}
-
-// stream opens the change stream and returns its lines.
-func (b *bundle) stream(last string) <-chan string {
-	b.t.Helper()
-	req, err := http.NewRequestWithContext(b.t.Context(), "GET", b.url+"/v1/events:watch", nil)
-	require.NoError(b.t, err)
-	req.Header.Set("Authorization", "Bearer "+b.token)
-	if last != "" {
-		req.Header.Set("Last-Event-ID", last)
-	}
-	res, err := http.DefaultClient.Do(req)
-	require.NoError(b.t, err)
-	require.Equal(b.t, 200, res.StatusCode)
-	lines := make(chan string, 1000)
-	go func() {
-		defer res.Body.Close()
-		defer close(lines)
-		for s := bufio.NewScanner(res.Body); s.Scan(); {
-			lines <- s.Text()
-		}
-	}()
-	return lines
-}
-
-// next returns the next event's name and data.
-func next(t *testing.T, lines <-chan string) (name, id, data string) {
-	t.Helper()
-	timeout := time.After(20 * time.Second)
-	for {
-		select {
-		case l, ok := <-lines:
-			if !ok {
-				t.Fatal("stream ended")
-			}
-			switch {
-			case strings.HasPrefix(l, "event: "):
-				name = l[7:]
-			case strings.HasPrefix(l, "id: "):
-				id = l[4:]
-			case strings.HasPrefix(l, "data: "):
-				return name, id, l[6:]
-			}
-		case <-timeout:
-			t.Fatal("nothing came")
-		}
-	}
-}
-
-// WEB-3, ID-6: a user is told of changes of what the user may see, and can resume.
-func TestChangeStream(t *testing.T) {
-	b := setup(t, nil)
-	role := &accessv1.DirectoryRole{Id: id.New(), Grants: []*accessv1.DirectoryGrant{{Kind: "*", Scope: accessv1.Scope_SCOPE_OWN}}}
-	b.directory.Apply(&accessv1.DirectoryEntry{OrganizationId: b.org, Version: 1, Entry: &accessv1.DirectoryEntry_Role{Role: role}})
-	b.directory.Apply(&accessv1.DirectoryEntry{OrganizationId: b.org, Version: 1, Entry: &accessv1.DirectoryEntry_User{
-		User: &accessv1.DirectoryUser{Id: b.user, Active: true, RoleIds: []string{role.GetId()}},
-	}})
-	b.directory.SetReady(time.Now())
-	client := broker.NewClient(b.brokers)
-	t.Cleanup(client.CloseIdle)
-	for _, topic := range []string{"kontor.contacts.v1", "kontor.deals.v1", "kontor.catalog.v1", "kontor.identity.v1"} {
-		require.NoError(t, broker.Ensure(t.Context(), client.Client, broker.Topic{Name: topic}))
-	}
-	w := &kafka.Writer{
-		Addr: kafka.TCP(b.brokers...), Topic: "kontor.deals.v1", RequiredAcks: kafka.RequireAll, BatchTimeout: time.Millisecond,
-	}
-	t.Cleanup(func() { _ = w.Close() })
-	other := id.New()
-	send := func(record, responsible, previous string) {
-		t.Helper()
-		eventually(t, "Kafka takes the event", func() bool {
-			return w.WriteMessages(t.Context(), kafka.Message{Key: []byte(record), Headers: []kafka.Header{
-				{Key: "ce_type", Value: []byte("kontor.deals.v1.DealMoved")},
-				{Key: "ce_subject", Value: []byte("deal/" + record)},
-				{Key: "organization", Value: []byte(b.org)},
-				{Key: "responsible", Value: []byte(responsible)},
-				{Key: "previous_responsible", Value: []byte(previous)},
-				{Key: "version", Value: []byte("2")},
-			}}) == nil
-		})
-	}
-	lines := b.stream("")
-	name, _, _ := next(t, lines)
-	require.Equal(t, "hello", name)
-
-	// The group joins while events come; those before it has joined are not its business.
-	first := ""
-	eventually(t, "the feed has joined", func() bool {
-		send("warm", b.user, "")
-		n, err := b.redis.XLen(t.Context(), "kontor:stream:"+b.org).Result()
-		return err == nil && n > 0
-	})
-	send("hidden", other, "")
-	send("mine", b.user, "")
-	send("taken", other, b.user)
-	var seen []string
-	for len(seen) < 2 {
-		_, eventID, data := next(t, lines)
-		if strings.Contains(data, "warm") {
-			continue
-		}
-		if first == "" {
-			first = eventID
-		}
-		seen = append(seen, data)
-	}
-	require.Contains(t, seen[0], `"recordId":"mine"`)
-	require.NotContains(t, seen[0], "gone")
-	require.Contains(t, seen[1], `"recordId":"taken"`)
-	require.Contains(t, seen[1], `"gone":true`)
-
-	resumed := b.stream(first)
-	_, _, data := next(t, resumed)
-	require.Contains(t, data, "taken", "what came after the last event seen")
-
-	name, _, _ = next(t, b.stream("1-1"))
-	require.Equal(t, "reset", name, "a place that is gone")
 }

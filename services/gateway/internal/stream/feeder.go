@@ -106,28 +106,31 @@ func wait(ctx context.Context) {
 	}
 }
 
-// parse reads the headers of an event. The value stays closed: the browser asks for the record if it shows it.
+// parse reads the headers of an event, and from its value only who sees the record: the browser asks for the record if
+// it shows it.
 func parse(m kafka.Message) (org string, msg Message, ok bool) {
+	var responsible, previous string
 	for _, h := range m.Headers {
 		v := string(h.Value)
 		switch h.Key {
-		case "ce_type":
+		case broker.HeaderType:
 			msg.Type = v
-		case "ce_subject":
+		case broker.HeaderSubject:
 			msg.Kind, msg.RecordID, _ = strings.Cut(v, "/")
-		case "ce_time":
+		case broker.HeaderTime:
 			msg.Time = v
-		case "organization":
+		case broker.HeaderOrganization:
 			org = v
-		case "actor":
+		case broker.HeaderActor:
 			msg.Actor = v
-		case "version":
+		case broker.HeaderVersion:
 			msg.Version = v
-		case "responsible":
-			msg.Responsible = v
-		case "previous_responsible":
-			msg.PreviousResponsible = v
+		case broker.HeaderResponsible:
+			responsible = v
+		case broker.HeaderPreviousResponsible:
+			previous = v
 		}
 	}
+	msg.Now, msg.Before = audiences(msg.Type, responsible, previous, m.Value)
 	return org, msg, org != "" && msg.Type != "" && msg.Kind != ""
 }

@@ -33,8 +33,8 @@ type Message struct {
 	Time string
 	// Actor is who did it.
 	Actor string
-	// Responsible for the record, now and before; the latter only where it has changed.
-	Responsible, PreviousResponsible string
+	// Now and Before are who sees the record after the change and who did before it.
+	Now, Before Audience
 }
 
 const (
@@ -200,13 +200,13 @@ func decode(x redis.XMessage) Message {
 	}
 	return Message{
 		ID: x.ID, Type: s("t"), Kind: s("k"), RecordID: s("r"), Version: s("v"), Time: s("at"), Actor: s("by"),
-		Responsible: s("u"), PreviousResponsible: s("pu"),
+		Now: decodeAudience(s("a")), Before: decodeAudience(s("b")),
 	}
 }
 
 func (m Message) values() []string {
 	return []string{
 		"t", m.Type, "k", m.Kind, "r", m.RecordID, "v", m.Version, "at", m.Time, "by", m.Actor,
-		"u", m.Responsible, "pu", m.PreviousResponsible,
+		"a", m.Now.encode(), "b", m.Before.encode(),
 	}
 }

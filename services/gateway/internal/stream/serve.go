@@ -4,8 +4,10 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"net/http"
 	"regexp"
+	"slices"
 	"time"
 
 	"kontor.internal/libs/apperr"
@@ -46,7 +48,7 @@ type Handler struct {
 }
 
 // Serve streams the changes that the user may see. The event "hello" tells the place to resume from; "reset" that
-// changes are missing and lists are to be loaded anew.
+// lists are to be loaded anew: changes are missing, or the user's rights are others now.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, _ map[string]string) {
 	p, ok := authn.From(r.Context())
 	if !ok {
@@ -63,6 +65,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, _ map[string]str
 		rest.WriteError(w, r, ErrStream.Because(err))
 		return
 	}
+	could := h.rights(p)
+	revision := h.Directory.Revision()
 	seen := ""
 	for _, msg := range missed {
 		h.tell(out, p, msg)
@@ -70,6 +74,8 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, _ map[string]str
 	}
 	tick := time.NewTicker(heartbeat)
 	defer tick.Stop()
+	look := time.NewTicker(pause)
+	defer look.Stop()
 	for out.err == nil {
 		select {
 		case <-ctx.Done():
@@ -79,6 +85,15 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, _ map[string]str
 			return
 		case <-tick.C:
 			out.comment()
+		case <-look.C:
+			// A new role or department shows and hides records that nobody has changed.
+			if now := h.Directory.Revision(); now != revision {
+				revision = now
+				if can := h.rights(p); !can.equal(could) {
+					could = can
+					out.event("reset", "", struct{}{})
+				}
+			}
 		case msg := <-m.changes:
 			// What came between joining and reading the missed ones is in both.
 			if newer(msg.ID, seen) {
@@ -113,27 +128,40 @@ func (h *Handler) open(ctx context.Context, out *writer, p authn.Principal, last
 	return missed, nil
 }
 
-// tell sends the change if the user may see the record, or could see it before.
+// tell sends the change if the user sees the record, or that it is gone if the user could see it before.
 func (h *Handler) tell(out *writer, p authn.Principal, msg Message) {
 	scope := h.Directory.Scope(p.OrganizationID, p.UserID, msg.Kind, optionsv1.Action_ACTION_VIEW)
-	sees := func(responsible string) bool {
-		if responsible == "" { // a kind that nobody in particular answers for, such as a product
-			return !scope.None()
-		}
-		return scope.Allows(responsible)
-	}
 	c := Change{
 		ID: msg.ID, Type: msg.Type, Kind: msg.Kind, RecordID: msg.RecordID, Version: msg.Version, Time: msg.Time,
 		Actor: msg.Actor,
 	}
 	switch {
-	case sees(msg.Responsible):
-	case msg.PreviousResponsible != "" && sees(msg.PreviousResponsible):
+	case msg.Now.sees(p.UserID, scope):
+	case msg.Before.sees(p.UserID, scope):
 		c.Gone = true
 	default:
 		return
 	}
 	out.event("change", msg.ID, c)
+}
+
+// rights remembers what a user sees of the kinds that somebody answers for.
+type rights map[string]authz.Scope
+
+func (h *Handler) rights(p authn.Principal) rights {
+	r := rights{}
+	for _, kind := range ownedKinds() {
+		r[kind] = h.Directory.Scope(p.OrganizationID, p.UserID, kind, optionsv1.Action_ACTION_VIEW)
+	}
+	return r
+}
+
+func ownedKinds() []string { return []string{"lead", "contact", "company", "deal"} }
+
+func (r rights) equal(o rights) bool {
+	return maps.EqualFunc(r, o, func(a, b authz.Scope) bool {
+		return a.All() == b.All() && slices.Equal(a.Users(), b.Users())
+	})
 }
 
 var streamID = regexp.MustCompile(`^[0-9]{1,20}-[0-9]{1,20}$`)
