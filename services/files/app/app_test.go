@@ -28,6 +28,7 @@ import (
 	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
+	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/files/app"
 )
@@ -44,8 +45,9 @@ type suite struct {
 	clock  *steppedClock
 
 	org, other           string
-	ann, bob, eve        string // ann and bob work in one organisation, eve in the other
-	annsDeal, othersDeal string
+	ann, bob, dan, eve   string // eve works in the other organisation; dan sees all deals of his
+	annsDeal, annsSecond string
+	othersDeal           string
 }
 
 type steppedClock struct {
@@ -84,6 +86,7 @@ func start(t *testing.T) *suite {
 	s := &suite{
 		db: testkit.Postgres(t, app.Name, app.Migrations()), dir: t.TempDir(), issuer: authntest.NewIssuer(t), clock: &steppedClock{},
 		org: id.New(), other: id.New(), ann: id.New(), bob: id.New(), eve: id.New(), annsDeal: id.New(), othersDeal: id.New(),
+		annsSecond: id.New(), dan: id.New(),
 	}
 	now := clock.Clock(s.clock.now)
 	directory := authz.NewDirectory()
@@ -97,6 +100,16 @@ func start(t *testing.T) *suite {
 			User: &accessv1.DirectoryUser{Id: user, Active: true, RoleIds: []string{s.role(org)}},
 		}})
 	}
+	seer := id.New()
+	directory.Apply(&accessv1.DirectoryEntry{OrganizationId: s.org, Version: 1, Entry: &accessv1.DirectoryEntry_Role{
+		Role: &accessv1.DirectoryRole{Id: seer, Grants: []*accessv1.DirectoryGrant{
+			{Kind: "deal", Scope: accessv1.Scope_SCOPE_OWN},
+			{Kind: "deal", Action: optionsv1.Action_ACTION_VIEW, Scope: accessv1.Scope_SCOPE_ALL},
+		}},
+	}})
+	directory.Apply(&accessv1.DirectoryEntry{OrganizationId: s.org, Version: 1, Entry: &accessv1.DirectoryEntry_User{
+		User: &accessv1.DirectoryUser{Id: s.dan, Active: true, RoleIds: []string{seer}},
+	}})
 	directory.SetReady(time.Now())
 	srv, err := grpcserver.New(grpcserver.Options{
 		Log: slog.New(slog.DiscardHandler), Verifier: s.issuer.Verifier(), Directory: directory,
@@ -111,7 +124,7 @@ func start(t *testing.T) *suite {
 	require.NoError(t, err)
 	conn = testkit.GRPC(t, srv.Server, func(r grpc.ServiceRegistrar) {
 		a.Register(r)
-		dealsv1.RegisterDealsServiceServer(r, &deals{responsible: map[string]string{s.annsDeal: s.ann, s.othersDeal: id.New()}})
+		dealsv1.RegisterDealsServiceServer(r, &deals{responsible: map[string]string{s.annsDeal: s.ann, s.annsSecond: s.ann, s.othersDeal: id.New()}})
 	})
 	s.client = filesv1.NewFilesServiceClient(conn)
 	return s

@@ -33,6 +33,7 @@ var (
 	ErrRecord      = apperr.NotFound("RECORD_NOT_FOUND", "there is no such record to hang a file on")
 	ErrForbidden   = apperr.Forbidden("RECORD_FORBIDDEN", "only who may change the record may change its files")
 	ErrKind        = apperr.Invalid("RECORD_KIND_UNKNOWN", "files cannot hang on records of this kind")
+	ErrSame        = apperr.Invalid("RECORD_SAME", "name two records: files are copied from one to the other")
 	ErrUnavailable = apperr.Unavailable("FILE_CONTENT_UNAVAILABLE", "the content cannot be stored or read now; try again")
 )
 
@@ -111,6 +112,10 @@ type Store interface {
 	// ErrNotFound, ErrStale if etag is not zero and not the stored version, fn's error, or ErrUnavailable as Create does.
 	Update(ctx context.Context, org, id string, etag int64, fn func(*File) (Event, error)) (*File, error)
 
+	// Copy gives record to a copy of each file of record from that it has not been given one of before. Files in the
+	// bin are left out.
+	Copy(ctx context.Context, org string, from, to Record) error
+
 	// Content returns content number n of the file, or its newest for 0. It returns ErrNotFound.
 	Content(ctx context.Context, org, id string, n int32) (Content, error)
 }
@@ -187,6 +192,14 @@ func (f *File) Replace(c Content) (Event, error) {
 	before := *f
 	f.Content, f.ContentVersion = c, f.ContentVersion+1
 	return Replaced{File: *f, Previous: before}, nil
+}
+
+// CopyTo returns a new file with the newest content that hangs on another record. Its uploader stays who uploaded it.
+func (f *File) CopyTo(to Record, id string, now time.Time) *File {
+	return &File{
+		ID: id, Name: f.Name, Record: to, UploaderID: f.UploaderID, Content: f.Content, ContentVersion: 1,
+		Version: 1, CreatedAt: now, UpdatedAt: now,
+	}
 }
 
 // Delete puts the file into the bin.

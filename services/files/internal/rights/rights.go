@@ -72,3 +72,16 @@ func (r *Rights) ChangeRecord(ctx context.Context, rec file.Record) error {
 	}
 	return file.ErrForbidden
 }
+
+// converter is the service that makes records from a lead, or attaches the lead to them, and has looked then whether the
+// caller may.
+const converter = "contacts"
+
+// CarryTo returns file.ErrRecord unless the caller sees the record, and file.ErrForbidden unless the caller may change it
+// or the service that acts for the caller has made or attached it (CON-4).
+func (r *Rights) CarryTo(ctx context.Context, rec file.Record) error {
+	if authn.MustFrom(ctx).Service == converter {
+		return r.ViewRecord(ctx, rec)
+	}
+	return r.ChangeRecord(ctx, rec)
+}

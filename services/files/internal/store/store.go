@@ -86,16 +86,11 @@ func (s *Store) Create(ctx context.Context, org string, f *file.File) (*file.Fil
 		if err := need(ctx, tx, org, out.Content); err != nil {
 			return nil, err
 		}
-		if _, err := tx.Exec(ctx, `
-			INSERT INTO files (organization_id, id, name, record_kind, record_id, uploader_id, content_version, content_type, size, sha256,
-				version, created_at, updated_at)
-			VALUES ($1, $2, $3, $4, $5, $6, 1, $7, $8, $9, 1, $10, $10)`,
-			org, out.ID, out.Name, null(out.Record.Kind), null(out.Record.ID), out.UploaderID, out.Content.Type, out.Content.Size,
-			out.Content.SHA256, now); err != nil {
+		b := &pgx.Batch{}
+		queueFile(b, org, &out)
+		queueVersion(b, org, &out, out.UploaderID, now)
+		if err := tx.SendBatch(ctx, b).Close(); err != nil {
 			return nil, fmt.Errorf("insert file: %w", err)
-		}
-		if err := addVersion(ctx, tx, org, &out, out.UploaderID, now); err != nil {
-			return nil, err
 		}
 		return []event.Event{publish.Event(file.Created{File: out})}, nil
 	})
@@ -129,15 +124,22 @@ func (s *Store) check(ctx context.Context, c file.Content) error {
 	return nil
 }
 
-func addVersion(ctx context.Context, tx pgx.Tx, org string, f *file.File, uploader string, now time.Time) error {
-	_, err := tx.Exec(ctx, `
+// queueFile inserts a new file.
+func queueFile(b *pgx.Batch, org string, f *file.File) {
+	b.Queue(`
+		INSERT INTO files (organization_id, id, name, record_kind, record_id, uploader_id, content_version, content_type, size, sha256,
+			version, created_at, updated_at)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
+		org, f.ID, f.Name, null(f.Record.Kind), null(f.Record.ID), f.UploaderID, f.ContentVersion, f.Content.Type, f.Content.Size,
+		f.Content.SHA256, f.Version, f.CreatedAt, f.UpdatedAt)
+}
+
+// queueVersion inserts the file's newest content among those it has had.
+func queueVersion(b *pgx.Batch, org string, f *file.File, uploader string, now time.Time) {
+	b.Queue(`
 		INSERT INTO file_versions (organization_id, file_id, number, content_type, size, sha256, uploader_id, created_at)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		org, f.ID, f.ContentVersion, f.Content.Type, f.Content.Size, f.Content.SHA256, uploader, now)
-	if err != nil {
-		return fmt.Errorf("insert version: %w", err)
-	}
-	return nil
 }
 
 // Get see [file.Store.Get].
@@ -190,22 +192,21 @@ func (s *Store) Update(ctx context.Context, org, id string, etag int64, fn func(
 }
 
 func (s *Store) save(ctx context.Context, tx pgx.Tx, org string, f *file.File, replaced bool) error {
+	b := &pgx.Batch{}
 	if replaced {
 		if err := need(ctx, tx, org, f.Content); err != nil {
 			return err
 		}
-		if err := addVersion(ctx, tx, org, f, pg.Actor(ctx), f.UpdatedAt); err != nil {
-			return err
-		}
+		queueVersion(b, org, f, pg.Actor(ctx), f.UpdatedAt)
 	}
-	_, err := tx.Exec(ctx, `
+	b.Queue(`
 		UPDATE files
 		SET name = $3, record_kind = $4, record_id = $5, content_version = $6, content_type = $7, size = $8, sha256 = $9,
 			version = $10, updated_at = $11, deleted_at = $12
 		WHERE organization_id = $1 AND id = $2`,
 		org, f.ID, f.Name, null(f.Record.Kind), null(f.Record.ID), f.ContentVersion, f.Content.Type, f.Content.Size, f.Content.SHA256,
 		f.Version, f.UpdatedAt, nullTime(f.DeletedAt))
-	if err != nil {
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("update file: %w", err)
 	}
 	return nil

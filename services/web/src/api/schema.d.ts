@@ -424,6 +424,119 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/customFields/{kind}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListCustomFields returns the fields of a kind in their order.
+         * @description Errors: CUSTOM_FIELD_KIND_UNKNOWN.
+         */
+        get: operations["kontor.customfields.v1.CustomFieldsService.ListCustomFields"];
+        put?: never;
+        /**
+         * CreateCustomField adds a field, last in the order. Records are not touched: the table is neither locked nor rewritten.
+         * @description Errors: CUSTOM_FIELD_KIND_UNKNOWN, CUSTOM_FIELD_INVALID with the reason by field, CUSTOM_FIELD_KEY_TAKEN,
+         *      CUSTOM_FIELD_TOO_MANY beyond 200 fields of a kind.
+         */
+        post: operations["kontor.customfields.v1.CustomFieldsService.CreateCustomField"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customFields/{kind}:reorder": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ReorderCustomFields puts the fields of a kind into a new order.
+         * @description Errors: CUSTOM_FIELD_KIND_UNKNOWN, CUSTOM_FIELD_ORDER_INVALID unless every field in use is named exactly once.
+         */
+        post: operations["kontor.customfields.v1.CustomFieldsService.ReorderCustomFields"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customFields/{kind}/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetCustomField returns a field, also a retired one.
+         * @description Errors: CUSTOM_FIELD_KIND_UNKNOWN, CUSTOM_FIELD_NOT_FOUND.
+         */
+        get: operations["kontor.customfields.v1.CustomFieldsService.GetCustomField"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        /**
+         * UpdateCustomField changes the fields named in update_mask: label, help, choices, required, required_stage_id, unique,
+         *      default_value, section, visible_when, formula, pipeline_id. Setting unique checks the values that are there in the background, setting
+         *      formula computes them anew.
+         * @description Errors: CUSTOM_FIELD_KIND_UNKNOWN, CUSTOM_FIELD_NOT_FOUND, CUSTOM_FIELD_ETAG_MISMATCH, CUSTOM_FIELD_INVALID,
+         *      INVALID_UPDATE_MASK.
+         */
+        patch: operations["kontor.customfields.v1.CustomFieldsService.UpdateCustomField"];
+        trace?: never;
+    };
+    "/v1/customFields/{kind}/{id}:restore": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RestoreCustomField takes a retired field into use again, with the values it had.
+         * @description Errors: CUSTOM_FIELD_KIND_UNKNOWN, CUSTOM_FIELD_NOT_FOUND, CUSTOM_FIELD_ETAG_MISMATCH, CUSTOM_FIELD_TOO_MANY.
+         */
+        post: operations["kontor.customfields.v1.CustomFieldsService.RestoreCustomField"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/customFields/{kind}/{id}:retire": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RetireCustomField takes a field out of use: it is no longer shown or accepted. Its values are kept.
+         * @description Errors: CUSTOM_FIELD_KIND_UNKNOWN, CUSTOM_FIELD_NOT_FOUND, CUSTOM_FIELD_ETAG_MISMATCH, CUSTOM_FIELD_IN_USE if a formula or a
+         *      condition of another field names it.
+         */
+        post: operations["kontor.customfields.v1.CustomFieldsService.RetireCustomField"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/deals": {
         parameters: {
             query?: never;
@@ -876,6 +989,28 @@ export interface paths {
         get: operations["kontor.files.v1.FilesService.ListFiles"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/files:copy": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CopyFiles gives a record copies of another's files, those in the bin aside. A file is copied to a record once: repeating the call adds only what was not copied before, and a copy that was deleted
+         *      since does not come back. It takes seeing the one record and being allowed to change the other; a service that
+         *      acts for a user and has made or attached the other record itself needs only to see it.
+         * @description Errors: RECORD_NOT_FOUND, RECORD_FORBIDDEN, RECORD_KIND_UNKNOWN, RECORD_SAME.
+         */
+        post: operations["kontor.files.v1.FilesService.CopyFiles"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2199,8 +2334,8 @@ export interface paths {
         put?: never;
         post?: never;
         /**
-         * EndSession ends a session of the caller, or of another user for who may change users. Access tokens already given
-         *      out work until they expire, at most ten minutes.
+         * EndSession ends a session of the caller, or of another user for who may change users. Access tokens of it already
+         *      given out are refused within a second or two, everywhere.
          * @description Errors: SESSION_NOT_FOUND.
          */
         delete: operations["kontor.identity.v1.SessionsService.EndSession"];
@@ -2926,6 +3061,24 @@ export interface components {
             parentId?: string;
         };
         /**
+         * DirectoryEndedSessions
+         * @description DirectoryEndedSessions names the sessions of a user that ended within the life of an access token. Tokens of these
+         *      sessions are refused. There is one entry for each user, with all that count, so that neither the topic nor memory
+         *      grows with sign-outs.
+         */
+        "kontor.access.v1.DirectoryEndedSessions": {
+            /**
+             * session_ids
+             * @description The sessions, those that were used last first; at most 500.
+             */
+            sessionIds?: string[];
+            /**
+             * user_id
+             * @description The user.
+             */
+            userId?: string;
+        };
+        /**
          * DirectoryEntry
          * @description DirectoryEntry is the value of one message of the topic; its key is "organisation/kind/id". The newest entry of a
          *      key holds. An entry with deleted set, or a message without value, takes the key away.
@@ -2953,6 +3106,12 @@ export interface components {
              * @description A department.
              */
             department: components["schemas"]["kontor.access.v1.DirectoryDepartment"];
+        } | {
+            /**
+             * ended_sessions
+             * @description Sessions of a user that have ended while their access tokens may still be about.
+             */
+            endedSessions: components["schemas"]["kontor.access.v1.DirectoryEndedSessions"];
         } | {
             /**
              * organization
@@ -7410,6 +7569,483 @@ export interface components {
             term?: string;
         };
         /**
+         * Choice
+         * @description Choice is one value of a choice field.
+         */
+        "kontor.customfields.v1.Choice": {
+            /**
+             * id
+             * @description Stable ID, which records and filters hold: lower-case letters, digits and underscores. Made of the label if empty.
+             */
+            id?: string;
+            /**
+             * label
+             * @description What people read.
+             */
+            label?: string;
+            /**
+             * retired
+             * @description No longer offered; records that have it keep it.
+             */
+            retired?: boolean;
+        };
+        /**
+         * Conflict
+         * @description Conflict is a value that several records have although it should be unique.
+         */
+        "kontor.customfields.v1.Conflict": {
+            /**
+             * record_ids
+             * @description Some of the records that have it.
+             */
+            recordIds?: string[];
+            /**
+             * value
+             * @description The value as it is compared.
+             */
+            value?: string;
+        };
+        /**
+         * CreateCustomFieldRequest
+         * @description CreateCustomFieldRequest carries a new field.
+         */
+        "kontor.customfields.v1.CreateCustomFieldRequest": {
+            /**
+             * custom_field
+             * @description The new field; its kind is that of the request.
+             */
+            customField: components["schemas"]["kontor.customfields.v1.CustomField"];
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             */
+            kind?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+        };
+        /**
+         * CreateCustomFieldResponse
+         * @description CreateCustomFieldResponse carries the field made.
+         */
+        "kontor.customfields.v1.CreateCustomFieldResponse": {
+            /**
+             * custom_field
+             * @description The field.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+        };
+        /**
+         * CustomField
+         * @description CustomField is a field that an organisation has added to a kind of record.
+         */
+        "kontor.customfields.v1.CustomField": {
+            /**
+             * choices
+             * @description The choices of TYPE_CHOICE and TYPE_CHOICES in their order. One that is used is retired, not left out.
+             */
+            choices?: components["schemas"]["kontor.customfields.v1.Choice"][];
+            /**
+             * conflicts
+             * @description At most a hundred values that several records had when unique was set. Set by the server.
+             */
+            conflicts?: components["schemas"]["kontor.customfields.v1.Conflict"][];
+            /**
+             * create_time
+             * @description When it was made.
+             */
+            createTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * default_value
+             * @description Value of new records that have none.
+             */
+            defaultValue?: components["schemas"]["google.protobuf.Value"];
+            /**
+             * etag
+             * @description Changes with every change of the definition.
+             */
+            etag?: string;
+            /**
+             * formula
+             * @description Expression of TYPE_FORMULA in CEL over the record's fields, such as 'custom_fields.area * 12.5'. Empty if a field it
+             *      uses is empty.
+             */
+            formula?: string;
+            /**
+             * formula_type
+             * @description What the formula yields: TYPE_STRING, TYPE_NUMBER, TYPE_BOOLEAN or TYPE_DATE_TIME. Set by the server.
+             */
+            formulaType?: components["schemas"]["kontor.customfields.v1.Type"];
+            /**
+             * help
+             * @description Explanation shown beside the field.
+             */
+            help?: string;
+            /**
+             * id
+             * @description Given by the server.
+             */
+            id?: string;
+            /**
+             * key
+             * @description Name in the API, in filters, imports and exports: custom_fields.<key>. Lower-case letters, digits and underscores,
+             *      beginning with a letter; unique per kind, retired fields included. Made of the label if empty. Cannot be changed.
+             */
+            key?: string;
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product". Cannot be changed.
+             */
+            kind?: string;
+            /**
+             * label
+             * @description What people read.
+             */
+            label?: string;
+            /**
+             * link_kind
+             * @description The kind of record that TYPE_LINK leads to, such as "company".
+             */
+            linkKind?: string;
+            /**
+             * pipeline_id
+             * @description Deals: only those of this pipeline have the field. All, if empty.
+             */
+            pipelineId?: string;
+            /**
+             * position
+             * Format: int32
+             * @description Place in the order of the kind's fields, from 0. Set by ReorderCustomFields.
+             */
+            position?: number;
+            /**
+             * required
+             * @description When a record must have a value.
+             */
+            required?: components["schemas"]["kontor.customfields.v1.Required"];
+            /**
+             * required_stage_id
+             * @description The stage or status of REQUIRED_FROM_STAGE.
+             */
+            requiredStageId?: string;
+            /**
+             * retire_time
+             * @description When it was retired: no longer shown or accepted, its values kept. Absent if it is in use.
+             */
+            retireTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * section
+             * @description Heading under which the field stands on the card.
+             */
+            section?: string;
+            /**
+             * type
+             * @description What it holds. Cannot be changed.
+             */
+            type?: components["schemas"]["kontor.customfields.v1.Type"];
+            /**
+             * unique
+             * @description No two records may have the same value. For string, number, date, date-time, URL, user, link and file.
+             */
+            unique?: boolean;
+            /**
+             * unique_state
+             * @description How far the check has come. Set by the server.
+             */
+            uniqueState?: components["schemas"]["kontor.customfields.v1.UniqueState"];
+            /**
+             * update_time
+             * @description When it was last changed.
+             */
+            updateTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * visible_when
+             * @description The field is shown, and required, only on records for which this filter holds, such as 'type = "client"'. It may
+             *      name text, number, boolean, choice and date fields of the record itself, and custom fields.
+             */
+            visibleWhen?: string;
+        };
+        /**
+         * CustomFieldCreated
+         * @description CustomFieldCreated tells of a new field. It is published on the topic of the context that keeps the kind.
+         */
+        "kontor.customfields.v1.CustomFieldCreated": {
+            /**
+             * custom_field
+             * @description The field.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+        };
+        /**
+         * CustomFieldRestored
+         * @description CustomFieldRestored tells that a retired field is in use again.
+         */
+        "kontor.customfields.v1.CustomFieldRestored": {
+            /**
+             * custom_field
+             * @description The field.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+        };
+        /**
+         * CustomFieldRetired
+         * @description CustomFieldRetired tells that a field is no longer in use. Its values are kept.
+         */
+        "kontor.customfields.v1.CustomFieldRetired": {
+            /**
+             * custom_field
+             * @description The field.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+        };
+        /**
+         * CustomFieldUpdated
+         * @description CustomFieldUpdated tells of a changed definition, also of a new place in the order or of a finished check.
+         */
+        "kontor.customfields.v1.CustomFieldUpdated": {
+            /**
+             * custom_field
+             * @description The field after the change.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+            /**
+             * previous
+             * @description The field before.
+             */
+            previous?: components["schemas"]["kontor.customfields.v1.CustomField"];
+            /**
+             * update_mask
+             * @description What has changed.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * GetCustomFieldRequest
+         * @description GetCustomFieldRequest names a field.
+         */
+        "kontor.customfields.v1.GetCustomFieldRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description The field.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             */
+            kind?: string;
+        };
+        /**
+         * GetCustomFieldResponse
+         * @description GetCustomFieldResponse carries the field.
+         */
+        "kontor.customfields.v1.GetCustomFieldResponse": {
+            /**
+             * custom_field
+             * @description The field.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+        };
+        /**
+         * ListCustomFieldsRequest
+         * @description ListCustomFieldsRequest names a kind of record.
+         */
+        "kontor.customfields.v1.ListCustomFieldsRequest": {
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             */
+            kind?: string;
+            /**
+             * show_retired
+             * @description Retired fields too, after the others.
+             */
+            showRetired?: boolean;
+        };
+        /**
+         * ListCustomFieldsResponse
+         * @description ListCustomFieldsResponse carries the fields: at most 200 in use, so that there are no pages.
+         */
+        "kontor.customfields.v1.ListCustomFieldsResponse": {
+            /**
+             * custom_fields
+             * @description The fields in their order.
+             */
+            customFields?: components["schemas"]["kontor.customfields.v1.CustomField"][];
+        };
+        /**
+         * ReorderCustomFieldsRequest
+         * @description ReorderCustomFieldsRequest gives the order.
+         */
+        "kontor.customfields.v1.ReorderCustomFieldsRequest": {
+            /**
+             * ids
+             * @description Every field in use, in the new order.
+             */
+            ids?: string[];
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             */
+            kind?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+        };
+        /**
+         * ReorderCustomFieldsResponse
+         * @description ReorderCustomFieldsResponse carries the fields in their new order.
+         */
+        "kontor.customfields.v1.ReorderCustomFieldsResponse": {
+            /**
+             * custom_fields
+             * @description The fields in their order.
+             */
+            customFields?: components["schemas"]["kontor.customfields.v1.CustomField"][];
+        };
+        /**
+         * Required
+         * @description Required says when a record must have a value.
+         * @enum {string}
+         */
+        "kontor.customfields.v1.Required": "REQUIRED_UNSPECIFIED" | "REQUIRED_NEVER" | "REQUIRED_ALWAYS" | "REQUIRED_FROM_STAGE";
+        /**
+         * RestoreCustomFieldRequest
+         * @description RestoreCustomFieldRequest names a retired field.
+         */
+        "kontor.customfields.v1.RestoreCustomFieldRequest": {
+            /**
+             * etag
+             * @description If set, the version of the field that the caller has seen.
+             */
+            etag?: string;
+            /**
+             * id
+             * Format: uuid
+             * @description The field.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             */
+            kind?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+        };
+        /**
+         * RestoreCustomFieldResponse
+         * @description RestoreCustomFieldResponse carries the field.
+         */
+        "kontor.customfields.v1.RestoreCustomFieldResponse": {
+            /**
+             * custom_field
+             * @description The field.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+        };
+        /**
+         * RetireCustomFieldRequest
+         * @description RetireCustomFieldRequest names a field.
+         */
+        "kontor.customfields.v1.RetireCustomFieldRequest": {
+            /**
+             * etag
+             * @description If set, the version of the field that the caller has seen.
+             */
+            etag?: string;
+            /**
+             * id
+             * Format: uuid
+             * @description The field.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             */
+            kind?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+        };
+        /**
+         * RetireCustomFieldResponse
+         * @description RetireCustomFieldResponse carries the retired field.
+         */
+        "kontor.customfields.v1.RetireCustomFieldResponse": {
+            /**
+             * custom_field
+             * @description The field.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+        };
+        /**
+         * Type
+         * @description Type is what a custom field holds. It cannot be changed once the field is made.
+         * @enum {string}
+         */
+        "kontor.customfields.v1.Type": "TYPE_UNSPECIFIED" | "TYPE_STRING" | "TYPE_TEXT" | "TYPE_NUMBER" | "TYPE_MONEY" | "TYPE_DATE" | "TYPE_DATE_TIME" | "TYPE_BOOLEAN" | "TYPE_CHOICE" | "TYPE_CHOICES" | "TYPE_USER" | "TYPE_LINK" | "TYPE_FILE" | "TYPE_URL" | "TYPE_ADDRESS" | "TYPE_FORMULA";
+        /**
+         * UniqueState
+         * @description UniqueState is how far the check of a unique field has come.
+         * @enum {string}
+         */
+        "kontor.customfields.v1.UniqueState": "UNIQUE_STATE_UNSPECIFIED" | "UNIQUE_STATE_CHECKING" | "UNIQUE_STATE_ENFORCED" | "UNIQUE_STATE_CONFLICTS";
+        /**
+         * UpdateCustomFieldRequest
+         * @description UpdateCustomFieldRequest carries new values for parts of a definition.
+         */
+        "kontor.customfields.v1.UpdateCustomFieldRequest": {
+            /**
+             * custom_field
+             * @description The new values; its id and kind are ignored.
+             */
+            customField: components["schemas"]["kontor.customfields.v1.CustomField"];
+            /**
+             * id
+             * Format: uuid
+             * @description The field.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             */
+            kind?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+            /**
+             * update_mask
+             * @description What to take from custom_field. The gateway derives it from the JSON body of a PATCH.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * UpdateCustomFieldResponse
+         * @description UpdateCustomFieldResponse carries the field as changed.
+         */
+        "kontor.customfields.v1.UpdateCustomFieldResponse": {
+            /**
+             * custom_field
+             * @description The field.
+             */
+            customField?: components["schemas"]["kontor.customfields.v1.CustomField"];
+        };
+        /**
          * AmountSource
          * @description AmountSource says where a deal's amount comes from.
          * @enum {string}
@@ -9340,6 +9976,38 @@ export interface components {
              * @description The deal.
              */
             deal?: components["schemas"]["kontor.deals.v1.Deal"];
+        };
+        /**
+         * CopyFilesRequest
+         * @description CopyFilesRequest names two records.
+         */
+        "kontor.files.v1.CopyFilesRequest": {
+            /**
+             * from
+             * @description The record whose files are copied.
+             */
+            from: components["schemas"]["kontor.type.v1.Ref"];
+            /**
+             * request_id
+             * @description The caller's idempotency key. Empty for none.
+             */
+            requestId?: string;
+            /**
+             * to
+             * @description The record that gets the copies.
+             */
+            to: components["schemas"]["kontor.type.v1.Ref"];
+        };
+        /**
+         * CopyFilesResponse
+         * @description CopyFilesResponse says what was done.
+         */
+        "kontor.files.v1.CopyFilesResponse": {
+            /**
+             * files
+             * @description The copies that the record has now, made by this call or before, oldest first; at most 500.
+             */
+            files?: components["schemas"]["kontor.files.v1.File"][];
         };
         /**
          * CountFilesRequest
@@ -13243,6 +13911,245 @@ export interface components {
             source?: string;
         };
         /**
+         * FieldChange
+         * @description FieldChange is the old and the new value of one field of a record.
+         */
+        "kontor.type.v1.FieldChange": {
+            /**
+             * field
+             * @description Name of the field, such as "planned_close_date".
+             */
+            field?: string;
+            /**
+             * new_value
+             * @description The new value in its JSON form. Absent if there is none.
+             */
+            newValue?: components["schemas"]["google.protobuf.Value"];
+            /**
+             * old_value
+             * @description The old value in its JSON form. Absent if there was none.
+             */
+            oldValue?: components["schemas"]["google.protobuf.Value"];
+        };
+        /**
+         * HistoryEntry
+         * @description HistoryEntry is one thing that happened to a record, of whatever kind.
+         */
+        "kontor.type.v1.HistoryEntry": {
+            /**
+             * cause
+             * @description What led to it, such as "import/contacts.0190…" or "lead/0190…". Empty for a user's own doing.
+             */
+            cause?: string;
+            /**
+             * changes
+             * @description The fields that changed against the version before, in the order of the record's definition; for the first version
+             *      those the record began with.
+             */
+            changes?: components["schemas"]["kontor.type.v1.FieldChange"][];
+            /**
+             * effective_time
+             * @description When it took place, if that is known to be another time.
+             */
+            effectiveTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * happen_time
+             * @description When the suite learnt of it.
+             */
+            happenTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * id
+             * @description ID of the event.
+             */
+            id?: string;
+            /**
+             * type
+             * @description Full name of the event, such as "kontor.contacts.v1.ContactUpdated".
+             */
+            type?: string;
+            /**
+             * user_id
+             * @description The user who did it. Empty if no user did.
+             */
+            userId?: string;
+            /**
+             * version
+             * Format: int64
+             * @description Version of the record after it.
+             */
+            version?: number | string;
+        };
+        /**
+         * ImportField
+         * @description ImportField is something that a mapping can fill.
+         */
+        "kontor.type.v1.ImportField": {
+            /**
+             * column
+             * @description The column that the mapping takes it from; empty if it takes it from none, or from several.
+             */
+            column?: string;
+            /**
+             * description
+             * @description What it is, in a few words.
+             */
+            description?: string;
+            /**
+             * name
+             * @description Name, such as "annual_turnover".
+             */
+            name?: string;
+            /**
+             * required
+             * @description Whether a mapping has to fill it.
+             */
+            required?: boolean;
+            /**
+             * type
+             * @description What it holds: "text", "number", "integer", "money", "date", "time", "boolean", "reference" or "list".
+             */
+            type?: string;
+        };
+        /**
+         * ImportOutcome
+         * @description ImportOutcome is what becomes of a row.
+         * @enum {string}
+         */
+        "kontor.type.v1.ImportOutcome": "IMPORT_OUTCOME_UNSPECIFIED" | "IMPORT_OUTCOME_CREATE" | "IMPORT_OUTCOME_UPDATE" | "IMPORT_OUTCOME_SKIP" | "IMPORT_OUTCOME_REJECT";
+        /**
+         * ImportPreview
+         * @description ImportPreview shows how a file would be imported, by its first rows.
+         */
+        "kontor.type.v1.ImportPreview": {
+            /**
+             * columns
+             * @description Names of the columns, in order; "1", "2", … if the file does not name them.
+             */
+            columns?: string[];
+            /**
+             * fields
+             * @description What a mapping of this kind can fill.
+             */
+            fields?: components["schemas"]["kontor.type.v1.ImportField"][];
+            /**
+             * mapping
+             * @description The mapping as YAML: the one of the request, else one proposed from the names of the columns. A proposal may fill
+             *      too little to be imported with; problem says so.
+             */
+            mapping?: string;
+            /**
+             * problem
+             * @description Why the rows cannot be evaluated, and what to do. Empty if they can; otherwise they have cells alone.
+             */
+            problem?: string;
+            /**
+             * rows
+             * @description The first rows.
+             */
+            rows?: components["schemas"]["kontor.type.v1.ImportPreviewRow"][];
+            /**
+             * source
+             * @description How the file is written.
+             */
+            source?: components["schemas"]["kontor.type.v1.ImportSource"];
+        };
+        /**
+         * ImportPreviewRow
+         * @description ImportPreviewRow is one of the first rows.
+         */
+        "kontor.type.v1.ImportPreviewRow": {
+            /**
+             * cells
+             * @description Its cells as read.
+             */
+            cells?: string[];
+            /**
+             * line
+             * Format: int64
+             * @description Line of the file on which it begins.
+             */
+            line?: number | string;
+            /**
+             * outcome
+             * @description What importing it would do.
+             */
+            outcome?: components["schemas"]["kontor.type.v1.ImportOutcome"];
+            /**
+             * problem
+             * @description Why it would be rejected. Absent if it would not.
+             */
+            problem?: components["schemas"]["kontor.type.v1.ImportProblem"];
+            /**
+             * values
+             * @description The values the record would have, of the fields that are not empty. Empty for a row that cannot be evaluated.
+             */
+            values?: components["schemas"]["kontor.type.v1.ImportValue"][];
+        };
+        /**
+         * ImportProblem
+         * @description ImportProblem is what is wrong with a row.
+         */
+        "kontor.type.v1.ImportProblem": {
+            /**
+             * field
+             * @description Field or column at fault. Empty: the row as a whole.
+             */
+            field?: string;
+            /**
+             * message
+             * @description What is wrong and what to do.
+             */
+            message?: string;
+            /**
+             * reason
+             * @description Stable reason, such as "LOOKUP_NOT_FOUND".
+             */
+            reason?: string;
+        };
+        /**
+         * ImportSource
+         * @description ImportSource says how a file is written. In a request what is empty is found out; an answer has what was found.
+         */
+        "kontor.type.v1.ImportSource": {
+            /**
+             * delimiter
+             * @description The character between cells, "tab" for a tab.
+             */
+            delimiter?: string;
+            /**
+             * encoding
+             * @description Encoding, such as "utf-8" or "windows-1252".
+             */
+            encoding?: string;
+            /**
+             * header
+             * @description Whether the first row names the columns.
+             */
+            header?: boolean | null;
+            /**
+             * quote
+             * @description The character around cells.
+             */
+            quote?: string;
+        };
+        /**
+         * ImportValue
+         * @description ImportValue is the value of one field.
+         */
+        "kontor.type.v1.ImportValue": {
+            /**
+             * field
+             * @description Name of the field.
+             */
+            field?: string;
+            /**
+             * value
+             * @description Its value: text, a number, a boolean, a list of texts; amounts as text with their currency, days and times in ISO
+             *      form, references as the ID of the record they lead to, empty if that would only be made by the import.
+             */
+            value?: components["schemas"]["google.protobuf.Value"];
+        };
+        /**
          * Link
          * @description Link is a web site or a messenger account.
          */
@@ -14129,6 +15036,248 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.catalog.v1.ConvertMoneyResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.customfields.v1.CustomFieldsService.ListCustomFields": {
+        parameters: {
+            query?: {
+                /** @description Retired fields too, after the others. */
+                showRetired?: boolean;
+            };
+            header?: never;
+            path: {
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.customfields.v1.ListCustomFieldsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.customfields.v1.CustomFieldsService.CreateCustomField": {
+        parameters: {
+            query?: {
+                /** @description The caller's idempotency key. */
+                requestId?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                kind: string;
+            };
+            cookie?: never;
+        };
+        /** @description The new field; its kind is that of the request. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["kontor.customfields.v1.CustomField"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.customfields.v1.CreateCustomFieldResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.customfields.v1.CustomFieldsService.ReorderCustomFields": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * ids
+                     * @description Every field in use, in the new order.
+                     */
+                    ids?: string[];
+                    /**
+                     * request_id
+                     * @description The caller's idempotency key.
+                     */
+                    requestId?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.customfields.v1.ReorderCustomFieldsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.customfields.v1.CustomFieldsService.GetCustomField": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The field. */
+                id: string;
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.customfields.v1.GetCustomFieldResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.customfields.v1.CustomFieldsService.UpdateCustomField": {
+        parameters: {
+            query?: {
+                /** @description The caller's idempotency key. */
+                requestId?: string;
+                /** @description What to take from custom_field. The gateway derives it from the JSON body of a PATCH. */
+                updateMask?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The field. */
+                id: string;
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                kind: string;
+            };
+            cookie?: never;
+        };
+        /** @description The new values; its id and kind are ignored. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["kontor.customfields.v1.CustomField"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.customfields.v1.UpdateCustomFieldResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.customfields.v1.CustomFieldsService.RestoreCustomField": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The field. */
+                id: string;
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * etag
+                     * @description If set, the version of the field that the caller has seen.
+                     */
+                    etag?: string;
+                    /**
+                     * request_id
+                     * @description The caller's idempotency key.
+                     */
+                    requestId?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.customfields.v1.RestoreCustomFieldResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.customfields.v1.CustomFieldsService.RetireCustomField": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The field. */
+                id: string;
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                kind: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * etag
+                     * @description If set, the version of the field that the caller has seen.
+                     */
+                    etag?: string;
+                    /**
+                     * request_id
+                     * @description The caller's idempotency key.
+                     */
+                    requestId?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.customfields.v1.RetireCustomFieldResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -15027,6 +16176,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.files.v1.ListFilesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.files.v1.FilesService.CopyFiles": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.files.v1.CopyFilesRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.files.v1.CopyFilesResponse"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -1285,6 +1285,116 @@ func (x *UpdateFileResponse) GetFile() *File {
 	return nil
 }
 
+// CopyFilesRequest names two records.
+type CopyFilesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The record whose files are copied.
+	From *v1.Ref `protobuf:"bytes,1,opt,name=from,proto3" json:"from,omitempty"`
+	// The record that gets the copies.
+	To *v1.Ref `protobuf:"bytes,2,opt,name=to,proto3" json:"to,omitempty"`
+	// The caller's idempotency key. Empty for none.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyFilesRequest) Reset() {
+	*x = CopyFilesRequest{}
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyFilesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyFilesRequest) ProtoMessage() {}
+
+func (x *CopyFilesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyFilesRequest.ProtoReflect.Descriptor instead.
+func (*CopyFilesRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *CopyFilesRequest) GetFrom() *v1.Ref {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *CopyFilesRequest) GetTo() *v1.Ref {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *CopyFilesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// CopyFilesResponse says what was done.
+type CopyFilesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The copies that the record has now, made by this call or before, oldest first; at most 500.
+	Files         []*File `protobuf:"bytes,1,rep,name=files,proto3" json:"files,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CopyFilesResponse) Reset() {
+	*x = CopyFilesResponse{}
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CopyFilesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CopyFilesResponse) ProtoMessage() {}
+
+func (x *CopyFilesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CopyFilesResponse.ProtoReflect.Descriptor instead.
+func (*CopyFilesResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *CopyFilesResponse) GetFiles() []*File {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
 // DeleteFileRequest names a file.
 type DeleteFileRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1300,7 +1410,7 @@ type DeleteFileRequest struct {
 
 func (x *DeleteFileRequest) Reset() {
 	*x = DeleteFileRequest{}
-	mi := &file_kontor_files_v1_files_service_proto_msgTypes[19]
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1312,7 +1422,7 @@ func (x *DeleteFileRequest) String() string {
 func (*DeleteFileRequest) ProtoMessage() {}
 
 func (x *DeleteFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_files_v1_files_service_proto_msgTypes[19]
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1325,7 +1435,7 @@ func (x *DeleteFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteFileRequest.ProtoReflect.Descriptor instead.
 func (*DeleteFileRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{19}
+	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *DeleteFileRequest) GetId() string {
@@ -1360,7 +1470,7 @@ type DeleteFileResponse struct {
 
 func (x *DeleteFileResponse) Reset() {
 	*x = DeleteFileResponse{}
-	mi := &file_kontor_files_v1_files_service_proto_msgTypes[20]
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1372,7 +1482,7 @@ func (x *DeleteFileResponse) String() string {
 func (*DeleteFileResponse) ProtoMessage() {}
 
 func (x *DeleteFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_files_v1_files_service_proto_msgTypes[20]
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1385,7 +1495,7 @@ func (x *DeleteFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteFileResponse.ProtoReflect.Descriptor instead.
 func (*DeleteFileResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{20}
+	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *DeleteFileResponse) GetFile() *File {
@@ -1410,7 +1520,7 @@ type UndeleteFileRequest struct {
 
 func (x *UndeleteFileRequest) Reset() {
 	*x = UndeleteFileRequest{}
-	mi := &file_kontor_files_v1_files_service_proto_msgTypes[21]
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1422,7 +1532,7 @@ func (x *UndeleteFileRequest) String() string {
 func (*UndeleteFileRequest) ProtoMessage() {}
 
 func (x *UndeleteFileRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_files_v1_files_service_proto_msgTypes[21]
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1435,7 +1545,7 @@ func (x *UndeleteFileRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndeleteFileRequest.ProtoReflect.Descriptor instead.
 func (*UndeleteFileRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{21}
+	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *UndeleteFileRequest) GetId() string {
@@ -1470,7 +1580,7 @@ type UndeleteFileResponse struct {
 
 func (x *UndeleteFileResponse) Reset() {
 	*x = UndeleteFileResponse{}
-	mi := &file_kontor_files_v1_files_service_proto_msgTypes[22]
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1482,7 +1592,7 @@ func (x *UndeleteFileResponse) String() string {
 func (*UndeleteFileResponse) ProtoMessage() {}
 
 func (x *UndeleteFileResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_files_v1_files_service_proto_msgTypes[22]
+	mi := &file_kontor_files_v1_files_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1495,7 +1605,7 @@ func (x *UndeleteFileResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndeleteFileResponse.ProtoReflect.Descriptor instead.
 func (*UndeleteFileResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{22}
+	return file_kontor_files_v1_files_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *UndeleteFileResponse) GetFile() *File {
@@ -1589,7 +1699,14 @@ const file_kontor_files_v1_files_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"?\n" +
 	"\x12UpdateFileResponse\x12)\n" +
-	"\x04file\x18\x01 \x01(\v2\x15.kontor.files.v1.FileR\x04file\"s\n" +
+	"\x04file\x18\x01 \x01(\v2\x15.kontor.files.v1.FileR\x04file\"\x99\x01\n" +
+	"\x10CopyFilesRequest\x12/\n" +
+	"\x04from\x18\x01 \x01(\v2\x13.kontor.type.v1.RefB\x06\xbaH\x03\xc8\x01\x01R\x04from\x12+\n" +
+	"\x02to\x18\x02 \x01(\v2\x13.kontor.type.v1.RefB\x06\xbaH\x03\xc8\x01\x01R\x02to\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"@\n" +
+	"\x11CopyFilesResponse\x12+\n" +
+	"\x05files\x18\x01 \x03(\v2\x15.kontor.files.v1.FileR\x05files\"s\n" +
 	"\x11DeleteFileRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12'\n" +
@@ -1603,8 +1720,7 @@ const file_kontor_files_v1_files_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"A\n" +
 	"\x14UndeleteFileResponse\x12)\n" +
-	"\x04file\x18\x01 \x01(\v2\x15.kontor.files.v1.FileR\x04file2\xcb\n" +
-	"\n" +
+	"\x04file\x18\x01 \x01(\v2\x15.kontor.files.v1.FileR\x04file2\xc0\v\n" +
 	"\fFilesService\x12_\n" +
 	"\n" +
 	"UploadFile\x12\".kontor.files.v1.UploadFileRequest\x1a#.kontor.files.v1.UploadFileResponse\"\x06\xca\xf3\x18\x02\x18\x02(\x01\x12e\n" +
@@ -1618,6 +1734,7 @@ const file_kontor_files_v1_files_service_proto_rawDesc = "" +
 	"\x10ListFileVersions\x12(.kontor.files.v1.ListFileVersionsRequest\x1a).kontor.files.v1.ListFileVersionsResponse\"%\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x19\x12\x17/v1/files/{id}/versions\x12y\n" +
 	"\n" +
 	"UpdateFile\x12\".kontor.files.v1.UpdateFileRequest\x1a#.kontor.files.v1.UpdateFileResponse\"\"\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x16:\x04file2\x0e/v1/files/{id}\x12s\n" +
+	"\tCopyFiles\x12!.kontor.files.v1.CopyFilesRequest\x1a\".kontor.files.v1.CopyFilesResponse\"\x1f\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x13:\x01*\"\x0e/v1/files:copy\x12s\n" +
 	"\n" +
 	"DeleteFile\x12\".kontor.files.v1.DeleteFileRequest\x1a#.kontor.files.v1.DeleteFileResponse\"\x1c\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x10*\x0e/v1/files/{id}\x12\x85\x01\n" +
 	"\fUndeleteFile\x12$.kontor.files.v1.UndeleteFileRequest\x1a%.kontor.files.v1.UndeleteFileResponse\"(\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/files/{id}:undeleteB3Z1kontor.internal/proto/gen/kontor/files/v1;filesv1b\x06proto3"
@@ -1634,7 +1751,7 @@ func file_kontor_files_v1_files_service_proto_rawDescGZIP() []byte {
 	return file_kontor_files_v1_files_service_proto_rawDescData
 }
 
-var file_kontor_files_v1_files_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
+var file_kontor_files_v1_files_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_kontor_files_v1_files_service_proto_goTypes = []any{
 	(*UploadFileRequest)(nil),          // 0: kontor.files.v1.UploadFileRequest
 	(*Upload)(nil),                     // 1: kontor.files.v1.Upload
@@ -1655,60 +1772,67 @@ var file_kontor_files_v1_files_service_proto_goTypes = []any{
 	(*ListFileVersionsResponse)(nil),   // 16: kontor.files.v1.ListFileVersionsResponse
 	(*UpdateFileRequest)(nil),          // 17: kontor.files.v1.UpdateFileRequest
 	(*UpdateFileResponse)(nil),         // 18: kontor.files.v1.UpdateFileResponse
-	(*DeleteFileRequest)(nil),          // 19: kontor.files.v1.DeleteFileRequest
-	(*DeleteFileResponse)(nil),         // 20: kontor.files.v1.DeleteFileResponse
-	(*UndeleteFileRequest)(nil),        // 21: kontor.files.v1.UndeleteFileRequest
-	(*UndeleteFileResponse)(nil),       // 22: kontor.files.v1.UndeleteFileResponse
-	(*v1.Ref)(nil),                     // 23: kontor.type.v1.Ref
-	(*File)(nil),                       // 24: kontor.files.v1.File
-	(*timestamppb.Timestamp)(nil),      // 25: google.protobuf.Timestamp
-	(*FileVersion)(nil),                // 26: kontor.files.v1.FileVersion
-	(*fieldmaskpb.FieldMask)(nil),      // 27: google.protobuf.FieldMask
+	(*CopyFilesRequest)(nil),           // 19: kontor.files.v1.CopyFilesRequest
+	(*CopyFilesResponse)(nil),          // 20: kontor.files.v1.CopyFilesResponse
+	(*DeleteFileRequest)(nil),          // 21: kontor.files.v1.DeleteFileRequest
+	(*DeleteFileResponse)(nil),         // 22: kontor.files.v1.DeleteFileResponse
+	(*UndeleteFileRequest)(nil),        // 23: kontor.files.v1.UndeleteFileRequest
+	(*UndeleteFileResponse)(nil),       // 24: kontor.files.v1.UndeleteFileResponse
+	(*v1.Ref)(nil),                     // 25: kontor.type.v1.Ref
+	(*File)(nil),                       // 26: kontor.files.v1.File
+	(*timestamppb.Timestamp)(nil),      // 27: google.protobuf.Timestamp
+	(*FileVersion)(nil),                // 28: kontor.files.v1.FileVersion
+	(*fieldmaskpb.FieldMask)(nil),      // 29: google.protobuf.FieldMask
 }
 var file_kontor_files_v1_files_service_proto_depIdxs = []int32{
 	1,  // 0: kontor.files.v1.UploadFileRequest.upload:type_name -> kontor.files.v1.Upload
-	23, // 1: kontor.files.v1.Upload.record:type_name -> kontor.type.v1.Ref
-	24, // 2: kontor.files.v1.UploadFileResponse.file:type_name -> kontor.files.v1.File
-	24, // 3: kontor.files.v1.DownloadFileResponse.file:type_name -> kontor.files.v1.File
-	24, // 4: kontor.files.v1.DownloadLinkedFileResponse.file:type_name -> kontor.files.v1.File
-	25, // 5: kontor.files.v1.CreateDownloadLinkResponse.expire_time:type_name -> google.protobuf.Timestamp
-	24, // 6: kontor.files.v1.GetFileResponse.file:type_name -> kontor.files.v1.File
-	23, // 7: kontor.files.v1.ListFilesRequest.record:type_name -> kontor.type.v1.Ref
-	24, // 8: kontor.files.v1.ListFilesResponse.files:type_name -> kontor.files.v1.File
-	23, // 9: kontor.files.v1.CountFilesRequest.record:type_name -> kontor.type.v1.Ref
-	26, // 10: kontor.files.v1.ListFileVersionsResponse.versions:type_name -> kontor.files.v1.FileVersion
-	24, // 11: kontor.files.v1.UpdateFileRequest.file:type_name -> kontor.files.v1.File
-	27, // 12: kontor.files.v1.UpdateFileRequest.update_mask:type_name -> google.protobuf.FieldMask
-	24, // 13: kontor.files.v1.UpdateFileResponse.file:type_name -> kontor.files.v1.File
-	24, // 14: kontor.files.v1.DeleteFileResponse.file:type_name -> kontor.files.v1.File
-	24, // 15: kontor.files.v1.UndeleteFileResponse.file:type_name -> kontor.files.v1.File
-	0,  // 16: kontor.files.v1.FilesService.UploadFile:input_type -> kontor.files.v1.UploadFileRequest
-	3,  // 17: kontor.files.v1.FilesService.DownloadFile:input_type -> kontor.files.v1.DownloadFileRequest
-	5,  // 18: kontor.files.v1.FilesService.DownloadLinkedFile:input_type -> kontor.files.v1.DownloadLinkedFileRequest
-	7,  // 19: kontor.files.v1.FilesService.CreateDownloadLink:input_type -> kontor.files.v1.CreateDownloadLinkRequest
-	9,  // 20: kontor.files.v1.FilesService.GetFile:input_type -> kontor.files.v1.GetFileRequest
-	11, // 21: kontor.files.v1.FilesService.ListFiles:input_type -> kontor.files.v1.ListFilesRequest
-	13, // 22: kontor.files.v1.FilesService.CountFiles:input_type -> kontor.files.v1.CountFilesRequest
-	15, // 23: kontor.files.v1.FilesService.ListFileVersions:input_type -> kontor.files.v1.ListFileVersionsRequest
-	17, // 24: kontor.files.v1.FilesService.UpdateFile:input_type -> kontor.files.v1.UpdateFileRequest
-	19, // 25: kontor.files.v1.FilesService.DeleteFile:input_type -> kontor.files.v1.DeleteFileRequest
-	21, // 26: kontor.files.v1.FilesService.UndeleteFile:input_type -> kontor.files.v1.UndeleteFileRequest
-	2,  // 27: kontor.files.v1.FilesService.UploadFile:output_type -> kontor.files.v1.UploadFileResponse
-	4,  // 28: kontor.files.v1.FilesService.DownloadFile:output_type -> kontor.files.v1.DownloadFileResponse
-	6,  // 29: kontor.files.v1.FilesService.DownloadLinkedFile:output_type -> kontor.files.v1.DownloadLinkedFileResponse
-	8,  // 30: kontor.files.v1.FilesService.CreateDownloadLink:output_type -> kontor.files.v1.CreateDownloadLinkResponse
-	10, // 31: kontor.files.v1.FilesService.GetFile:output_type -> kontor.files.v1.GetFileResponse
-	12, // 32: kontor.files.v1.FilesService.ListFiles:output_type -> kontor.files.v1.ListFilesResponse
-	14, // 33: kontor.files.v1.FilesService.CountFiles:output_type -> kontor.files.v1.CountFilesResponse
-	16, // 34: kontor.files.v1.FilesService.ListFileVersions:output_type -> kontor.files.v1.ListFileVersionsResponse
-	18, // 35: kontor.files.v1.FilesService.UpdateFile:output_type -> kontor.files.v1.UpdateFileResponse
-	20, // 36: kontor.files.v1.FilesService.DeleteFile:output_type -> kontor.files.v1.DeleteFileResponse
-	22, // 37: kontor.files.v1.FilesService.UndeleteFile:output_type -> kontor.files.v1.UndeleteFileResponse
-	27, // [27:38] is the sub-list for method output_type
-	16, // [16:27] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	25, // 1: kontor.files.v1.Upload.record:type_name -> kontor.type.v1.Ref
+	26, // 2: kontor.files.v1.UploadFileResponse.file:type_name -> kontor.files.v1.File
+	26, // 3: kontor.files.v1.DownloadFileResponse.file:type_name -> kontor.files.v1.File
+	26, // 4: kontor.files.v1.DownloadLinkedFileResponse.file:type_name -> kontor.files.v1.File
+	27, // 5: kontor.files.v1.CreateDownloadLinkResponse.expire_time:type_name -> google.protobuf.Timestamp
+	26, // 6: kontor.files.v1.GetFileResponse.file:type_name -> kontor.files.v1.File
+	25, // 7: kontor.files.v1.ListFilesRequest.record:type_name -> kontor.type.v1.Ref
+	26, // 8: kontor.files.v1.ListFilesResponse.files:type_name -> kontor.files.v1.File
+	25, // 9: kontor.files.v1.CountFilesRequest.record:type_name -> kontor.type.v1.Ref
+	28, // 10: kontor.files.v1.ListFileVersionsResponse.versions:type_name -> kontor.files.v1.FileVersion
+	26, // 11: kontor.files.v1.UpdateFileRequest.file:type_name -> kontor.files.v1.File
+	29, // 12: kontor.files.v1.UpdateFileRequest.update_mask:type_name -> google.protobuf.FieldMask
+	26, // 13: kontor.files.v1.UpdateFileResponse.file:type_name -> kontor.files.v1.File
+	25, // 14: kontor.files.v1.CopyFilesRequest.from:type_name -> kontor.type.v1.Ref
+	25, // 15: kontor.files.v1.CopyFilesRequest.to:type_name -> kontor.type.v1.Ref
+	26, // 16: kontor.files.v1.CopyFilesResponse.files:type_name -> kontor.files.v1.File
+	26, // 17: kontor.files.v1.DeleteFileResponse.file:type_name -> kontor.files.v1.File
+	26, // 18: kontor.files.v1.UndeleteFileResponse.file:type_name -> kontor.files.v1.File
+	0,  // 19: kontor.files.v1.FilesService.UploadFile:input_type -> kontor.files.v1.UploadFileRequest
+	3,  // 20: kontor.files.v1.FilesService.DownloadFile:input_type -> kontor.files.v1.DownloadFileRequest
+	5,  // 21: kontor.files.v1.FilesService.DownloadLinkedFile:input_type -> kontor.files.v1.DownloadLinkedFileRequest
+	7,  // 22: kontor.files.v1.FilesService.CreateDownloadLink:input_type -> kontor.files.v1.CreateDownloadLinkRequest
+	9,  // 23: kontor.files.v1.FilesService.GetFile:input_type -> kontor.files.v1.GetFileRequest
+	11, // 24: kontor.files.v1.FilesService.ListFiles:input_type -> kontor.files.v1.ListFilesRequest
+	13, // 25: kontor.files.v1.FilesService.CountFiles:input_type -> kontor.files.v1.CountFilesRequest
+	15, // 26: kontor.files.v1.FilesService.ListFileVersions:input_type -> kontor.files.v1.ListFileVersionsRequest
+	17, // 27: kontor.files.v1.FilesService.UpdateFile:input_type -> kontor.files.v1.UpdateFileRequest
+	19, // 28: kontor.files.v1.FilesService.CopyFiles:input_type -> kontor.files.v1.CopyFilesRequest
+	21, // 29: kontor.files.v1.FilesService.DeleteFile:input_type -> kontor.files.v1.DeleteFileRequest
+	23, // 30: kontor.files.v1.FilesService.UndeleteFile:input_type -> kontor.files.v1.UndeleteFileRequest
+	2,  // 31: kontor.files.v1.FilesService.UploadFile:output_type -> kontor.files.v1.UploadFileResponse
+	4,  // 32: kontor.files.v1.FilesService.DownloadFile:output_type -> kontor.files.v1.DownloadFileResponse
+	6,  // 33: kontor.files.v1.FilesService.DownloadLinkedFile:output_type -> kontor.files.v1.DownloadLinkedFileResponse
+	8,  // 34: kontor.files.v1.FilesService.CreateDownloadLink:output_type -> kontor.files.v1.CreateDownloadLinkResponse
+	10, // 35: kontor.files.v1.FilesService.GetFile:output_type -> kontor.files.v1.GetFileResponse
+	12, // 36: kontor.files.v1.FilesService.ListFiles:output_type -> kontor.files.v1.ListFilesResponse
+	14, // 37: kontor.files.v1.FilesService.CountFiles:output_type -> kontor.files.v1.CountFilesResponse
+	16, // 38: kontor.files.v1.FilesService.ListFileVersions:output_type -> kontor.files.v1.ListFileVersionsResponse
+	18, // 39: kontor.files.v1.FilesService.UpdateFile:output_type -> kontor.files.v1.UpdateFileResponse
+	20, // 40: kontor.files.v1.FilesService.CopyFiles:output_type -> kontor.files.v1.CopyFilesResponse
+	22, // 41: kontor.files.v1.FilesService.DeleteFile:output_type -> kontor.files.v1.DeleteFileResponse
+	24, // 42: kontor.files.v1.FilesService.UndeleteFile:output_type -> kontor.files.v1.UndeleteFileResponse
+	31, // [31:43] is the sub-list for method output_type
+	19, // [19:31] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_kontor_files_v1_files_service_proto_init() }
@@ -1735,7 +1859,7 @@ func file_kontor_files_v1_files_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_files_v1_files_service_proto_rawDesc), len(file_kontor_files_v1_files_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   23,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -28,6 +28,7 @@ const (
 	FilesService_CountFiles_FullMethodName         = "/kontor.files.v1.FilesService/CountFiles"
 	FilesService_ListFileVersions_FullMethodName   = "/kontor.files.v1.FilesService/ListFileVersions"
 	FilesService_UpdateFile_FullMethodName         = "/kontor.files.v1.FilesService/UpdateFile"
+	FilesService_CopyFiles_FullMethodName          = "/kontor.files.v1.FilesService/CopyFiles"
 	FilesService_DeleteFile_FullMethodName         = "/kontor.files.v1.FilesService/DeleteFile"
 	FilesService_UndeleteFile_FullMethodName       = "/kontor.files.v1.FilesService/UndeleteFile"
 )
@@ -84,6 +85,12 @@ type FilesServiceClient interface {
 	// Errors: FILE_NOT_FOUND, FILE_ETAG_MISMATCH, FILE_NAME_INVALID, RECORD_NOT_FOUND, RECORD_FORBIDDEN,
 	// INVALID_UPDATE_MASK.
 	UpdateFile(ctx context.Context, in *UpdateFileRequest, opts ...grpc.CallOption) (*UpdateFileResponse, error)
+	// CopyFiles gives a record copies of another's files, those in the bin aside. A file is copied to a record once: repeating the call adds only what was not copied before, and a copy that was deleted
+	// since does not come back. It takes seeing the one record and being allowed to change the other; a service that
+	// acts for a user and has made or attached the other record itself needs only to see it.
+	//
+	// Errors: RECORD_NOT_FOUND, RECORD_FORBIDDEN, RECORD_KIND_UNKNOWN, RECORD_SAME.
+	CopyFiles(ctx context.Context, in *CopyFilesRequest, opts ...grpc.CallOption) (*CopyFilesResponse, error)
 	// DeleteFile puts a file into the bin, from where it can be restored for 30 days.
 	//
 	// Errors: FILE_NOT_FOUND, FILE_ETAG_MISMATCH, RECORD_FORBIDDEN.
@@ -213,6 +220,16 @@ func (c *filesServiceClient) UpdateFile(ctx context.Context, in *UpdateFileReque
 	return out, nil
 }
 
+func (c *filesServiceClient) CopyFiles(ctx context.Context, in *CopyFilesRequest, opts ...grpc.CallOption) (*CopyFilesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CopyFilesResponse)
+	err := c.cc.Invoke(ctx, FilesService_CopyFiles_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *filesServiceClient) DeleteFile(ctx context.Context, in *DeleteFileRequest, opts ...grpc.CallOption) (*DeleteFileResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(DeleteFileResponse)
@@ -285,6 +302,12 @@ type FilesServiceServer interface {
 	// Errors: FILE_NOT_FOUND, FILE_ETAG_MISMATCH, FILE_NAME_INVALID, RECORD_NOT_FOUND, RECORD_FORBIDDEN,
 	// INVALID_UPDATE_MASK.
 	UpdateFile(context.Context, *UpdateFileRequest) (*UpdateFileResponse, error)
+	// CopyFiles gives a record copies of another's files, those in the bin aside. A file is copied to a record once: repeating the call adds only what was not copied before, and a copy that was deleted
+	// since does not come back. It takes seeing the one record and being allowed to change the other; a service that
+	// acts for a user and has made or attached the other record itself needs only to see it.
+	//
+	// Errors: RECORD_NOT_FOUND, RECORD_FORBIDDEN, RECORD_KIND_UNKNOWN, RECORD_SAME.
+	CopyFiles(context.Context, *CopyFilesRequest) (*CopyFilesResponse, error)
 	// DeleteFile puts a file into the bin, from where it can be restored for 30 days.
 	//
 	// Errors: FILE_NOT_FOUND, FILE_ETAG_MISMATCH, RECORD_FORBIDDEN.
@@ -329,6 +352,9 @@ func (UnimplementedFilesServiceServer) ListFileVersions(context.Context, *ListFi
 }
 func (UnimplementedFilesServiceServer) UpdateFile(context.Context, *UpdateFileRequest) (*UpdateFileResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method UpdateFile not implemented")
+}
+func (UnimplementedFilesServiceServer) CopyFiles(context.Context, *CopyFilesRequest) (*CopyFilesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CopyFiles not implemented")
 }
 func (UnimplementedFilesServiceServer) DeleteFile(context.Context, *DeleteFileRequest) (*DeleteFileResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method DeleteFile not implemented")
@@ -494,6 +520,24 @@ func _FilesService_UpdateFile_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _FilesService_CopyFiles_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CopyFilesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(FilesServiceServer).CopyFiles(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: FilesService_CopyFiles_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(FilesServiceServer).CopyFiles(ctx, req.(*CopyFilesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _FilesService_DeleteFile_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(DeleteFileRequest)
 	if err := dec(in); err != nil {
@@ -560,6 +604,10 @@ var FilesService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "UpdateFile",
 			Handler:    _FilesService_UpdateFile_Handler,
+		},
+		{
+			MethodName: "CopyFiles",
+			Handler:    _FilesService_CopyFiles_Handler,
 		},
 		{
 			MethodName: "DeleteFile",
