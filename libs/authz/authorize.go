@@ -19,6 +19,8 @@ var (
 	ErrUserUnknown = apperr.Unauthenticated("USER_UNKNOWN", "sign in again: the user is not known")
 	// ErrUserInactive is the answer to a user who has been deactivated, however good the token.
 	ErrUserInactive = apperr.Unauthenticated("USER_DEACTIVATED", "the user has been deactivated; ask an administrator")
+	// ErrSessionEnded is the answer to a token of a session that has been signed out of or ended, however good the token.
+	ErrSessionEnded = apperr.Unauthenticated("SESSION_ENDED", "sign in again: the session has been ended")
 	// ErrNotPermitted is the answer to a user whom no role grants the action on the kind of record.
 	ErrNotPermitted = apperr.Forbidden("NOT_PERMITTED", "none of your roles permits this; ask an administrator")
 )
@@ -28,7 +30,8 @@ var (
 const newcomerWait = 2 * time.Second
 
 // Admit returns the user that p names, if known and active. A user whose entry, or whose roles, have not arrived yet
-// is waited for briefly. It returns ErrNotReady, ErrUserUnknown or ErrUserInactive.
+// is waited for briefly. It returns ErrNotReady, ErrUserUnknown, ErrUserInactive or
+// ErrSessionEnded.
 func (d *Directory) Admit(ctx context.Context, p authn.Principal) (User, error) {
 	u, complete := d.look(p)
 	if !complete {
@@ -43,6 +46,8 @@ func (d *Directory) Admit(ctx context.Context, p authn.Principal) (User, error) 
 		return User{}, ErrUserInactive
 	case !complete && !d.Ready():
 		return User{}, ErrNotReady
+	case d.Ended(p):
+		return User{}, ErrSessionEnded
 	}
 	return *u, nil
 }

@@ -2,11 +2,13 @@ package authz
 
 import (
 	"context"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
 
+	"kontor.internal/libs/authn"
 	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 )
@@ -36,6 +38,10 @@ type organization struct {
 	roles       map[string]*Role
 	versions    map[string]int64 // by kind/id, of removed entries too
 
+	// ended has, for each user, the sessions whose access tokens are refused. It stands beside the snapshot, which
+	// somebody signing out shall not cost.
+	ended sync.Map // of string to []string, which never change
+
 	snap atomic.Pointer[snapshot]
 }
 
@@ -61,7 +67,9 @@ func (d *Directory) Apply(e *accessv1.DirectoryEntry) {
 		} else {
 			o.put(e)
 		}
-		o.snap.Store(nil)
+		if kind != KindEndedSessions {
+			o.snap.Store(nil)
+		}
 	}
 	o.mu.Unlock()
 	if newer {
@@ -97,6 +105,8 @@ func identify(e *accessv1.DirectoryEntry) (kind, id string) {
 		return KindDepartment, x.Department.GetId()
 	case *accessv1.DirectoryEntry_Role:
 		return KindRole, x.Role.GetId()
+	case *accessv1.DirectoryEntry_EndedSessions:
+		return KindEndedSessions, x.EndedSessions.GetUserId()
 	}
 	return "", ""
 }
@@ -112,6 +122,8 @@ func (o *organization) put(e *accessv1.DirectoryEntry) {
 		o.departments[x.Department.GetId()] = departmentOf(x.Department)
 	case *accessv1.DirectoryEntry_Role:
 		o.roles[x.Role.GetId()] = roleOf(x.Role)
+	case *accessv1.DirectoryEntry_EndedSessions:
+		o.ended.Store(x.EndedSessions.GetUserId(), slices.Clone(x.EndedSessions.GetSessionIds()))
 	}
 }
 
@@ -126,6 +138,8 @@ func (o *organization) remove(kind, id string) {
 		delete(o.departments, id)
 	case KindRole:
 		delete(o.roles, id)
+	case KindEndedSessions:
+		o.ended.Delete(id)
 	}
 }
 
@@ -351,6 +365,21 @@ func (d *Directory) Scope(org, user, kind string, action optionsv1.Action) Scope
 		return Scope{}
 	}
 	return s.scope(user, kind, action)
+}
+
+// Ended reports whether the session that p comes from has ended, as far as is known here. It is never true of who has
+// none, such as an API key or a service.
+func (d *Directory) Ended(p authn.Principal) bool {
+	if p.SessionID == "" {
+		return false
+	}
+	o := d.organization(p.OrganizationID, false)
+	if o == nil {
+		return false
+	}
+	ids, _ := o.ended.Load(p.UserID)
+	ended, _ := ids.([]string)
+	return slices.Contains(ended, p.SessionID)
 }
 
 // fold makes names and addresses comparable: lower case, single blanks.

@@ -17,6 +17,8 @@ const (
 	KindUser         = "user"
 	KindDepartment   = "department"
 	KindRole         = "role"
+	// KindEndedSessions has the user's ID for its own.
+	KindEndedSessions = "ended_sessions"
 )
 
 // AnyKind in a grant stands for every kind of record.

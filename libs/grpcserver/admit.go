@@ -66,6 +66,9 @@ func (s *Server) admitService(c *call) error {
 		if p, err = s.opts.Verifier.Verify(c.ctx, token); err != nil {
 			return err
 		}
+		if s.opts.Directory.Ended(p) {
+			return authz.ErrSessionEnded
+		}
 	}
 	p.Service = service
 	c.ctx = authz.With(authn.WithToken(c.ctx, p, token), s.opts.Directory, authz.All())

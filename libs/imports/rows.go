@@ -208,6 +208,9 @@ func (r *resolver) resolve(ctx context.Context, asked map[lookupKey]struct{}) er
 
 // write stores a batch with its events, rejects, deferred links and the position after it, in one transaction.
 func (r *Runner) write(ctx context.Context, s *state, t Target, c *chunk) error {
+	if err := r.Permitted(ctx, s.org, s.userID, s.kind); err != nil {
+		return err
+	}
 	var cancelled bool
 	var after state
 	err := r.DB.Write(ctx, s.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {

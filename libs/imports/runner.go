@@ -12,11 +12,14 @@ import (
 	"google.golang.org/grpc/codes"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/authn"
+	"kontor.internal/libs/authz"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/idem"
 	"kontor.internal/libs/operation"
 	"kontor.internal/libs/pg"
+	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 )
 
 // Schema is the definition of the tables that a service with imports has, to be copied into its first migration.
@@ -55,6 +58,9 @@ type Runner struct {
 	// As returns a context in which calls to other services are made for a user, who may have signed out long ago. It is
 	// called again and again while an import runs, for tokens do not last as long.
 	As func(ctx context.Context, org, userID string) (context.Context, error)
+	// Permitted returns why a user may not import records of a kind, nil if the user may. It is asked before every
+	// batch, for rights may be taken away while an import runs: then it ends there.
+	Permitted func(ctx context.Context, org, userID, kind string) error
 	// Locale returns the settings of an organisation.
 	Locale func(org string) Locale
 	// Enqueue makes a job that calls Run, within tx; see Enqueue of this package.
@@ -63,6 +69,14 @@ type Runner struct {
 	BatchSize int
 	// Log receives what happens to an import as a whole.
 	Log *slog.Logger
+}
+
+// PermittedBy answers Runner.Permitted from the directory.
+func PermittedBy(d *authz.Directory) func(ctx context.Context, org, userID, kind string) error {
+	return func(ctx context.Context, org, userID, kind string) error {
+		_, err := d.Authorize(ctx, authn.Principal{OrganizationID: org, UserID: userID}, kind, optionsv1.Action_ACTION_IMPORT)
+		return err
+	}
 }
 
 // Request asks for an import.
@@ -229,6 +243,9 @@ func (r *Runner) run(ctx context.Context, s *state) error {
 		if err := r.rows(ctx, s, m, target); err != nil {
 			return err
 		}
+	}
+	if err := r.Permitted(ctx, s.org, s.userID, s.kind); err != nil {
+		return err
 	}
 	return r.links(ctx, s, target)
 }

@@ -88,9 +88,10 @@ func newWorld(t *testing.T) *world {
 				return out, nil
 			}},
 		},
-		As:      func(ctx context.Context, _, _ string) (context.Context, error) { return ctx, nil },
-		Locale:  func(string) imports.Locale { return imports.Locale{Currency: "EUR"} },
-		Enqueue: func(context.Context, pgx.Tx, string, string) error { return nil },
+		As:        func(ctx context.Context, _, _ string) (context.Context, error) { return ctx, nil },
+		Permitted: func(context.Context, string, string, string) error { return nil },
+		Locale:    func(string) imports.Locale { return imports.Locale{Currency: "EUR"} },
+		Enqueue:   func(context.Context, pgx.Tx, string, string) error { return nil },
 	}
 	return w
 }
@@ -432,6 +433,25 @@ func TestImportCancelled(t *testing.T) {
 	require.NoError(t, w.runner.Run(t.Context(), w.org, opID))
 	require.True(t, w.ops.end.Cancelled)
 	require.Len(t, w.names(t), 3)
+}
+
+// ID-6: rights that are taken away while an import runs end it; what was done stays and is told.
+func TestImportEndsWithItsRight(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	opID := w.start(t, mapping, rows(50), false)
+	asked := 0
+	w.runner.Permitted = func(_ context.Context, org, _, kind string) error {
+		require.Equal(t, w.org, org)
+		require.Equal(t, "thing", kind)
+		if asked++; asked > 2 {
+			return apperr.Forbidden("NOT_PERMITTED", "none of your roles permits to import a thing; ask an administrator")
+		}
+		return nil
+	}
+	require.NoError(t, w.runner.Run(t.Context(), w.org, opID))
+	require.Contains(t, w.ops.end.Failure, "NOT_PERMITTED")
+	require.Len(t, w.names(t), 6)
 }
 
 // Another organisation's import is not there.

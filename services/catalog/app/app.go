@@ -104,7 +104,8 @@ func New(cfg Config, d Deps) (*App, error) {
 	target := (&store.ProductImport{Now: d.Clock.Now, NewID: id.New, Base: priceTypeRules.Base}).Target()
 	runs := &imports.Runner{
 		DB: d.DB, Files: files, Operations: operations, As: behalf.As, Log: d.Log,
-		Targets: map[string]imports.Target{target.Kind: target},
+		Permitted: imports.PermittedBy(d.Directory),
+		Targets:   map[string]imports.Target{target.Kind: target},
 		Locale: func(org string) imports.Locale {
 			s := settings(org)
 			return imports.Locale{TimeZone: s.Location, Currency: s.Base}

@@ -97,8 +97,9 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
 	run := &imports.Runner{
 		DB: d.DB, Files: files, Operations: operations, Log: d.Log, As: identity.As,
-		Targets: intake.Targets(kept, contacts, companies, leads),
-		Lookups: intake.Lookups(kept, identity.LookUpUsers),
+		Permitted: imports.PermittedBy(d.Directory),
+		Targets:   intake.Targets(kept, contacts, companies, leads),
+		Lookups:   intake.Lookups(kept, identity.LookUpUsers),
 		Locale: func(org string) imports.Locale {
 			o, _ := d.Directory.Organization(org)
 			return imports.Locale{TimeZone: o.Location(), Currency: o.BaseCurrency}

@@ -173,6 +173,7 @@ func newImports(d Deps, operations *operation.Store, im *importer.Importer) (*im
 	return &imports.Runner{
 		DB: d.DB, Files: files, Operations: operations, Targets: map[string]imports.Target{target.Kind: target},
 		Lookups: lookups, As: behalf.As, Log: d.Log,
+		Permitted: imports.PermittedBy(d.Directory),
 		Locale: func(org string) imports.Locale {
 			o, _ := d.Directory.Organization(org)
 			return imports.Locale{TimeZone: o.Location(), Currency: o.BaseCurrency}

@@ -183,8 +183,9 @@ func (a *App) imports(d Deps, ops *operation.Store) (*imports.Runner, error) {
 	}
 	r := &imports.Runner{
 		DB: d.DB, Files: files, Operations: ops, Log: d.Log,
-		Targets: map[string]imports.Target{"user": importer.Target(a.store, d.Directory)},
-		As:      a.as,
+		Targets:   map[string]imports.Target{"user": importer.Target(a.store, d.Directory)},
+		As:        a.as,
+		Permitted: imports.PermittedBy(d.Directory),
 		Locale: func(org string) imports.Locale {
 			o, _ := d.Directory.Organization(org)
 			return imports.Locale{TimeZone: o.Location(), Currency: o.BaseCurrency}

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"context"
+	"fmt"
 	"testing"
 	"time"
 
@@ -294,4 +295,83 @@ func TestSignOut(t *testing.T) {
 	require.NoError(t, err)
 	_, err = c.SignOut(t.Context(), &identityv1.SignOutRequest{})
 	require.NoError(t, err)
+}
+
+// refusedSoon waits until every service that reads the directory refuses the token.
+func (s *suite) refusedSoon(t *testing.T, token string) {
+	t.Helper()
+	testkit.Eventually(t, func() error {
+		_, err := identityv1.NewMeServiceClient(s.conn).GetMe(bearer(t.Context(), token), &identityv1.GetMeRequest{})
+		if reason(err) != "SESSION_ENDED" {
+			return fmt.Errorf("the token of an ended session: %w", err)
+		}
+		return nil
+	})
+}
+
+// ID-7: an access token stops working with its session, whichever way that ends, though the token has not expired; other
+// sessions go on.
+func TestAccessTokensEndWithTheirSession(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	admin := s.admin(t)
+	const password = "quiet-orchard-77-violin"
+	ann := s.user(t, admin, "Ann Lee", "ann@acme.example", "manager", password)
+	works := func(token string) {
+		t.Helper()
+		_, err := identityv1.NewMeServiceClient(s.conn).GetMe(bearer(t.Context(), token), &identityv1.GetMeRequest{})
+		require.NoError(t, err)
+	}
+	begin := func() *identityv1.CreateSessionResponse {
+		t.Helper()
+		_, res := s.signIn(t, "ann@acme.example", password)
+		works(res.GetAccessToken())
+		return res
+	}
+
+	stays, out := begin(), begin()
+	_, err := c.SignOut(t.Context(), &identityv1.SignOutRequest{RefreshToken: out.GetRefreshToken()})
+	require.NoError(t, err)
+	s.refusedSoon(t, out.GetAccessToken())
+
+	ended := begin()
+	_, err = c.EndSession(admin, &identityv1.EndSessionRequest{Id: ended.GetSession().GetId()})
+	require.NoError(t, err)
+	s.refusedSoon(t, ended.GetAccessToken())
+	s.refusedSoon(t, out.GetAccessToken()) // the next entry of the directory names the earlier one as well
+
+	stolen := begin()
+	next, err := c.RefreshSession(t.Context(), &identityv1.RefreshSessionRequest{RefreshToken: stolen.GetRefreshToken()})
+	require.NoError(t, err)
+	_, err = c.RefreshSession(t.Context(), &identityv1.RefreshSessionRequest{RefreshToken: stolen.GetRefreshToken()})
+	require.Equal(t, "REFRESH_TOKEN_REUSED", reason(err))
+	s.refusedSoon(t, next.GetAccessToken())
+	works(stays.GetAccessToken())
+
+	_, err = identityv1.NewUsersServiceClient(s.conn).SetUserPassword(admin, &identityv1.SetUserPasswordRequest{
+		Id: ann.GetId(), Password: "another-orchard-78-cello",
+	})
+	require.NoError(t, err)
+	s.refusedSoon(t, stays.GetAccessToken())
+	_, err = identityv1.NewMeServiceClient(s.conn).GetMe(admin, &identityv1.GetMeRequest{})
+	require.NoError(t, err, "somebody else's session")
+}
+
+// ID-7: what the directory keeps of ended sessions is only what tokens may still be about for.
+func TestEndedSessionsAreForgotten(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	c := identityv1.NewSessionsServiceClient(s.conn)
+	_, first := s.signIn(t, adminEmail, adminPassword)
+	_, err := c.SignOut(t.Context(), &identityv1.SignOutRequest{RefreshToken: first.GetRefreshToken()})
+	require.NoError(t, err)
+	s.refusedSoon(t, first.GetAccessToken())
+	s.clock.step(12 * time.Minute)
+	_, second := s.signIn(t, adminEmail, adminPassword)
+	_, err = c.SignOut(t.Context(), &identityv1.SignOutRequest{RefreshToken: second.GetRefreshToken()})
+	require.NoError(t, err)
+	s.refusedSoon(t, second.GetAccessToken())
+	who := authn.Principal{OrganizationID: s.first.OrganizationID, UserID: s.first.UserID, SessionID: first.GetSession().GetId()}
+	require.False(t, s.directory.Ended(who))
 }

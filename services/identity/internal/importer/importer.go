@@ -4,6 +4,7 @@ package importer
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 
@@ -12,8 +13,10 @@ import (
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/imports"
+	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 	"kontor.internal/services/identity/internal/account"
 	"kontor.internal/services/identity/internal/phone"
+	"kontor.internal/services/identity/internal/publish"
 	"kontor.internal/services/identity/internal/role"
 	"kontor.internal/services/identity/internal/store"
 	"kontor.internal/services/identity/internal/user"
@@ -164,6 +167,12 @@ func (i *importer) row(ctx context.Context, tx pgx.Tx, b *batch, n int) error {
 // update changes the mapped fields of a user who is there.
 func (i *importer) update(ctx context.Context, tx pgx.Tx, b *batch, n int, id string, from *user.User) error {
 	r := b.Rows[n]
+	if refused, err := i.mayUpdate(ctx, tx, b, id, r.Has(fRoles), from.RoleIDs); refused != nil || err != nil {
+		if refused != nil {
+			b.results[n] = *refused
+		}
+		return err
+	}
 	changed, evs, err := i.store.UpdateWithin(ctx, tx, b.Organization, id, func(u *user.User) (user.Event, error) {
 		return u.Change(func(u *user.User) {
 			u.Name = from.Name
@@ -207,6 +216,38 @@ func (i *importer) update(ctx context.Context, tx pgx.Tx, b *batch, n int, id st
 	return nil
 }
 
+// mayUpdate says why the importer, as of now, may not change a user by a row: for want of the right to change users, or
+// because the roles to be given and taken permit more than the importer's own.
+func (i *importer) mayUpdate(ctx context.Context, tx pgx.Tx, b *batch, id string, roles bool, next []string) (*imports.Result, error) {
+	refuse := func(field, reason, msg string) (*imports.Result, error) {
+		res := imports.Refuse(field, reason, msg)
+		return &res, nil
+	}
+	if !i.directory.Scope(b.Organization, b.UserID, publish.KindUser, optionsv1.Action_ACTION_UPDATE).Allows(id) {
+		return refuse("", "NOT_PERMITTED", "none of your roles permits to update this user; ask an administrator")
+	}
+	if !roles {
+		return nil, nil
+	}
+	held, err := i.store.RolesWithin(ctx, tx, b.Organization, id)
+	if err != nil {
+		return nil, err
+	}
+	for _, roleID := range append(slices.Clone(held), next...) {
+		if slices.Contains(held, roleID) && slices.Contains(next, roleID) {
+			continue
+		}
+		err := i.mayGive(ctx, b, roleID)
+		switch {
+		case errors.Is(err, role.ErrNotYours):
+			return refuse(fRoles, "ROLE_NOT_YOURS", "the row takes or gives a role that permits more than your own; ask an administrator to import")
+		case err != nil:
+			return nil, err
+		}
+	}
+	return nil, nil
+}
+
 // read makes a user of a row, or says why not.
 func (i *importer) read(ctx context.Context, b *batch, r imports.Row) (*user.User, *imports.Result) {
 	refuse := func(field, reason, msg string) (*user.User, *imports.Result) {
@@ -239,7 +280,7 @@ func (i *importer) read(ctx context.Context, b *batch, r imports.Row) (*user.Use
 		if x == nil {
 			return refuse(fRoles, "ROLE_NOT_FOUND", "there is no role "+name+"; use a code such as manager, or a role's name")
 		}
-		if err := i.mayGive(ctx, b, x.ID); err != nil {
+		if err := i.mayGive(ctx, b, x.ID); err != nil { // Whatever it is, the role is not given.
 			return refuse(fRoles, "ROLE_NOT_YOURS", "the role "+x.Name+" permits more than your own; ask an administrator to import")
 		}
 		if !slices.Contains(u.RoleIDs, x.ID) {

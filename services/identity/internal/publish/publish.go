@@ -39,7 +39,21 @@ const (
 
 // DirectoryKinds are the kinds of directory entries in the event table.
 func DirectoryKinds() []string {
-	return []string{directory + KindOrganization, directory + KindUser, directory + KindDepartment, directory + KindRole}
+	return []string{directory + KindOrganization, directory + KindUser, directory + KindDepartment, directory + KindRole, kindEndedSessions}
+}
+
+// kindEndedSessions is the kind of the directory's entries of ended sessions; their record is the user.
+const kindEndedSessions = directory + authz.KindEndedSessions
+
+// EndedSessions is the directory entry that has the access tokens of a user's ended sessions refused. version counts the
+// entries of the user.
+func EndedSessions(org, userID string, version int64, sessions []string) event.Event {
+	return event.New(authz.Topic, kindEndedSessions, userID, version, &accessv1.DirectoryEntry{
+		OrganizationId: org, Version: version,
+		Entry: &accessv1.DirectoryEntry_EndedSessions{EndedSessions: &accessv1.DirectoryEndedSessions{
+			UserId: userID, SessionIds: sessions,
+		}},
+	})
 }
 
 // Users turns what happened to a user into events.

@@ -90,6 +90,15 @@ func (s *Store) FindKnownUsers(ctx context.Context, tx pgx.Tx, org string, keys 
 	return k, nil
 }
 
+// RolesWithin returns the IDs of the user's roles and keeps others from changing the user until the transaction ends.
+func (s *Store) RolesWithin(ctx context.Context, tx pgx.Tx, org, userID string) ([]string, error) {
+	u, err := lockUser(ctx, tx, org, userID)
+	if err != nil {
+		return nil, err
+	}
+	return u.RoleIDs, nil
+}
+
 // userRow is a new user as PostgreSQL reads it.
 type userRow struct {
 	ID         string            `json:"id"`

@@ -13,6 +13,7 @@ import (
 	"kontor.internal/libs/pg"
 	"kontor.internal/services/identity/internal/publish"
 	"kontor.internal/services/identity/internal/session"
+	"kontor.internal/services/identity/internal/signing"
 )
 
 const sessionColumns = `s.id::text, s.user_id::text, s.account_id::text, s.address, s.user_agent, s.last_address, s.created_at,
@@ -202,6 +203,63 @@ func (s *Store) endSessionsWhere(ctx context.Context, tx pgx.Tx, org, condition,
 			actor = x.UserID // signing out, or using a token twice, without an access token
 		}
 		evs[i] = publish.SessionEnded(x, why, actor)
+	}
+	refused, err := refuseTokens(ctx, tx, org, ended, now)
+	return append(evs, refused...), err
+}
+
+// maxRefused bounds how many ended sessions of a user the directory names. Only who signs in with the password can end
+// more within ten minutes.
+const maxRefused = 500
+
+// clocksApart is more than what the clocks of machines differ by, and than what checking a token allows for that.
+const clocksApart = time.Minute
+
+// refuseTokens has every service refuse the access tokens of the sessions that have just ended, and of others of the
+// same users whose tokens may still be about.
+func refuseTokens(ctx context.Context, tx pgx.Tx, org string, ended []*session.Session, now time.Time) ([]event.Event, error) {
+	if len(ended) == 0 {
+		return nil, nil
+	}
+	users := make([]string, len(ended))
+	for i, x := range ended {
+		users[i] = x.UserID
+	}
+	// Updating the user keeps those who end others of its sessions at the same time waiting, so that each entry has all.
+	rows, err := tx.Query(ctx, `
+		WITH counted AS (
+			UPDATE users SET ended_sessions_version = ended_sessions_version + 1
+			WHERE organization_id = $1 AND id = ANY($2::uuid[])
+			RETURNING id, ended_sessions_version
+		)
+		SELECT id::text, ended_sessions_version FROM counted ORDER BY id`, org, users)
+	if err != nil {
+		return nil, fmt.Errorf("count entries of ended sessions: %w", err)
+	}
+	type counted struct {
+		UserID  string
+		Version int64
+	}
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[counted])
+	if err != nil {
+		return nil, fmt.Errorf("count entries of ended sessions: %w", err)
+	}
+	evs := make([]event.Event, len(all))
+	for i, u := range all {
+		rows, err := tx.Query(ctx, `
+			SELECT id::text
+			FROM sessions
+			WHERE organization_id = $1 AND user_id = $2 AND ended_at > $3
+			ORDER BY last_used_at DESC, id DESC
+			LIMIT $4`, org, u.UserID, now.UTC().Add(-signing.TokenTime-clocksApart), maxRefused)
+		if err != nil {
+			return nil, fmt.Errorf("find ended sessions: %w", err)
+		}
+		ids, err := pgx.CollectRows(rows, pgx.RowTo[string])
+		if err != nil {
+			return nil, fmt.Errorf("find ended sessions: %w", err)
+		}
+		evs[i] = publish.EndedSessions(org, u.UserID, u.Version, ids)
 	}
 	return evs, nil
 }

@@ -104,6 +104,7 @@ type DirectoryEntry struct {
 	//	*DirectoryEntry_User
 	//	*DirectoryEntry_Department
 	//	*DirectoryEntry_Role
+	//	*DirectoryEntry_EndedSessions
 	Entry         isDirectoryEntry_Entry `protobuf_oneof:"entry"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
@@ -203,6 +204,15 @@ func (x *DirectoryEntry) GetRole() *DirectoryRole {
 	return nil
 }
 
+func (x *DirectoryEntry) GetEndedSessions() *DirectoryEndedSessions {
+	if x != nil {
+		if x, ok := x.Entry.(*DirectoryEntry_EndedSessions); ok {
+			return x.EndedSessions
+		}
+	}
+	return nil
+}
+
 type isDirectoryEntry_Entry interface {
 	isDirectoryEntry_Entry()
 }
@@ -227,6 +237,11 @@ type DirectoryEntry_Role struct {
 	Role *DirectoryRole `protobuf:"bytes,7,opt,name=role,proto3,oneof"`
 }
 
+type DirectoryEntry_EndedSessions struct {
+	// Sessions of a user that have ended while their access tokens may still be about.
+	EndedSessions *DirectoryEndedSessions `protobuf:"bytes,8,opt,name=ended_sessions,json=endedSessions,proto3,oneof"`
+}
+
 func (*DirectoryEntry_Organization) isDirectoryEntry_Entry() {}
 
 func (*DirectoryEntry_User) isDirectoryEntry_Entry() {}
@@ -234,6 +249,8 @@ func (*DirectoryEntry_User) isDirectoryEntry_Entry() {}
 func (*DirectoryEntry_Department) isDirectoryEntry_Entry() {}
 
 func (*DirectoryEntry_Role) isDirectoryEntry_Entry() {}
+
+func (*DirectoryEntry_EndedSessions) isDirectoryEntry_Entry() {}
 
 // DirectoryOrganization holds the settings that every service needs.
 type DirectoryOrganization struct {
@@ -499,6 +516,63 @@ func (x *DirectoryDepartment) GetHeadId() string {
 	return ""
 }
 
+// DirectoryEndedSessions names the sessions of a user that ended within the life of an access token. Tokens of these
+// sessions are refused. There is one entry for each user, with all that count, so that neither the topic nor memory
+// grows with sign-outs.
+type DirectoryEndedSessions struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user.
+	UserId string `protobuf:"bytes,1,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
+	// The sessions, those that were used last first; at most 500.
+	SessionIds    []string `protobuf:"bytes,2,rep,name=session_ids,json=sessionIds,proto3" json:"session_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DirectoryEndedSessions) Reset() {
+	*x = DirectoryEndedSessions{}
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DirectoryEndedSessions) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DirectoryEndedSessions) ProtoMessage() {}
+
+func (x *DirectoryEndedSessions) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DirectoryEndedSessions.ProtoReflect.Descriptor instead.
+func (*DirectoryEndedSessions) Descriptor() ([]byte, []int) {
+	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DirectoryEndedSessions) GetUserId() string {
+	if x != nil {
+		return x.UserId
+	}
+	return ""
+}
+
+func (x *DirectoryEndedSessions) GetSessionIds() []string {
+	if x != nil {
+		return x.SessionIds
+	}
+	return nil
+}
+
 // DirectoryRole is a set of grants.
 type DirectoryRole struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -514,7 +588,7 @@ type DirectoryRole struct {
 
 func (x *DirectoryRole) Reset() {
 	*x = DirectoryRole{}
-	mi := &file_kontor_access_v1_directory_proto_msgTypes[4]
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -526,7 +600,7 @@ func (x *DirectoryRole) String() string {
 func (*DirectoryRole) ProtoMessage() {}
 
 func (x *DirectoryRole) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_access_v1_directory_proto_msgTypes[4]
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -539,7 +613,7 @@ func (x *DirectoryRole) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryRole.ProtoReflect.Descriptor instead.
 func (*DirectoryRole) Descriptor() ([]byte, []int) {
-	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{4}
+	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *DirectoryRole) GetId() string {
@@ -578,7 +652,7 @@ type DirectoryGrant struct {
 
 func (x *DirectoryGrant) Reset() {
 	*x = DirectoryGrant{}
-	mi := &file_kontor_access_v1_directory_proto_msgTypes[5]
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -590,7 +664,7 @@ func (x *DirectoryGrant) String() string {
 func (*DirectoryGrant) ProtoMessage() {}
 
 func (x *DirectoryGrant) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_access_v1_directory_proto_msgTypes[5]
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -603,7 +677,7 @@ func (x *DirectoryGrant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryGrant.ProtoReflect.Descriptor instead.
 func (*DirectoryGrant) Descriptor() ([]byte, []int) {
-	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{5}
+	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DirectoryGrant) GetKind() string {
@@ -631,7 +705,7 @@ var File_kontor_access_v1_directory_proto protoreflect.FileDescriptor
 
 const file_kontor_access_v1_directory_proto_rawDesc = "" +
 	"\n" +
-	" kontor/access/v1/directory.proto\x12\x10kontor.access.v1\x1a\"kontor/options/v1/permission.proto\"\xfc\x02\n" +
+	" kontor/access/v1/directory.proto\x12\x10kontor.access.v1\x1a\"kontor/options/v1/permission.proto\"\xcf\x03\n" +
 	"\x0eDirectoryEntry\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x18\n" +
@@ -641,7 +715,8 @@ const file_kontor_access_v1_directory_proto_rawDesc = "" +
 	"\n" +
 	"department\x18\x06 \x01(\v2%.kontor.access.v1.DirectoryDepartmentH\x00R\n" +
 	"department\x125\n" +
-	"\x04role\x18\a \x01(\v2\x1f.kontor.access.v1.DirectoryRoleH\x00R\x04roleB\a\n" +
+	"\x04role\x18\a \x01(\v2\x1f.kontor.access.v1.DirectoryRoleH\x00R\x04role\x12Q\n" +
+	"\x0eended_sessions\x18\b \x01(\v2(.kontor.access.v1.DirectoryEndedSessionsH\x00R\rendedSessionsB\a\n" +
 	"\x05entry\"\xb3\x01\n" +
 	"\x15DirectoryOrganization\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
@@ -662,7 +737,11 @@ const file_kontor_access_v1_directory_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x1b\n" +
 	"\tparent_id\x18\x03 \x01(\tR\bparentId\x12\x17\n" +
-	"\ahead_id\x18\x04 \x01(\tR\x06headId\"m\n" +
+	"\ahead_id\x18\x04 \x01(\tR\x06headId\"R\n" +
+	"\x16DirectoryEndedSessions\x12\x17\n" +
+	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1f\n" +
+	"\vsession_ids\x18\x02 \x03(\tR\n" +
+	"sessionIds\"m\n" +
 	"\rDirectoryRole\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x128\n" +
@@ -691,30 +770,32 @@ func file_kontor_access_v1_directory_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_access_v1_directory_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_access_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_kontor_access_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_kontor_access_v1_directory_proto_goTypes = []any{
-	(Scope)(0),                    // 0: kontor.access.v1.Scope
-	(*DirectoryEntry)(nil),        // 1: kontor.access.v1.DirectoryEntry
-	(*DirectoryOrganization)(nil), // 2: kontor.access.v1.DirectoryOrganization
-	(*DirectoryUser)(nil),         // 3: kontor.access.v1.DirectoryUser
-	(*DirectoryDepartment)(nil),   // 4: kontor.access.v1.DirectoryDepartment
-	(*DirectoryRole)(nil),         // 5: kontor.access.v1.DirectoryRole
-	(*DirectoryGrant)(nil),        // 6: kontor.access.v1.DirectoryGrant
-	(v1.Action)(0),                // 7: kontor.options.v1.Action
+	(Scope)(0),                     // 0: kontor.access.v1.Scope
+	(*DirectoryEntry)(nil),         // 1: kontor.access.v1.DirectoryEntry
+	(*DirectoryOrganization)(nil),  // 2: kontor.access.v1.DirectoryOrganization
+	(*DirectoryUser)(nil),          // 3: kontor.access.v1.DirectoryUser
+	(*DirectoryDepartment)(nil),    // 4: kontor.access.v1.DirectoryDepartment
+	(*DirectoryEndedSessions)(nil), // 5: kontor.access.v1.DirectoryEndedSessions
+	(*DirectoryRole)(nil),          // 6: kontor.access.v1.DirectoryRole
+	(*DirectoryGrant)(nil),         // 7: kontor.access.v1.DirectoryGrant
+	(v1.Action)(0),                 // 8: kontor.options.v1.Action
 }
 var file_kontor_access_v1_directory_proto_depIdxs = []int32{
 	2, // 0: kontor.access.v1.DirectoryEntry.organization:type_name -> kontor.access.v1.DirectoryOrganization
 	3, // 1: kontor.access.v1.DirectoryEntry.user:type_name -> kontor.access.v1.DirectoryUser
 	4, // 2: kontor.access.v1.DirectoryEntry.department:type_name -> kontor.access.v1.DirectoryDepartment
-	5, // 3: kontor.access.v1.DirectoryEntry.role:type_name -> kontor.access.v1.DirectoryRole
-	6, // 4: kontor.access.v1.DirectoryRole.grants:type_name -> kontor.access.v1.DirectoryGrant
-	7, // 5: kontor.access.v1.DirectoryGrant.action:type_name -> kontor.options.v1.Action
-	0, // 6: kontor.access.v1.DirectoryGrant.scope:type_name -> kontor.access.v1.Scope
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	6, // 3: kontor.access.v1.DirectoryEntry.role:type_name -> kontor.access.v1.DirectoryRole
+	5, // 4: kontor.access.v1.DirectoryEntry.ended_sessions:type_name -> kontor.access.v1.DirectoryEndedSessions
+	7, // 5: kontor.access.v1.DirectoryRole.grants:type_name -> kontor.access.v1.DirectoryGrant
+	8, // 6: kontor.access.v1.DirectoryGrant.action:type_name -> kontor.options.v1.Action
+	0, // 7: kontor.access.v1.DirectoryGrant.scope:type_name -> kontor.access.v1.Scope
+	8, // [8:8] is the sub-list for method output_type
+	8, // [8:8] is the sub-list for method input_type
+	8, // [8:8] is the sub-list for extension type_name
+	8, // [8:8] is the sub-list for extension extendee
+	0, // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_kontor_access_v1_directory_proto_init() }
@@ -727,6 +808,7 @@ func file_kontor_access_v1_directory_proto_init() {
 		(*DirectoryEntry_User)(nil),
 		(*DirectoryEntry_Department)(nil),
 		(*DirectoryEntry_Role)(nil),
+		(*DirectoryEntry_EndedSessions)(nil),
 	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -734,7 +816,7 @@ func file_kontor_access_v1_directory_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_access_v1_directory_proto_rawDesc), len(file_kontor_access_v1_directory_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -60,8 +60,8 @@ type SessionsServiceClient interface {
 	//
 	// Errors: INVALID_FILTER, SESSION_FORBIDDEN.
 	CountSessions(ctx context.Context, in *CountSessionsRequest, opts ...grpc.CallOption) (*CountSessionsResponse, error)
-	// EndSession ends a session of the caller, or of another user for who may change users. Access tokens already given
-	// out work until they expire, at most ten minutes.
+	// EndSession ends a session of the caller, or of another user for who may change users. Access tokens of it already
+	// given out are refused within a second or two, everywhere.
 	//
 	// Errors: SESSION_NOT_FOUND.
 	EndSession(ctx context.Context, in *EndSessionRequest, opts ...grpc.CallOption) (*EndSessionResponse, error)
@@ -168,8 +168,8 @@ type SessionsServiceServer interface {
 	//
 	// Errors: INVALID_FILTER, SESSION_FORBIDDEN.
 	CountSessions(context.Context, *CountSessionsRequest) (*CountSessionsResponse, error)
-	// EndSession ends a session of the caller, or of another user for who may change users. Access tokens already given
-	// out work until they expire, at most ten minutes.
+	// EndSession ends a session of the caller, or of another user for who may change users. Access tokens of it already
+	// given out are refused within a second or two, everywhere.
 	//
 	// Errors: SESSION_NOT_FOUND.
 	EndSession(context.Context, *EndSessionRequest) (*EndSessionResponse, error)
