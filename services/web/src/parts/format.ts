@@ -100,6 +100,25 @@ export function formatCompact(value: number): string {
   ).format(value);
 }
 
+/** A length in bytes in few characters, such as "1.4 MB". */
+export function formatBytes(bytes: number): string {
+  const units = ["byte", "kilobyte", "megabyte", "gigabyte"] as const;
+  const power = Math.min(Math.floor(Math.log10(Math.max(bytes, 1)) / 3), units.length - 1);
+  const unit = units[power] ?? "byte";
+  const value = bytes / 1000 ** power;
+  const digits = power > 0 && value < 10 ? 1 : 0;
+  return cached(
+    `bytes:${unit}:${digits}`,
+    () =>
+      new Intl.NumberFormat(formats.locale, {
+        style: "unit",
+        unit,
+        unitDisplay: unit === "byte" ? "long" : "short",
+        maximumFractionDigits: digits,
+      }),
+  ).format(value);
+}
+
 /** A share between 0 and 1 as percent. */
 export function formatPercent(share: number, maximumFractionDigits = 1): string {
   return cached(

@@ -6,6 +6,7 @@ import { useCan, useMe } from "../../api/directory";
 import type { Lead, LeadStatus } from "../../api/model";
 import { useRemove } from "../../api/resource";
 import { t } from "../../i18n";
+import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
 import { AddressField } from "../../parts/fields/AddressField";
@@ -54,6 +55,7 @@ function LeadBody({ lead }: { lead: Lead }) {
   const { remove, restore } = useRemove(leads);
   const mayDelete = useCan("lead", "delete");
   const ro = !useCan("lead", "update") || lead.deleteTime !== undefined;
+  const files = useFilesTab({ kind: "lead", id: lead.id }, !ro);
   const phone = lead.phones.find((p) => p.primary) ?? lead.phones[0];
   const email = lead.emails.find((e) => e.primary) ?? lead.emails[0];
   const statusNames = new Map(statuses.map((s) => [s.id, s.name]));
@@ -251,6 +253,7 @@ function LeadBody({ lead }: { lead: Lead }) {
             count: lead.products.length,
             content: <LeadProducts lead={lead} />,
           },
+          files,
         ]}
       />
       {converting && <ConvertLead lead={lead} onClose={() => setConverting(false)} />}

@@ -8,6 +8,7 @@ import type { Company } from "../../api/model";
 import { useCreate, useRemove } from "../../api/resource";
 import { t } from "../../i18n";
 import { BulkBar } from "../../parts/BulkBar";
+import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
 import { Dialog } from "../../parts/Dialog";
@@ -303,6 +304,7 @@ function CompanyBody({ company }: { company: Company }) {
   const phone = company.phones.find((p) => p.primary) ?? company.phones[0];
   const email = company.emails.find((e) => e.primary) ?? company.emails[0];
   const ro = !mayUpdate || company.deleteTime !== undefined;
+  const files = useFilesTab({ kind: "company", id: company.id }, !ro);
 
   const bin = (): void =>
     remove.mutate(company, {
@@ -530,6 +532,7 @@ function CompanyBody({ company }: { company: Company }) {
           ),
         },
         { id: "contacts", label: t("contact.many"), content: <ContactsOfCompany company={company} /> },
+        files,
       ]}
     />
   );

@@ -7,6 +7,7 @@ import type { Contact } from "../../api/model";
 import { useRemove } from "../../api/resource";
 import { t } from "../../i18n";
 import { BulkBar } from "../../parts/BulkBar";
+import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
 import { AddressField } from "../../parts/fields/AddressField";
@@ -195,6 +196,7 @@ export function ContactCard() {
 function ContactBody({ contact }: { contact: Contact }) {
   const save = useSaver(contacts, contact);
   const ro = !useCan("contact", "update") || contact.deleteTime !== undefined;
+  const files = useFilesTab({ kind: "contact", id: contact.id }, !ro);
   const mayDelete = useCan("contact", "delete");
   const mayDeal = useCan("deal", "create");
   const navigate = useNavigate();
@@ -416,6 +418,7 @@ function ContactBody({ contact }: { contact: Contact }) {
             <RelatedDeals filter={anyOf("contact_id", [contact.id])} search={{ contact: contact.id }} />
           ),
         },
+        files,
       ]}
     />
   );

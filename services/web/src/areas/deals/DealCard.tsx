@@ -6,6 +6,7 @@ import { useCan, useMe } from "../../api/directory";
 import type { Deal, Pipeline, Stage } from "../../api/model";
 import { useRemove } from "../../api/resource";
 import { t } from "../../i18n";
+import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
 import {
@@ -61,6 +62,7 @@ function DealBody({ deal }: { deal: Deal }) {
   const ro = !mayUpdate || deal.deleteTime !== undefined;
   const open = deal.state === "DEAL_STATE_OPEN";
   const closedRo = ro || !open;
+  const files = useFilesTab({ kind: "deal", id: deal.id }, !ro);
   const currency = deal.amount?.currencyCode ?? me.settings.baseCurrency;
   const stageNames = new Map((pipeline?.stages ?? []).map((s) => [s.id, s.name]));
   const nameOf = (id: string): string | undefined =>
@@ -304,6 +306,7 @@ function DealBody({ deal }: { deal: Deal }) {
           ),
         },
         { id: "stages", label: t("deal.stages"), content: <Stays id={deal.id} names={stageNames} /> },
+        files,
       ]}
     />
   );

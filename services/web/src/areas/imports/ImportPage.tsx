@@ -3,6 +3,7 @@ import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
 import { can, useMe } from "../../api/directory";
+import { downloadFile, uploadFile } from "../../api/files";
 import type { Operation } from "../../api/model";
 import { t, tIfAny, type MessageKey } from "../../i18n";
 import { formatNumber, formatPercent } from "../../parts/format";
@@ -13,14 +14,7 @@ import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
 import { currencyCodes } from "../deals/currencies";
 import { readSample, type Sample } from "./csv";
-import {
-  cancelOperation,
-  downloadFile,
-  hasEnded,
-  operationOptions,
-  startImport,
-  uploadFile,
-} from "./queries";
+import { cancelOperation, hasEnded, operationOptions, startImport } from "./queries";
 import {
   dateFormatOf,
   KINDS,
@@ -90,7 +84,7 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
       if (!file) {
         throw new Error(t("import.noFile"));
       }
-      return startImport(kind, await uploadFile(file), text, dryRun);
+      return startImport(kind, (await uploadFile(file)).id, text, dryRun);
     },
     onSuccess: (operation) => onStarted(operation.id),
   });

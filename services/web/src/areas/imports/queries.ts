@@ -1,38 +1,7 @@
 import { queryOptions } from "@tanstack/react-query";
-import { api, authorizedFetch, call } from "../../api/client";
-import { toApiError } from "../../api/errors";
+import { api, call } from "../../api/client";
 import type { Operation } from "../../api/model";
 import type { ImportKind } from "./targets";
-
-/** Uploads a file and resolves to its ID. */
-export async function uploadFile(file: File): Promise<string> {
-  const form = new FormData();
-  form.append("file", file, file.name);
-  const response = await authorizedFetch(
-    new Request(new URL("/v1/files", location.origin), { method: "POST", body: form }),
-  );
-  const body = (await response.json().catch(() => ({}))) as { file?: { id?: string } };
-  if (!response.ok || !body.file?.id) {
-    throw toApiError(response, body);
-  }
-  return body.file.id;
-}
-
-/** Downloads a file under its name. */
-export async function downloadFile(id: string, name: string): Promise<void> {
-  const response = await authorizedFetch(
-    new Request(new URL(`/v1/files/${encodeURIComponent(id)}:download`, location.origin)),
-  );
-  if (!response.ok) {
-    throw toApiError(response, await response.json().catch(() => ({})));
-  }
-  const url = URL.createObjectURL(await response.blob());
-  const link = document.createElement("a");
-  link.href = url;
-  link.download = name;
-  link.click();
-  setTimeout(() => URL.revokeObjectURL(url), 10_000);
-}
 
 /** Starts an import and resolves to its operation. */
 export async function startImport(
