@@ -73,28 +73,29 @@ type Hit struct {
 	Score                 float64
 }
 
-// Search returns the deals whose name looks most like the text, and those with it as an external ID, best first.
+// Search returns the deals whose name looks most like the text, and those with it as an external ID, best first. Each way of
+// looking goes by an index of its own; an OR of them would go by none.
 func (s *Deals) Search(ctx context.Context, q Query, text string, limit int) ([]Hit, error) {
 	var args []any
 	from := q.from(&args)
 	args = append(args, text, containing(text), limit)
 	n := len(args)
 	rows, err := s.DB.Query(ctx, q.Caller.OrganizationID, fmt.Sprintf(`
-		SELECT x.id::text, x.name, coalesce(c.name, ''), x.state, x.score
+		SELECT x.id::text, x.name, coalesce(c.name, ''), x.state, max(x.score)
 		FROM (
-			SELECT d.organization_id, d.id, d.name, d.company_id, d.state,
-				CASE WHEN e.deal_id IS NOT NULL THEN 1 ELSE word_similarity($%[2]d, d.name) END::float8 AS score
-			FROM (SELECT d.* %[1]s AND (d.name ILIKE $%[3]d::text OR $%[2]d::text <%% d.name
-				OR d.id IN (SELECT deal_id FROM deal_external_ids WHERE organization_id = $1 AND external_id = $%[2]d))) d
-			LEFT JOIN LATERAL (
-				SELECT deal_id FROM deal_external_ids y
-				WHERE y.organization_id = d.organization_id AND y.deal_id = d.id AND y.external_id = $%[2]d
-				LIMIT 1) e ON true
-			ORDER BY score DESC, d.updated_at DESC, d.id
-			LIMIT $%[4]d
+			SELECT d.id, d.name, d.company_id, d.state, d.updated_at, word_similarity($%[2]d, d.name)::float8 AS score
+			%[1]s AND d.name ILIKE $%[3]d::text
+			UNION ALL
+			SELECT d.id, d.name, d.company_id, d.state, d.updated_at, word_similarity($%[2]d, d.name)
+			%[1]s AND $%[2]d::text <%% d.name
+			UNION ALL
+			SELECT d.id, d.name, d.company_id, d.state, d.updated_at, 1
+			%[1]s AND d.id = ANY(ARRAY(SELECT deal_id FROM deal_external_ids WHERE organization_id = $1 AND external_id = $%[2]d))
 		) x
-		LEFT JOIN names c ON c.organization_id = x.organization_id AND c.kind = 'company' AND c.id = x.company_id
-		ORDER BY x.score DESC, x.id`, from, n-2, n-1, n), args...)
+		LEFT JOIN names c ON c.organization_id = $1 AND c.kind = 'company' AND c.id = x.company_id
+		GROUP BY x.id, x.name, c.name, x.state, x.updated_at
+		ORDER BY max(x.score) DESC, x.updated_at DESC, x.id
+		LIMIT $%[4]d`, from, n-2, n-1, n), args...)
 	if err != nil {
 		return nil, fmt.Errorf("search deals: %w", err)
 	}
