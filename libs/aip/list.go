@@ -38,6 +38,7 @@ type List struct {
 	size   int
 	print  []byte
 	after  Key
+	part   part
 }
 
 // Key is the sort key of a row, as text; nil where the column is NULL.
@@ -46,7 +47,10 @@ type Key []*string
 type sortKey struct {
 	Field
 
+	name string
 	desc bool
+	// absent is the first key of records that have no value of it.
+	absent bool
 }
 
 // List checks a list request. What else decides which rows the caller sees (organisation, scope, a parent) is given as
@@ -102,15 +106,19 @@ func (l *List) order(orderBy string) error {
 	desc, tied := false, true
 	for _, of := range o.Fields {
 		f, _, ok := l.schema.field(of.Path)
-		if !ok || !f.Sortable || f.Column == "" {
+		if !ok || !f.Sortable || f.Column == "" && f.Beside == nil {
 			return ErrOrderBy.WithField("order_by", fmt.Sprintf("cannot be sorted by %.80q", of.Path))
 		}
-		if seen[f.Column] {
+		name := f.Column
+		if f.Beside != nil {
+			name, f.Nullable = snake(of.Path), true
+		}
+		if seen[name] {
 			return ErrOrderBy.WithField("order_by", fmt.Sprintf("%q comes twice", of.Path))
 		}
-		seen[f.Column] = true
+		seen[name] = true
 		desc = of.Desc
-		l.keys = append(l.keys, sortKey{Field: f, desc: desc})
+		l.keys = append(l.keys, sortKey{Field: f, name: name, desc: desc})
 		if f.Column == l.schema.idColumn() {
 			tied = false
 			break // nothing is left to order
@@ -125,10 +133,11 @@ func (l *List) order(orderBy string) error {
 
 // Where is the predicate of filter and page, its values appended to args.
 func (l *List) Where(args *[]any) string {
-	sql, err := l.schema.Where(l.filter, args)
+	sql, err := l.filters().Where(l.filter, args)
 	if err != nil {
 		return "FALSE" // not reached: List has compiled the same filter
 	}
+	sql += l.without(args)
 	if l.after == nil {
 		return sql
 	}
@@ -144,8 +153,9 @@ func (l *List) Filter(args *[]any) string {
 
 // OrderBy is the list of sort expressions.
 func (l *List) OrderBy() string {
-	parts := make([]string, len(l.keys))
-	for i, k := range l.keys {
+	keys := present(l.sorted())
+	parts := make([]string, len(keys))
+	for i, k := range keys {
 		parts[i] = k.Column
 		if k.desc {
 			parts[i] += " DESC"
@@ -165,11 +175,7 @@ func (l *List) Size() int { return l.size }
 
 // Key is the expression to select for a row's [Key].
 func (l *List) Key() string {
-	parts := make([]string, len(l.keys))
-	for i, k := range l.keys {
-		parts[i] = "(" + k.Column + ")::text"
-	}
-	return "ARRAY[" + strings.Join(parts, ", ") + "]"
+	return "ARRAY[" + expressions(l.sorted()) + "]"
 }
 
 // Page cuts the row too many off and returns the token of the next page, empty if this is the last.
@@ -233,6 +239,9 @@ func (k sortKey) holds(v *string) bool {
 	if v == nil {
 		return k.Nullable
 	}
+	if k.Beside != nil {
+		return storable(*v)
+	}
 	var err error
 	switch k.Type {
 	case ID:
@@ -268,23 +277,26 @@ func (k sortKey) holds(v *string) bool {
 
 // keyset is true of the rows after l.after.
 func (l *List) keyset(bind func(any) string) string {
-	params := make([]string, len(l.keys))
+	sorted := l.sorted()
+	keys := present(sorted)
+	after := l.after[len(sorted)-len(keys):]
+	params := make([]string, len(keys))
 	rowwise := true
-	for i, k := range l.keys {
-		if l.after[i] != nil {
-			params[i] = bind(*l.after[i]) + "::" + k.cast()
+	for i, k := range keys {
+		if after[i] != nil {
+			params[i] = bind(*after[i]) + "::" + k.cast()
 		}
-		rowwise = rowwise && !k.Nullable && k.desc == l.keys[0].desc
+		rowwise = rowwise && !k.Nullable && k.desc == keys[0].desc
 	}
 	if rowwise {
-		columns := make([]string, len(l.keys))
-		for i, k := range l.keys {
+		columns := make([]string, len(keys))
+		for i, k := range keys {
 			columns[i] = k.Column
 		}
-		return "(" + strings.Join(columns, ", ") + ") " + l.keys[0].beyond() + " (" + strings.Join(params, ", ") + ")"
+		return "(" + strings.Join(columns, ", ") + ") " + keys[0].beyond() + " (" + strings.Join(params, ", ") + ")"
 	}
-	sql := l.beyond(0, params)
-	if first := l.keys[0]; !first.Nullable {
+	sql := beyond(keys, params)
+	if first := keys[0]; !first.Nullable {
 		// The same said once more in a way that an index can start from.
 		sql = first.Column + " " + first.beyond() + "= " + params[0] + " AND " + sql
 	}
@@ -298,18 +310,18 @@ func (k sortKey) beyond() string {
 	return ">"
 }
 
-// beyond is true of rows that come after by keys i and on. NULLs come last.
-func (l *List) beyond(i int, params []string) string {
-	k := l.keys[i]
-	later, same := k.Column+" "+k.beyond()+" "+params[i], k.Column+" = "+params[i]
+// beyond is true of rows that come after by these keys. NULLs come last.
+func beyond(keys []sortKey, params []string) string {
+	k := keys[0]
+	later, same := k.Column+" "+k.beyond()+" "+params[0], k.Column+" = "+params[0]
 	switch {
-	case params[i] == "":
+	case params[0] == "":
 		later, same = "FALSE", k.Column+" IS NULL"
 	case k.Nullable:
 		later = "(" + later + " OR " + k.Column + " IS NULL)"
 	}
-	if i == len(l.keys)-1 {
+	if len(keys) == 1 {
 		return later
 	}
-	return "(" + later + " OR (" + same + " AND " + l.beyond(i+1, params) + "))"
+	return "(" + later + " OR (" + same + " AND " + beyond(keys[1:], params[1:]) + "))"
 }

@@ -38,7 +38,17 @@ func UpdateMask(mask *fieldmaskpb.FieldMask, msg proto.Message, allowed ...strin
 			m.paths = append(m.paths, p)
 		}
 	}
-	if err := fieldmask.Validate(&fieldmaskpb.FieldMask{Paths: m.paths}, msg); err != nil {
+	checked := &fieldmaskpb.FieldMask{}
+	for _, p := range m.paths {
+		if name, _, one := strings.Cut(p, "."); one {
+			// The rest is the key of an entry, whatever that may be.
+			if f := msg.ProtoReflect().Descriptor().Fields().ByName(protoreflect.Name(name)); f != nil && f.IsMap() && f.MapKey().Kind() == protoreflect.StringKind {
+				p = name
+			}
+		}
+		checked.Paths = append(checked.Paths, p)
+	}
+	if err := fieldmask.Validate(checked, msg); err != nil {
 		return Mask{}, ErrUpdateMask.WithField("update_mask", err.Error())
 	}
 	return m, nil
@@ -84,9 +94,42 @@ func (m Mask) Paths() []string { return slices.Clone(m.paths) }
 // Proto is the mask as a message, for the event of the change.
 func (m Mask) Proto() *fieldmaskpb.FieldMask { return &fieldmaskpb.FieldMask{Paths: m.Paths()} }
 
-// Apply copies the fields of the mask from src to dst, which are messages of one type.
+// Apply copies the fields of the mask from src to dst, which are messages of one type. Of a map of any
+// JSON (custom fields) the entries that src has are copied and the others stay; a path below a map copies that entry, or takes
+// it away if src does not have it.
 func (m Mask) Apply(dst, src proto.Message) {
-	if !m.Empty() {
-		fieldmask.Update(m.Proto(), dst, src)
+	if m.Empty() {
+		return
 	}
+	d, s := dst.ProtoReflect(), src.ProtoReflect()
+	plain := &fieldmaskpb.FieldMask{}
+	for _, p := range m.paths {
+		name, key, one := strings.Cut(p, ".")
+		f := d.Descriptor().Fields().ByName(protoreflect.Name(name))
+		switch {
+		case f == nil || !f.IsMap() || !one && !ofValues(f):
+			plain.Paths = append(plain.Paths, p)
+		case one:
+			k := protoreflect.ValueOfString(key).MapKey()
+			if v := s.Get(f).Map().Get(k); v.IsValid() {
+				d.Mutable(f).Map().Set(k, v)
+			} else {
+				d.Mutable(f).Map().Clear(k)
+			}
+		default:
+			s.Get(f).Map().Range(func(k protoreflect.MapKey, v protoreflect.Value) bool {
+				d.Mutable(f).Map().Set(k, v)
+				return true
+			})
+		}
+	}
+	if len(plain.GetPaths()) > 0 {
+		fieldmask.Update(plain, dst, src)
+	}
+}
+
+// ofValues reports whether a map is one of any JSON.
+func ofValues(f protoreflect.FieldDescriptor) bool {
+	m := f.MapValue().Message()
+	return m != nil && m.FullName() == "google.protobuf.Value"
 }

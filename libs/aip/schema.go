@@ -66,6 +66,8 @@ type Field struct {
 	// Custom writes the predicate itself, for what is not a column or is better not compared as one. Without a Column its
 	// field cannot be sorted by.
 	Custom func(c Comparison, bind func(any) string) (string, error)
+	// Beside is set if the field's values are rows of another table. Column is then not used; Custom writes filters.
+	Beside *Beside
 }
 
 // Comparison is one restriction of a filter, for Field.Custom.
