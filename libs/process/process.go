@@ -212,7 +212,12 @@ func (p *Process) address(service string) string {
 	if slices.Contains(p.local, service) {
 		return p.cfg.GRPCAddr
 	}
-	for _, n := range p.cfg.Neighbours {
+	return p.cfg.Address(service)
+}
+
+// Address is where a service of another process is.
+func (c Config) Address(service string) string {
+	for _, n := range c.Neighbours {
 		if name, addr, ok := strings.Cut(n, "="); ok && name == service {
 			return addr
 		}

@@ -6,11 +6,11 @@ import (
 	"fmt"
 
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
-	"kontor.internal/services/suite/internal/suite"
+	identity "kontor.internal/services/identity/app"
 )
 
 type orgConfig struct {
-	suite.Config
+	operatorConfig
 
 	Name         string `flag:"name" required:"true" help:"what the organisation is called"`
 	Email        string `flag:"email" required:"true" help:"e-mail address of its first administrator"`
@@ -24,13 +24,13 @@ type orgConfig struct {
 
 func orgCreateCommand() Command {
 	return Command{
-		Name: "org create", Summary: "make an organisation with its first administrator in a running suite",
+		Name: "org create", Summary: "make an organisation with its first administrator",
 		Run: func(ctx context.Context, env Env, args []string) error {
 			var cfg orgConfig
 			if err := loadConfig(&cfg, env, "kontor org create", args); err != nil {
 				return err
 			}
-			conn, err := dial(ctx, cfg.Config)
+			conn, err := cfg.dial(identity.Name)
 			if err != nil {
 				return err
 			}
@@ -38,7 +38,7 @@ func orgCreateCommand() Command {
 				Name: cfg.Name, AdminEmail: cfg.Email, AdminName: cfg.Person, AdminPassword: cfg.NewPassword,
 				TimeZone: cfg.TimeZone, BaseCurrency: cfg.BaseCurrency, Country: cfg.Country, Language: cfg.Language,
 			})
-			if err := errors.Join(err, conn.Close()); err != nil {
+			if err := errors.Join(cfg.explain(identity.Name, err), conn.Close()); err != nil {
 				return err
 			}
 			fmt.Fprintf(env.Stdout, "organisation  %s (%s)\nsign in       %s\n",

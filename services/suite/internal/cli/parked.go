@@ -14,7 +14,7 @@ import (
 )
 
 type parkedConfig struct {
-	suite.Config
+	operatorConfig
 
 	Consumer string `flag:"consumer" help:"only what this consumer has parked, such as reporting"`
 	Limit    int    `flag:"limit" default:"100" help:"at most this many events of each service, the oldest"`
@@ -28,7 +28,7 @@ func parkedCommand() Command {
 			if err := loadConfig(&cfg, env, "kontor events parked", args); err != nil {
 				return err
 			}
-			return withDatabases(ctx, env, cfg.Config, func(each eachDatabase) error { return listParked(env, cfg, each) })
+			return withDatabases(ctx, env, cfg.operatorConfig, func(each eachDatabase) error { return listParked(env, cfg, each) })
 		},
 	}
 }
@@ -65,7 +65,7 @@ func listParked(env Env, cfg parkedConfig, each eachDatabase) error {
 }
 
 type unparkConfig struct {
-	suite.Config
+	operatorConfig
 
 	Consumer string `flag:"consumer" required:"true" help:"whose events are tried again, such as reporting"`
 	Key      string `flag:"key" help:"only those of one record, organisation/kind/id; all if empty"`
@@ -79,7 +79,7 @@ func unparkCommand() Command {
 			if err := loadConfig(&cfg, env, "kontor events unpark", args); err != nil {
 				return err
 			}
-			return withDatabases(ctx, env, cfg.Config, func(each eachDatabase) error { return unpark(env, cfg, each) })
+			return withDatabases(ctx, env, cfg.operatorConfig, func(each eachDatabase) error { return unpark(env, cfg, each) })
 		},
 	}
 }
@@ -111,14 +111,18 @@ func hasInbox(ctx context.Context, db *pg.DB) (has bool, err error) {
 // eachDatabase calls do with the database of every service that consumes events, opened as kontor_system.
 type eachDatabase func(do func(ctx context.Context, service string, db *pg.DB) error) error
 
-// withDatabases opens the installation's databases for fn, whether the suite runs or not.
-func withDatabases(ctx context.Context, env Env, cfg suite.Config, fn func(eachDatabase) error) error {
-	a, err := suite.Attach(ctx, cfg, env.Stderr)
+// withDatabases opens the installation's databases for fn, whether the services run or not. Of separate services, those
+// whose databases are told.
+func withDatabases(ctx context.Context, env Env, cfg operatorConfig, fn func(eachDatabase) error) error {
+	a, err := cfg.attach(ctx, env)
 	if err != nil {
 		return err
 	}
 	err = fn(func(do func(ctx context.Context, service string, db *pg.DB) error) error {
 		for _, service := range suite.Services() {
+			if _, told := a.Databases[service]; !told {
+				continue
+			}
 			db, err := a.System(ctx, service)
 			if err != nil {
 				return err

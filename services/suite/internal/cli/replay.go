@@ -20,7 +20,7 @@ import (
 )
 
 type replayConfig struct {
-	suite.Config
+	operatorConfig
 
 	To     string `flag:"to" required:"true" help:"whose view of the events is built anew: reporting"`
 	Resume bool   `flag:"resume" help:"go on with a rebuild that was broken off, by publishing everything to it once more"`
@@ -37,27 +37,34 @@ func replayCommand() Command {
 			if cfg.To != reporting.Name {
 				return fmt.Errorf("nothing can be replayed to %q, only to %s: %w", cfg.To, reporting.Name, ErrUsage)
 			}
-			conn, err := dial(ctx, cfg.Config)
+			if cfg.Separate { // what is missing is said before a rebuild is begun
+				a, err := cfg.attach(ctx, env)
+				if err == nil {
+					err = a.CanPublish(reporting.Sources()...)
+				}
+				if err != nil {
+					return err
+				}
+			}
+			conn, err := cfg.dial(reporting.Name)
 			if err != nil {
 				return err
 			}
 			defer func() { err = errors.Join(err, conn.Close()) }()
-			a, err := suite.Attach(ctx, cfg.Config, env.Stderr)
-			if err != nil {
-				return err
+			r := replay{
+				client: reportingv1.NewRebuildServiceClient(conn), out: env.Stdout,
+				attach: func() (*suite.Attached, error) { return cfg.attach(ctx, env) },
 			}
-			defer func() { err = errors.Join(err, a.Close()) }()
-			r := replay{client: reportingv1.NewRebuildServiceClient(conn), attached: a, out: env.Stdout}
-			return r.run(ctx, cfg.Resume)
+			return cfg.explain(reporting.Name, r.run(ctx, cfg.Resume))
 		},
 	}
 }
 
 // replay is one rebuild.
 type replay struct {
-	client   reportingv1.RebuildServiceClient
-	attached *suite.Attached
-	out      io.Writer
+	client reportingv1.RebuildServiceClient
+	attach func() (*suite.Attached, error)
+	out    io.Writer
 }
 
 func (r *replay) run(ctx context.Context, resume bool) error {
@@ -96,24 +103,29 @@ func (r *replay) start(ctx context.Context, resume bool) (generation int64, topi
 }
 
 // publish has the owners' events published once more.
-func (r *replay) publish(ctx context.Context, topic string) error {
+func (r *replay) publish(ctx context.Context, topic string) (err error) {
+	a, err := r.attach()
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, a.Close()) }()
 	for _, source := range reporting.Sources() {
-		if err := r.source(ctx, source, topic); err != nil {
+		if err := r.source(ctx, a, source, topic); err != nil {
 			return fmt.Errorf("%s: %w", source, err)
 		}
 	}
 	return nil
 }
 
-func (r *replay) source(ctx context.Context, source, topic string) error {
-	db, err := r.attached.System(ctx, source)
+func (r *replay) source(ctx context.Context, a *suite.Attached, source, topic string) error {
+	db, err := a.System(ctx, source)
 	if err != nil {
 		return err
 	}
 	defer db.Close()
 	last := clock.Instant()
 	n, err := outbox.Replay(ctx, outbox.ReplayOptions{
-		DB: db, Brokers: r.attached.Brokers, Source: "kontor." + source + ".v1", Topic: topic, Clock: clock.System,
+		DB: db, Brokers: a.Brokers, Source: "kontor." + source + ".v1", Topic: topic, Clock: clock.System,
 		Progress: func(n int64) {
 			if time.Since(last) >= time.Second {
 				last = clock.Instant()

@@ -18,12 +18,9 @@ type Attached struct {
 	// Databases by service.
 	Databases map[string]pg.URLs
 	Brokers   []string
-	RedisURL  string
 	Log       *slog.Logger
 
-	cfg    Config
-	secret string // that the installation's other secrets come from
-	infra  *infra.Infra
+	infra *infra.Infra // nil if the services run apart
 }
 
 // Attach connects a command to the installation of cfg. Log lines go to out.
@@ -36,10 +33,10 @@ func Attach(ctx context.Context, cfg Config, out io.Writer) (*Attached, error) {
 	if err != nil {
 		return nil, err
 	}
-	a := &Attached{Brokers: i.Brokers, RedisURL: i.RedisURL, Log: log, cfg: cfg, infra: i}
-	a.secret, err = keptSecret(cfg.DataDir, rand.Text)
+	a := &Attached{Brokers: i.Brokers, Log: log, infra: i}
+	secret, err := keptSecret(cfg.DataDir, rand.Text)
 	if err == nil {
-		a.Databases, err = provision(ctx, i.PostgresURL, cfg.provision(a.secret), parts())
+		a.Databases, err = provision(ctx, i.PostgresURL, cfg.provision(secret), parts())
 	}
 	if err != nil {
 		return nil, errors.Join(err, a.Close())
@@ -48,7 +45,12 @@ func Attach(ctx context.Context, cfg Config, out io.Writer) (*Attached, error) {
 }
 
 // Close stops what Attach has started.
-func (a *Attached) Close() error { return a.infra.Close() }
+func (a *Attached) Close() error {
+	if a.infra == nil {
+		return nil
+	}
+	return a.infra.Close()
+}
 
 // Services lists the services in the order they start.
 func Services() []string { return names(parts()) }

@@ -26,13 +26,7 @@ func provision(ctx context.Context, adminURL string, opts pg.ProvisionOptions, p
 			if err != nil {
 				return fmt.Errorf("database of %s: %w", p.name, err)
 			}
-			if err := migrate.Up(ctx, urls[i].Owner, p.migrations()); err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
-			}
-			if err := jobs.Migrate(ctx, urls[i].Owner); err != nil {
-				return fmt.Errorf("%s: %w", p.name, err)
-			}
-			return nil
+			return p.migrate(ctx, urls[i].Owner)
 		})
 	}
 	if err := g.Wait(); err != nil {
@@ -43,4 +37,19 @@ func provision(ctx context.Context, adminURL string, opts pg.ProvisionOptions, p
 		byName[p.name] = urls[i]
 	}
 	return byName, nil
+}
+
+// migrate brings the part's database up to date, as the tables' owner: what the service's own binary does when it is told
+// to migrate.
+func (p part) migrate(ctx context.Context, ownerURL string) error {
+	if err := migrate.Up(ctx, ownerURL, p.migrations()); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	if !p.jobs {
+		return nil
+	}
+	if err := jobs.Migrate(ctx, ownerURL); err != nil {
+		return fmt.Errorf("%s: %w", p.name, err)
+	}
+	return nil
 }

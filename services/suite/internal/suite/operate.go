@@ -39,8 +39,8 @@ func Dial(cfg Config) (*grpc.ClientConn, error) {
 // System opens a service's database as kontor_system, which sees all organisations. Close it.
 func (a *Attached) System(ctx context.Context, service string) (*pg.DB, error) {
 	urls, ok := a.Databases[service]
-	if !ok || urls.Service == "" {
-		return nil, fmt.Errorf("there is no service %q with a database", service)
+	if !ok {
+		return nil, unknownDatabase(service)
 	}
 	return pg.Open(ctx, pg.Config{URL: urls.Service, Role: pg.RoleSystem, MaxConns: 2, Log: a.Log})
 }

@@ -30,7 +30,9 @@ type part struct {
 	groups []string
 	// migrations is nil for a service without a database.
 	migrations func() fs.FS
-	build      func(ctx context.Context, w wiring) (service, error)
+	// jobs says that its database has River's tables, too.
+	jobs  bool
+	build func(ctx context.Context, w wiring) (service, error)
 }
 
 // service is what every app is to the suite.
@@ -71,11 +73,11 @@ type partConfigs struct {
 // parts lists the services in the order they start.
 func parts() []part {
 	return []part{
-		{name: identity.Name, groups: identity.Groups(), migrations: identity.Migrations, build: buildIdentity},
+		{name: identity.Name, groups: identity.Groups(), migrations: identity.Migrations, jobs: true, build: buildIdentity},
 		{name: files.Name, migrations: files.Migrations, build: buildFiles},
-		{name: contacts.Name, migrations: contacts.Migrations, build: buildContacts},
-		{name: catalog.Name, migrations: catalog.Migrations, build: buildCatalog},
-		{name: deals.Name, migrations: deals.Migrations, build: buildDeals},
+		{name: contacts.Name, migrations: contacts.Migrations, jobs: true, build: buildContacts},
+		{name: catalog.Name, migrations: catalog.Migrations, jobs: true, build: buildCatalog},
+		{name: deals.Name, migrations: deals.Migrations, jobs: true, build: buildDeals},
 		{name: reporting.Name, migrations: reporting.Migrations, build: buildReporting},
 	}
 }
