@@ -3,6 +3,7 @@ package app
 
 import (
 	"context"
+	"fmt"
 	"io/fs"
 	"log/slog"
 
@@ -21,6 +22,7 @@ import (
 	"kontor.internal/libs/outbox"
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/runner"
+	"kontor.internal/proto/fileclient"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	"kontor.internal/services/catalog/internal/api"
 	"kontor.internal/services/catalog/internal/clients"
@@ -92,9 +94,9 @@ func New(cfg Config, d Deps) (*App, error) {
 	currencyRules := &currency.Service{Store: rates, Clock: d.Clock, NewID: id.New, Settings: settings}
 
 	// Imports: jobs that act for the user who started them.
-	files, err := clients.NewFiles(d.Dial)
+	filesConn, err := d.Dial("files")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("dial files: %w", err)
 	}
 	behalf, err := clients.NewBehalf(d.Dial, Name)
 	if err != nil {
@@ -103,7 +105,7 @@ func New(cfg Config, d Deps) (*App, error) {
 	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
 	target := (&store.ProductImport{Now: d.Clock.Now, NewID: id.New, Base: priceTypeRules.Base}).Target()
 	runs := &imports.Runner{
-		DB: d.DB, Files: files, Operations: operations, As: behalf.As, Log: d.Log,
+		DB: d.DB, Files: fileclient.New(filesConn), Operations: operations, As: behalf.As, Log: d.Log,
 		Permitted: imports.PermittedBy(d.Directory),
 		Targets:   map[string]imports.Target{target.Kind: target},
 		Locale: func(org string) imports.Locale {

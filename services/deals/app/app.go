@@ -26,6 +26,7 @@ import (
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/pg/migrate"
 	"kontor.internal/libs/runner"
+	"kontor.internal/proto/fileclient"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	"kontor.internal/services/deals/internal/api"
 	"kontor.internal/services/deals/internal/clients"
@@ -154,9 +155,9 @@ func labelled(r prometheus.Registerer) prometheus.Registerer {
 
 // newImports returns the runner of imports, without its Enqueue.
 func newImports(d Deps, operations *operation.Store, im *importer.Importer) (*imports.Runner, error) {
-	files, err := clients.NewFiles(d.Dial)
+	filesConn, err := d.Dial("files")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("dial files: %w", err)
 	}
 	behalf, err := clients.NewBehalf(d.Dial)
 	if err != nil {
@@ -171,7 +172,7 @@ func newImports(d Deps, operations *operation.Store, im *importer.Importer) (*im
 	}
 	target := im.Target()
 	return &imports.Runner{
-		DB: d.DB, Files: files, Operations: operations, Targets: map[string]imports.Target{target.Kind: target},
+		DB: d.DB, Files: fileclient.New(filesConn), Operations: operations, Targets: map[string]imports.Target{target.Kind: target},
 		Lookups: lookups, As: behalf.As, Log: d.Log,
 		Permitted: imports.PermittedBy(d.Directory),
 		Locale: func(org string) imports.Locale {

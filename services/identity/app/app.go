@@ -27,9 +27,9 @@ import (
 	"kontor.internal/libs/outbox"
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/runner"
+	"kontor.internal/proto/fileclient"
 	"kontor.internal/services/identity/internal/account"
 	"kontor.internal/services/identity/internal/api"
-	"kontor.internal/services/identity/internal/clients"
 	"kontor.internal/services/identity/internal/founding"
 	"kontor.internal/services/identity/internal/importer"
 	"kontor.internal/services/identity/internal/limit"
@@ -177,12 +177,12 @@ func rulesOf(cfg Config) limit.Rules {
 
 // imports wires the import of users and the jobs that run it.
 func (a *App) imports(d Deps, ops *operation.Store) (*imports.Runner, error) {
-	files, err := clients.NewFiles(d.Dial)
+	filesConn, err := d.Dial("files")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("dial files: %w", err)
 	}
 	r := &imports.Runner{
-		DB: d.DB, Files: files, Operations: ops, Log: d.Log,
+		DB: d.DB, Files: fileclient.New(filesConn), Operations: ops, Log: d.Log,
 		Targets:   map[string]imports.Target{"user": importer.Target(a.store, d.Directory)},
 		As:        a.as,
 		Permitted: imports.PermittedBy(d.Directory),

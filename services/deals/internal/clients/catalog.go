@@ -1,5 +1,5 @@
 // Package clients asks the services that deals depends on: the catalog about products, contacts and identity for
-// look-ups of imports, files for the files of imports. Errors of theirs come back as ours (libs/grpcclient).
+// look-ups of imports and tokens of jobs. Errors of theirs come back as ours (libs/grpcclient).
 package clients
 
 import (

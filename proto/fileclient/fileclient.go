@@ -1,5 +1,6 @@
-// Package clients is identity's way to its neighbours: files, for imports.
-package clients
+// Package fileclient reads and writes files of the files service as streams of bytes. It stands beside the contract, for
+// whoever has imports reads their files from there and puts what was rejected back: a *Client is an imports.Files.
+package fileclient
 
 import (
 	"context"
@@ -12,27 +13,20 @@ import (
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 )
 
-// Dial returns the connection to a service.
-type Dial = func(service string) (grpc.ClientConnInterface, error)
-
-// Files implements imports.Files on the files service.
-type Files struct {
-	client filesv1.FilesServiceClient
+// Client asks the files service, on behalf of the context's caller.
+type Client struct {
+	files filesv1.FilesServiceClient
 }
 
-// NewFiles returns a client of the files service.
-func NewFiles(dial Dial) (*Files, error) {
-	conn, err := dial("files")
-	if err != nil {
-		return nil, fmt.Errorf("dial files: %w", err)
-	}
-	return &Files{client: filesv1.NewFilesServiceClient(conn)}, nil
+// New returns a client that asks over conn.
+func New(conn grpc.ClientConnInterface) *Client {
+	return &Client{files: filesv1.NewFilesServiceClient(conn)}
 }
 
-// Open see imports.Files.
-func (f *Files) Open(ctx context.Context, fileID string) (io.ReadCloser, int64, error) {
+// Open returns the newest content of a file, to be closed, and its size in bytes. Errors are those of DownloadFile.
+func (c *Client) Open(ctx context.Context, fileID string) (io.ReadCloser, int64, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	stream, err := f.client.DownloadFile(ctx, &filesv1.DownloadFileRequest{Id: fileID})
+	stream, err := c.files.DownloadFile(ctx, &filesv1.DownloadFileRequest{Id: fileID})
 	if err != nil {
 		cancel()
 		return nil, 0, err
@@ -51,6 +45,7 @@ type download struct {
 	rest   []byte
 }
 
+// Read see io.Reader.
 func (d *download) Read(p []byte) (int, error) {
 	for len(d.rest) == 0 {
 		m, err := d.stream.Recv()
@@ -64,6 +59,7 @@ func (d *download) Read(p []byte) (int, error) {
 	return n, nil
 }
 
+// Close ends the download.
 func (d *download) Close() error {
 	d.cancel()
 	return nil
@@ -72,17 +68,18 @@ func (d *download) Close() error {
 // chunk is how much goes into one message of an upload.
 const chunk = 256 << 10
 
-// Save see imports.Files.
-func (f *Files) Save(ctx context.Context, name, contentType, key string, content io.Reader) (string, error) {
+// Save uploads a file that hangs on no record and returns its ID; again with the same key it uploads none. Errors are
+// those of UploadFile, or content's.
+func (c *Client) Save(ctx context.Context, name, contentType, key string, content io.Reader) (string, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	defer cancel() // an upload that breaks off leaves nothing behind
-	stream, err := f.client.UploadFile(ctx)
+	stream, err := c.files.UploadFile(ctx)
 	if err != nil {
 		return "", err
 	}
 	head := &filesv1.Upload{Name: name, ContentType: contentType, Size: -1, RequestId: key}
 	if err := stream.Send(&filesv1.UploadFileRequest{Part: &filesv1.UploadFileRequest_Upload{Upload: head}}); err != nil {
-		return "", closing(stream, err)
+		return "", ended(stream, err)
 	}
 	buf := make([]byte, chunk)
 	for {
@@ -90,7 +87,7 @@ func (f *Files) Save(ctx context.Context, name, contentType, key string, content
 		if n > 0 {
 			part := &filesv1.UploadFileRequest_Chunk{Chunk: buf[:n]}
 			if err := stream.Send(&filesv1.UploadFileRequest{Part: part}); err != nil {
-				return "", closing(stream, err)
+				return "", ended(stream, err)
 			}
 		}
 		if errors.Is(rerr, io.EOF) || errors.Is(rerr, io.ErrUnexpectedEOF) {
@@ -107,8 +104,8 @@ func (f *Files) Save(ctx context.Context, name, contentType, key string, content
 	return resp.GetFile().GetId(), nil
 }
 
-// closing returns why a stream has ended: Send says only that it has.
-func closing(stream grpc.ClientStreamingClient[filesv1.UploadFileRequest, filesv1.UploadFileResponse], err error) error {
+// ended returns why a stream has ended: Send says only that it has.
+func ended(stream grpc.ClientStreamingClient[filesv1.UploadFileRequest, filesv1.UploadFileResponse], err error) error {
 	if !errors.Is(err, io.EOF) {
 		return err
 	}
