@@ -22,6 +22,7 @@ import (
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/pg/migrate"
 	"kontor.internal/libs/runner"
+	"kontor.internal/proto/fileclient"
 	"kontor.internal/services/contacts/internal/api"
 	"kontor.internal/services/contacts/internal/clients"
 	"kontor.internal/services/contacts/internal/company"
@@ -76,9 +77,9 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	files, err := clients.NewFiles(d.Dial)
+	files, err := d.Dial("files")
 	if err != nil {
-		return nil, err
+		return nil, fmt.Errorf("dial files: %w", err)
 	}
 
 	// ② rules, on ③ the store.
@@ -89,14 +90,14 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	companies := company.New(kept.Companies(), members, d.Clock)
 	leads := lead.New(lead.Leads{
 		Config:      kept.Config(d.Clock),
-		Conversions: kept.Conversions(work.EnqueueDeal(func() *jobs.Client { return worker })),
+		Conversions: kept.Conversions(work.Enqueue(func() *jobs.Client { return worker })),
 		Contacts:    contacts, Companies: companies, Deals: deals,
 	}, kept.Leads(), members, d.Clock)
 
 	// Imports: files come from the files service, a job runs them on behalf of who asked.
 	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
 	run := &imports.Runner{
-		DB: d.DB, Files: files, Operations: operations, Log: d.Log, As: identity.As,
+		DB: d.DB, Files: fileclient.New(files), Operations: operations, Log: d.Log, As: identity.As,
 		Permitted: imports.PermittedBy(d.Directory),
 		Targets:   intake.Targets(kept, contacts, companies, leads),
 		Lookups:   intake.Lookups(kept, identity.LookUpUsers),
@@ -111,7 +112,9 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	if err := imports.AddWorker(workers, run); err != nil {
 		return nil, err
 	}
-	river.AddWorker(workers, &work.Deals{Leads: leads, As: identity.As, Make: deals.Make})
+	carrier := &work.Files{As: identity.As, Carry: clients.NewFiles(files).Carry, Log: d.Log}
+	river.AddWorker(workers, carrier)
+	river.AddWorker(workers, &work.Deals{Leads: leads, As: identity.As, Make: deals.Make, Files: carrier})
 	river.AddWorker(workers, &work.Upkeep{Store: kept, Directory: d.Directory, Clock: d.Clock, Log: d.Log})
 	worker, err = jobs.New(jobs.Config{
 		DB: d.SystemDB, Workers: workers, Periodic: work.Periodic(), Log: d.Log,

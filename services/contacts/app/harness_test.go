@@ -288,6 +288,43 @@ type playedFiles struct {
 
 	mu      sync.Mutex
 	content map[string]string
+	down    bool
+	refuse  error
+	asked   int
+	copied  map[string]int // by record, how often files were copied to it
+	callers []string
+}
+
+func (f *playedFiles) set(down bool, refuse error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.down, f.refuse = down, refuse
+}
+
+// state returns how often copies were asked for, and by record how often it got them.
+func (f *playedFiles) state() (asked int, copied map[string]int) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.asked, maps.Clone(f.copied)
+}
+
+func (f *playedFiles) CopyFiles(ctx context.Context, req *filesv1.CopyFilesRequest) (*filesv1.CopyFilesResponse, error) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.asked++
+	md, _ := metadata.FromIncomingContext(ctx)
+	f.callers = append(f.callers, strings.Join(md.Get("authorization"), ""))
+	switch {
+	case f.down:
+		return nil, status.Error(codes.Unavailable, "down")
+	case f.refuse != nil:
+		return nil, apperr.ToStatus(f.refuse).Err()
+	}
+	if f.copied == nil {
+		f.copied = make(map[string]int)
+	}
+	f.copied[req.GetFrom().GetKind()+"/"+req.GetFrom().GetId()+" → "+req.GetTo().GetKind()+"/"+req.GetTo().GetId()]++
+	return &filesv1.CopyFilesResponse{}, nil
 }
 
 func (f *playedFiles) put(text string) string {

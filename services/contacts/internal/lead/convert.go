@@ -70,7 +70,18 @@ type Plan struct {
 	Company *company.Company // new; nil if none is made
 	// Deal is what the deals service is to be asked for, until it has done it; nil if nothing.
 	Deal *DealDraft
+	// Carry lists the records that are to get copies of the lead's files, a deal that is still to be made aside.
+	Carry []Place
 }
+
+// Place is a record of any kind.
+type Place struct {
+	Kind record.Kind
+	ID   string
+}
+
+// Deal is the kind of the records of another service that leads become.
+const Deal record.Kind = "deal"
 
 // DealDraft is a deal that is to be made from a lead.
 type DealDraft struct {
@@ -79,8 +90,8 @@ type DealDraft struct {
 
 // ConversionStore does what of a conversion is SQL.
 type ConversionStore interface {
-	// Convert loads the lead locked, lets fn plan and writes the plan with its events and, if there is a deal to make,
-	// the job for it, atomically. A plan of nil writes nothing. fn may run more than once.
+	// Convert loads the lead locked, lets fn plan and writes the plan with its events and the jobs for what other
+	// services have to do, atomically. A plan of nil writes nothing. fn may run more than once.
 	Convert(ctx context.Context, org, leadID string, fn func(*Lead) (*Plan, error)) (*Lead, error)
 
 	// Candidates returns existing contacts and companies that share a point or the name, as far as the caller may see
@@ -238,6 +249,7 @@ func (s *Leads) plan(who record.Caller, r Rights, cur *Lead, c Conversion, statu
 			}
 			c.CompanyID = p.Company.ID
 		}
+		p.Carry = append(p.Carry, Place{Kind: record.Company, ID: c.CompanyID})
 	}
 	if t.Contact != nil && c.ContactID == "" {
 		if c.ContactID = t.Contact.AttachID; c.ContactID == "" {
@@ -251,6 +263,7 @@ func (s *Leads) plan(who record.Caller, r Rights, cur *Lead, c Conversion, statu
 			}
 			c.ContactID = p.Contact.ID
 		}
+		p.Carry = append(p.Carry, Place{Kind: record.Contact, ID: c.ContactID})
 	}
 	if t.Deal != nil && (c.DealID == "" || c.DealState == DealRefused) {
 		if err := planDeal(p, r.Deal, cur, &c, *t.Deal); err != nil {
@@ -263,6 +276,7 @@ func (s *Leads) plan(who record.Caller, r Rights, cur *Lead, c Conversion, statu
 func planDeal(p *Plan, may record.Caller, l *Lead, c *Conversion, t DealTarget) error {
 	if t.AttachID != "" {
 		c.DealID, c.DealState, c.DealError = t.AttachID, DealDone, ""
+		p.Carry = append(p.Carry, Place{Kind: Deal, ID: c.DealID})
 		return nil
 	}
 	if !may.CanAct(&l.Meta) {
@@ -353,6 +367,11 @@ func told(refused error) string {
 		parts = append(parts, f.Field+" "+f.Description)
 	}
 	return strings.Join(parts, "; ")
+}
+
+// Made reports whether this deal was made from the lead.
+func (l *Lead) Made(dealID string) bool {
+	return l.Conversion != nil && l.Conversion.DealID == dealID && l.Conversion.DealState == DealDone
 }
 
 // Awaits reports whether the lead waits for this deal to be made.

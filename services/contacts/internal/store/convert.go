@@ -16,21 +16,24 @@ import (
 	"kontor.internal/services/contacts/internal/record"
 )
 
-// DealJob asks for a converted lead's deal to be made, until it is.
-type DealJob struct {
+// Errands is what other services have to do about a converted lead, until it is done.
+type Errands struct {
 	OrganizationID, LeadID, UserID string
-	Deal                           lead.DealDraft
+	// Deal to be made; nil for none.
+	Deal *lead.DealDraft
+	// Carry lists who gets copies of the lead's files.
+	Carry []lead.Place
 }
 
 // Conversions does what of conversions is SQL; see [lead.ConversionStore].
 type Conversions struct {
 	store *Store
-	// enqueue makes the job within the transaction.
-	enqueue func(ctx context.Context, tx pgx.Tx, job DealJob) error
+	// enqueue makes the jobs within the transaction.
+	enqueue func(ctx context.Context, tx pgx.Tx, e Errands) error
 }
 
 // Conversions returns the store of conversions.
-func (s *Store) Conversions(enqueue func(ctx context.Context, tx pgx.Tx, job DealJob) error) *Conversions {
+func (s *Store) Conversions(enqueue func(ctx context.Context, tx pgx.Tx, e Errands) error) *Conversions {
 	return &Conversions{store: s, enqueue: enqueue}
 }
 
@@ -55,11 +58,10 @@ func (s *Conversions) Convert(
 			return nil, err
 		}
 		out = plan.Change.After
-		if plan.Deal == nil {
-			return evs, nil
-		}
 		who, _ := authn.From(ctx)
-		return evs, s.enqueue(ctx, tx, DealJob{OrganizationID: org, LeadID: leadID, UserID: who.UserID, Deal: *plan.Deal})
+		return evs, s.enqueue(ctx, tx, Errands{
+			OrganizationID: org, LeadID: leadID, UserID: who.UserID, Deal: plan.Deal, Carry: plan.Carry,
+		})
 	})
 	if err != nil {
 		return leads.answer(ctx, org, s.store.contacts.told(err))

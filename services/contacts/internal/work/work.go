@@ -1,5 +1,5 @@
-// Package work holds the jobs of the contacts service: the deals of converted leads, telling of overdue leads, emptying
-// the bin. Imports are jobs of libs/imports.
+// Package work holds the jobs of the contacts service: the deals and the files of converted leads, telling of overdue
+// leads, emptying the bin. Imports are jobs of libs/imports.
 package work
 
 import (
@@ -19,6 +19,7 @@ import (
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/jobs"
 	"kontor.internal/services/contacts/internal/lead"
+	"kontor.internal/services/contacts/internal/record"
 	"kontor.internal/services/contacts/internal/store"
 )
 
@@ -38,14 +39,26 @@ func (DealArgs) Kind() string { return "contacts.deal" }
 // forever is the most attempts that River counts: an outage of another service is no reason to lose a deal.
 const forever = 32767
 
-// EnqueueDeal returns the function that conversions make their job with, in their transaction. client is asked for when
-// the first job is made: it is built after what its workers need.
-func EnqueueDeal(client func() *jobs.Client) func(ctx context.Context, tx pgx.Tx, job store.DealJob) error {
-	return func(ctx context.Context, tx pgx.Tx, job store.DealJob) error {
+// Enqueue returns the function that conversions make their jobs with, in their transaction. client is asked for when the
+// first job is made: it is built after what its workers need.
+func Enqueue(client func() *jobs.Client) func(ctx context.Context, tx pgx.Tx, e store.Errands) error {
+	return func(ctx context.Context, tx pgx.Tx, e store.Errands) error {
+		opts := &river.InsertOpts{MaxAttempts: forever}
+		for _, to := range e.Carry {
+			args := FilesArgs{
+				OrganizationID: e.OrganizationID, LeadID: e.LeadID, UserID: e.UserID, RecordKind: string(to.Kind), RecordID: to.ID,
+			}
+			if err := client().Insert(ctx, tx, args, opts); err != nil {
+				return err
+			}
+		}
+		if e.Deal == nil {
+			return nil
+		}
 		return client().Insert(ctx, tx, DealArgs{
-			OrganizationID: job.OrganizationID, LeadID: job.LeadID, UserID: job.UserID,
-			DealID: job.Deal.ID, Name: job.Deal.Name, PipelineID: job.Deal.PipelineID,
-		}, &river.InsertOpts{MaxAttempts: forever})
+			OrganizationID: e.OrganizationID, LeadID: e.LeadID, UserID: e.UserID,
+			DealID: e.Deal.ID, Name: e.Deal.Name, PipelineID: e.Deal.PipelineID,
+		}, opts)
 	}
 }
 
@@ -58,39 +71,100 @@ type Deals struct {
 	As func(ctx context.Context, org, userID string) (context.Context, error)
 	// Make asks the deals service; see clients.Deals.
 	Make func(ctx context.Context, l *lead.Lead, draft lead.DealDraft) (refused, err error)
+	// Files gives the deal, once it is made, the lead's files.
+	Files *Files
 }
 
-// Work asks for the deal and notes the answer. It may run again after having been answered: the deals service knows the
-// deal by its ID, and a lead that is settled stays so.
+// Work asks for the deal, notes the answer and has the files carried over. It may run again after having been answered:
+// the deals service knows the deal by its ID, a lead that is settled stays so, and a file is copied once.
 func (w *Deals) Work(ctx context.Context, job *river.Job[DealArgs]) error {
 	a := job.Args
 	l, err := w.Leads.Store.Get(ctx, a.OrganizationID, a.LeadID)
-	if errors.Is(err, lead.ErrNotFound) || err == nil && !l.Awaits(a.DealID) {
+	switch {
+	case errors.Is(err, lead.ErrNotFound):
+		return nil
+	case err != nil:
+		return err
+	case l.Awaits(a.DealID):
+		refused, err := w.ask(ctx, a, l)
+		if err != nil {
+			return err
+		}
+		self := authn.With(ctx, authn.Principal{OrganizationID: a.OrganizationID, Service: "contacts"})
+		if l, err = w.Leads.SettleDeal(self, a.OrganizationID, a.LeadID, a.DealID, refused); err != nil {
+			return err
+		}
+	}
+	if !l.Made(a.DealID) {
 		return nil
 	}
-	if err != nil {
-		return err
-	}
-	refused, err := w.ask(ctx, a, l)
-	if err != nil {
-		return err
-	}
-	ctx = authn.With(ctx, authn.Principal{OrganizationID: a.OrganizationID, Service: "contacts"})
-	_, err = w.Leads.SettleDeal(ctx, a.OrganizationID, a.LeadID, a.DealID, refused)
-	return err
+	return w.Files.carry(ctx, FilesArgs{
+		OrganizationID: a.OrganizationID, LeadID: a.LeadID, UserID: a.UserID, RecordKind: string(lead.Deal), RecordID: a.DealID,
+	})
 }
 
 // ask asks for the deal on behalf of who converted the lead.
 func (w *Deals) ask(ctx context.Context, a DealArgs, l *lead.Lead) (refused, err error) {
 	ctx, err = w.As(ctx, a.OrganizationID, a.UserID)
-	var e *apperr.Error
-	if errors.As(err, &e) && e.Code == codes.NotFound {
-		return err, nil // who converted the lead has left; somebody else can convert it again
-	}
-	if err != nil {
+	switch {
+	case gone(err): // somebody else can convert the lead again
+		return err, nil
+	case err != nil:
 		return nil, err
 	}
 	return w.Make(ctx, l, lead.DealDraft{ID: a.DealID, Name: a.Name, PipelineID: a.PipelineID})
+}
+
+// gone reports whether nobody can act for the user any more: who converted the lead has left.
+func gone(err error) bool {
+	var e *apperr.Error
+	return errors.As(err, &e) && e.Code == codes.NotFound
+}
+
+// FilesArgs are the arguments of the job that carries a converted lead's files over to a record.
+type FilesArgs struct {
+	OrganizationID string `json:"organization_id"`
+	LeadID         string `json:"lead_id"`
+	UserID         string `json:"user_id"`
+	RecordKind     string `json:"record_kind"`
+	RecordID       string `json:"record_id"`
+}
+
+// Kind names the job in River's table.
+func (FilesArgs) Kind() string { return "contacts.files" }
+
+// Files carries the files of converted leads over, however long it takes (CON-4, decisions 14).
+type Files struct {
+	river.WorkerDefaults[FilesArgs]
+
+	// As returns a context in which calls are made for a user.
+	As func(ctx context.Context, org, userID string) (context.Context, error)
+	// Carry asks the files service; see clients.Files.
+	Carry func(ctx context.Context, leadID string, to lead.Place) (refused, err error)
+	Log   *slog.Logger
+}
+
+// Work carries the files over. It may run again: a file is copied once.
+func (w *Files) Work(ctx context.Context, job *river.Job[FilesArgs]) error { return w.carry(ctx, job.Args) }
+
+// carry returns an error if another try may help. A refusal is for the operator's eyes alone: the lead keeps its files,
+// and it takes the record, the lead or the user to have gone within moments of the conversion.
+func (w *Files) carry(ctx context.Context, a FilesArgs) error {
+	behalf, err := w.As(ctx, a.OrganizationID, a.UserID)
+	var refused error
+	switch {
+	case gone(err):
+		refused, err = err, nil
+	case err != nil:
+		return err
+	default:
+		refused, err = w.Carry(behalf, a.LeadID, lead.Place{Kind: record.Kind(a.RecordKind), ID: a.RecordID})
+	}
+	if refused != nil {
+		w.Log.WarnContext(ctx, "files of a lead not carried over", "organization_id", a.OrganizationID, "lead_id", a.LeadID,
+			"record_kind", a.RecordKind, "record_id", a.RecordID, "error", refused)
+	}
+	return err
 }
 
 // UpkeepArgs are the arguments of the job that looks after what time does to records.
