@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/fullstorydev/grpchan"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/backoff"
 	"google.golang.org/grpc/credentials"
@@ -69,7 +70,7 @@ func Dial(target string, o Options) (*grpc.ClientConn, error) {
 	if creds == nil {
 		creds = insecure.NewCredentials()
 	}
-	c := &client{opts: o, timeout: cmp.Or(o.Timeout, defaultTimeout)}
+	c := newClient(o)
 	opts := []grpc.DialOption{
 		grpc.WithTransportCredentials(creds),
 		grpc.WithDefaultServiceConfig(serviceConfig),
@@ -90,10 +91,19 @@ func Dial(target string, o Options) (*grpc.ClientConn, error) {
 	return conn, nil
 }
 
+// Local is Dial for a service that this very process serves: conn is its server's Local. Of the options only those count
+// that do not concern the transport.
+func Local(conn grpc.ClientConnInterface, o Options) grpc.ClientConnInterface {
+	c := newClient(o)
+	return grpchan.InterceptClientConn(conn, c.unary, c.stream)
+}
+
 type client struct {
 	opts    Options
 	timeout time.Duration
 }
+
+func newClient(o Options) *client { return &client{opts: o, timeout: cmp.Or(o.Timeout, defaultTimeout)} }
 
 func (c *client) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,

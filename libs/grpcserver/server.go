@@ -81,6 +81,8 @@ type Server struct {
 	validate protovalidate.Validator
 	metrics  *metrics
 	table    atomic.Pointer[table]
+	local    local
+	serving  atomic.Bool
 }
 
 // New returns a server without services.
@@ -97,6 +99,7 @@ func New(o Options) (*Server, error) {
 		return nil, err
 	}
 	s.opts.Timeout = cmp.Or(o.Timeout, defaultTimeout)
+	s.local.init(s, o.Telemetry)
 
 	opts := []grpc.ServerOption{
 		grpc.ChainUnaryInterceptor(s.unary),
@@ -116,7 +119,7 @@ func New(o Options) (*Server, error) {
 	}
 	opts = append(opts, o.Telemetry.ServerOptions()...)
 	s.Server = grpc.NewServer(append(opts, o.GRPC...)...)
-	healthpb.RegisterHealthServer(s.Server, s.health)
+	healthpb.RegisterHealthServer(s, s.health)
 	if o.Reflection {
 		reflection.Register(s.Server)
 	}
@@ -181,6 +184,8 @@ func (s *Server) Serve(ln net.Listener) error {
 		s.Stop()
 		return errors.Join(err, ln.Close())
 	}
+	s.serving.Store(true)
+	defer s.serving.Store(false)
 	if err := s.Server.Serve(ln); err != nil {
 		return fmt.Errorf("serve: %w", err)
 	}

@@ -85,6 +85,23 @@ type bench struct {
 	metrics  *prometheus.Registry
 	handlers *handlers
 	listener *bufconn.Listener
+	local    bool // dial within the process
+}
+
+// eitherWay runs a test over the network and within the process: both have to be the same to callers and handlers.
+func eitherWay(t *testing.T, test func(t *testing.T, b *bench)) {
+	t.Helper()
+	t.Parallel()
+	t.Run("over the network", func(t *testing.T) {
+		t.Parallel()
+		test(t, setup(t))
+	})
+	t.Run("within the process", func(t *testing.T) {
+		t.Parallel()
+		b := setup(t)
+		b.local = true
+		test(t, b)
+	})
 }
 
 func directory() *authz.Directory {
@@ -138,13 +155,26 @@ func setup(t testing.TB, change ...func(*grpcserver.Options)) *bench {
 	return b
 }
 
-func (b *bench) dial(t testing.TB, o grpcclient.Options) *grpc.ClientConn {
+func (b *bench) dial(t testing.TB, o grpcclient.Options) grpc.ClientConnInterface {
 	t.Helper()
+	if b.local {
+		b.awaitServing(t)
+		return grpcclient.Local(b.server.Local(), o)
+	}
 	o.Dialer = func(ctx context.Context, _ string) (net.Conn, error) { return b.listener.DialContext(ctx) }
 	conn, err := grpcclient.Dial("passthrough:///test", o)
 	require.NoError(t, err)
 	t.Cleanup(func() { require.NoError(t, conn.Close()) })
 	return conn
+}
+
+// awaitServing waits for what a connection over the network waits for by itself.
+func (b *bench) awaitServing(t testing.TB) {
+	t.Helper()
+	require.Eventually(t, func() bool {
+		_, err := healthpb.NewHealthClient(b.server.Local()).Check(t.Context(), &healthpb.HealthCheckRequest{})
+		return err == nil
+	}, 5*time.Second, time.Millisecond)
 }
 
 // as is a context in which the user calls.
@@ -153,9 +183,9 @@ func (b *bench) as(t testing.TB, user string) context.Context {
 	return b.issuer.Context(t.Context(), org, user)
 }
 
-func TestCallerAndScopeReachTheHandler(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+func TestCallerAndScopeReachTheHandler(t *testing.T) { eitherWay(t, testCallerAndScopeReachTheHandler) }
+
+func testCallerAndScopeReachTheHandler(t *testing.T, b *bench) {
 	b.handlers.on("Create", func(ctx context.Context) error {
 		p := authn.MustFrom(ctx)
 		require.Equal(t, ann, p.UserID)
@@ -185,9 +215,9 @@ func TestCallerAndScopeReachTheHandler(t *testing.T) {
 }
 
 // The same request ID with another request is told apart by the hash.
-func TestHashTellsRequestsApart(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+func TestHashTellsRequestsApart(t *testing.T) { eitherWay(t, testHashTellsRequestsApart) }
+
+func testHashTellsRequestsApart(t *testing.T, b *bench) {
 	var hashes [][]byte
 	b.handlers.on("Create", func(ctx context.Context) error {
 		r, _ := idem.From(ctx)
@@ -204,9 +234,9 @@ func TestHashTellsRequestsApart(t *testing.T) {
 }
 
 // ID-4, ID-7, decisions 10: who gets in.
-func TestAdmission(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+func TestAdmission(t *testing.T) { eitherWay(t, testAdmission) }
+
+func testAdmission(t *testing.T, b *bench) {
 	conn := b.dial(t, grpcclient.Options{Raw: true})
 	b.handlers.on("Public", func(ctx context.Context) error {
 		if _, known := authn.From(ctx); known {
@@ -253,9 +283,9 @@ func TestAdmission(t *testing.T) {
 	}
 }
 
-func TestServiceKnowsOnWhoseBehalf(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+func TestServiceKnowsOnWhoseBehalf(t *testing.T) { eitherWay(t, testServiceKnowsOnWhoseBehalf) }
+
+func testServiceKnowsOnWhoseBehalf(t *testing.T, b *bench) {
 	b.handlers.on("Internal", func(ctx context.Context) error {
 		require.Equal(t, authn.Principal{OrganizationID: org, UserID: ann, Service: "deals"}, withoutSession(authn.MustFrom(ctx)))
 		require.True(t, authz.ScopeFrom(ctx).All())
@@ -271,8 +301,10 @@ func withoutSession(p authn.Principal) authn.Principal {
 }
 
 func TestInvalidRequestsNameTheirFields(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+	eitherWay(t, testInvalidRequestsNameTheirFields)
+}
+
+func testInvalidRequestsNameTheirFields(t *testing.T, b *bench) {
 	conn := b.dial(t, grpcclient.Options{Raw: true})
 	err := send(b.as(t, ann), conn, "Create", newRequest().with("id", "7").with("name", strings.Repeat("x", 300)))
 	st := status.Convert(err)
@@ -305,8 +337,10 @@ func TestErrorsReachTheCallerAsWhatTheyAre(t *testing.T) {
 }
 
 func TestUnknownErrorsAreOpaqueAndLoggedOnce(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+	eitherWay(t, testUnknownErrorsAreOpaqueAndLoggedOnce)
+}
+
+func testUnknownErrorsAreOpaqueAndLoggedOnce(t *testing.T, b *bench) {
 	b.handlers.on("View", func(context.Context) error { return errors.New("connection to 10.0.0.7 refused") })
 	parent := "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	ctx := metadata.AppendToOutgoingContext(b.as(t, ann), telemetry.Header, parent)
@@ -326,8 +360,10 @@ func TestUnknownErrorsAreOpaqueAndLoggedOnce(t *testing.T) {
 }
 
 func TestPanicBecomesInternalWithItsLine(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+	eitherWay(t, testPanicBecomesInternalWithItsLine)
+}
+
+func testPanicBecomesInternalWithItsLine(t *testing.T, b *bench) {
 	b.handlers.on("View", func(context.Context) error { panic("oops") })
 	b.handlers.on("Download", func(context.Context) error { panic("stream oops") })
 	conn := b.dial(t, grpcclient.Options{Raw: true})
@@ -368,9 +404,9 @@ func counter(t *testing.T, b *bench, method string, code codes.Code) prometheus.
 	return nil
 }
 
-func TestStreams(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+func TestStreams(t *testing.T) { eitherWay(t, testStreams) }
+
+func testStreams(t *testing.T, b *bench) {
 	conn := b.dial(t, grpcclient.Options{Raw: true})
 	t.Run("each message is validated", func(t *testing.T) {
 		t.Parallel()
@@ -392,8 +428,10 @@ func TestStreams(t *testing.T) {
 
 // ID-2, ID-6: what a person may not see any more ends at once.
 func TestStreamEndsWhenItsCallerIsDeactivated(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+	eitherWay(t, testStreamEndsWhenItsCallerIsDeactivated)
+}
+
+func testStreamEndsWhenItsCallerIsDeactivated(t *testing.T, b *bench) {
 	b.handlers.on("Download", func(ctx context.Context) error {
 		<-ctx.Done()
 		return ctx.Err()
@@ -434,9 +472,9 @@ func TestOptionsAreRequired(t *testing.T) {
 	require.Error(t, err)
 }
 
-func TestHealthNeedsNoToken(t *testing.T) {
-	t.Parallel()
-	b := setup(t)
+func TestHealthNeedsNoToken(t *testing.T) { eitherWay(t, testHealthNeedsNoToken) }
+
+func testHealthNeedsNoToken(t *testing.T, b *bench) {
 	client := healthpb.NewHealthClient(b.dial(t, grpcclient.Options{Raw: true}))
 	res, err := client.Check(t.Context(), &healthpb.HealthCheckRequest{})
 	require.NoError(t, err)

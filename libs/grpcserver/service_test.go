@@ -94,6 +94,22 @@ func newResponse() *dynamicpb.Message {
 type handlers struct {
 	mu sync.Mutex
 	do map[string]func(context.Context) error
+	// see is shown the requests of unary calls.
+	see func(*request)
+}
+
+func (h *handlers) onRequest(see func(*request)) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	h.see = see
+}
+
+func (h *handlers) show(r *request) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	if h.see != nil {
+		h.see(r)
+	}
 }
 
 func (h *handlers) on(method string, do func(context.Context) error) {
@@ -133,7 +149,10 @@ func register(r grpc.ServiceRegistrar, service protoreflect.Name, h *handlers) {
 				if err := dec(in); err != nil {
 					return nil, err
 				}
-				do := func(ctx context.Context, _ any) (any, error) { return newResponse(), h.run(ctx, name) }
+				do := func(ctx context.Context, _ any) (any, error) {
+					h.show(in)
+					return newResponse(), h.run(ctx, name)
+				}
 				if chain == nil {
 					return do(ctx, in)
 				}
@@ -157,16 +176,16 @@ func stream(s grpc.ServerStream, m protoreflect.MethodDescriptor, h *handlers) e
 }
 
 // invoke calls a unary method with a request that is in order.
-func invoke(ctx context.Context, conn *grpc.ClientConn, method string) error {
+func invoke(ctx context.Context, conn grpc.ClientConnInterface, method string) error {
 	return send(ctx, conn, method, newRequest().with("id", recordID))
 }
 
-func send(ctx context.Context, conn *grpc.ClientConn, method string, req *request) error {
+func send(ctx context.Context, conn grpc.ClientConnInterface, method string, req *request) error {
 	return conn.Invoke(ctx, "/kontor.test.v1.TestService/"+method, req, newResponse())
 }
 
 // openStream begins a streaming call with one message.
-func openStream(t *testing.T, ctx context.Context, conn *grpc.ClientConn, method string, req *request) grpc.ClientStream {
+func openStream(t *testing.T, ctx context.Context, conn grpc.ClientConnInterface, method string, req *request) grpc.ClientStream {
 	t.Helper()
 	s, err := conn.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true, ClientStreams: true}, "/kontor.test.v1.TestService/"+method)
 	require.NoError(t, err)

@@ -94,7 +94,7 @@ type Process struct {
 	local []string
 
 	mu        sync.Mutex
-	conns     map[string]*grpc.ClientConn
+	conns     map[string]grpc.ClientConnInterface
 	checks    []admin.Check
 	readiness *admin.Readiness
 	closers   []func()
@@ -135,7 +135,7 @@ func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, er
 	}
 	p := &Process{
 		Name: name, Clock: o.Clock, Metrics: admin.Registry(), Brokers: cfg.Brokers, Directory: authz.NewDirectory(),
-		ServiceSecret: cfg.ServiceSecret, cfg: cfg, local: o.Local, conns: make(map[string]*grpc.ClientConn),
+		ServiceSecret: cfg.ServiceSecret, cfg: cfg, local: o.Local, conns: make(map[string]grpc.ClientConnInterface),
 		Log: log,
 	}
 	if p.Clock == nil {
@@ -173,7 +173,8 @@ func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, er
 	return p, nil
 }
 
-// Dial returns the connection to a service. Connections are made once and shared.
+// Dial returns the connection to a service. Connections are made once and shared. To a service of this very process none
+// is needed: its calls stay within the process.
 func (p *Process) Dial(service string) (grpc.ClientConnInterface, error) {
 	return p.dial(p.Name, service, grpcclient.Options{Service: p.Name, Secret: p.ServiceSecret, Telemetry: p.Telemetry})
 }
@@ -197,23 +198,22 @@ func (p *Process) dial(caller, service string, o grpcclient.Options) (grpc.Clien
 	if conn, ok := p.conns[key]; ok {
 		return conn, nil
 	}
-	conn, err := grpcclient.Dial(p.address(service), o)
+	if slices.Contains(p.local, service) {
+		conn := grpcclient.Local(p.Server.Local(), o)
+		p.conns[key] = conn
+		return conn, nil
+	}
+	conn, err := grpcclient.Dial(p.cfg.Address(service), o)
 	if err != nil {
 		return nil, err
 	}
 	p.conns[key] = conn
+	p.closers = append(p.closers, func() { _ = conn.Close() })
 	return conn, nil
 }
 
 // defaultPort is where services listen inside a cluster.
 const defaultPort = "9090"
-
-func (p *Process) address(service string) string {
-	if slices.Contains(p.local, service) {
-		return p.cfg.GRPCAddr
-	}
-	return p.cfg.Address(service)
-}
 
 // Address is where a service of another process is.
 func (c Config) Address(service string) string {
@@ -275,14 +275,10 @@ func (p *Process) Run(ctx context.Context, components ...runner.Component) error
 func (p *Process) Close(ctx context.Context) error {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	var errs []error
-	for _, conn := range p.conns {
-		errs = append(errs, conn.Close())
-	}
-	p.conns = make(map[string]*grpc.ClientConn)
+	p.conns = make(map[string]grpc.ClientConnInterface)
 	for _, c := range slices.Backward(p.closers) {
 		c()
 	}
 	p.closers = nil
-	return errors.Join(append(errs, p.Telemetry.Shutdown(context.WithoutCancel(ctx)))...)
+	return p.Telemetry.Shutdown(context.WithoutCancel(ctx))
 }

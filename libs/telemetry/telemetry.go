@@ -19,6 +19,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.opentelemetry.io/otel/trace/noop"
 	"google.golang.org/grpc"
+	"google.golang.org/grpc/stats"
 )
 
 // shutdownTimeout bounds the last export: with no collector answering, a stop must not hang.
@@ -91,8 +92,19 @@ func (t *Telemetry) ServerOptions() []grpc.ServerOption {
 	if !t.Enabled() {
 		return nil
 	}
-	return []grpc.ServerOption{grpc.StatsHandler(otelgrpc.NewServerHandler(
-		otelgrpc.WithTracerProvider(t.provider), otelgrpc.WithPropagators(propagation.TraceContext{})))}
+	return []grpc.ServerOption{grpc.StatsHandler(t.ServerHandler())}
+}
+
+// ServerHandler traces calls where they arrive. Only for tracing that is switched on.
+func (t *Telemetry) ServerHandler() stats.Handler {
+	return otelgrpc.NewServerHandler(otelgrpc.WithTracerProvider(t.provider),
+		otelgrpc.WithPropagators(propagation.TraceContext{}))
+}
+
+// ClientHandler traces calls where they are made. Only for tracing that is switched on.
+func (t *Telemetry) ClientHandler() stats.Handler {
+	return otelgrpc.NewClientHandler(otelgrpc.WithTracerProvider(t.provider),
+		otelgrpc.WithPropagators(propagation.TraceContext{}))
 }
 
 // DialOptions are the options of a gRPC client that traces its calls; none when tracing is off.
@@ -100,8 +112,7 @@ func (t *Telemetry) DialOptions() []grpc.DialOption {
 	if !t.Enabled() {
 		return nil
 	}
-	return []grpc.DialOption{grpc.WithStatsHandler(otelgrpc.NewClientHandler(
-		otelgrpc.WithTracerProvider(t.provider), otelgrpc.WithPropagators(propagation.TraceContext{})))}
+	return []grpc.DialOption{grpc.WithStatsHandler(t.ClientHandler())}
 }
 
 // Run is a component that waits for ctx and then exports what is left, within 2 s. Put it first, so that it stops last.

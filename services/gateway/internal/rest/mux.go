@@ -11,7 +11,6 @@ import (
 
 	"github.com/grpc-ecosystem/grpc-gateway/v2/runtime"
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/encoding/protojson"
 	"google.golang.org/protobuf/proto"
 
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
@@ -35,10 +34,8 @@ type AnswerFunc func(ctx context.Context, w http.ResponseWriter, answer proto.Me
 func NewMux(ctx context.Context, s Services, onAnswer AnswerFunc) (*runtime.ServeMux, error) {
 	etags := newETags()
 	mux := runtime.NewServeMux(
-		runtime.WithMarshalerOption(runtime.MIMEWildcard, &runtime.JSONPb{
-			// EmitUnpopulated would write nulls, which the OpenAPI document does not allow.
-			MarshalOptions: protojson.MarshalOptions{EmitDefaultValues: true},
-		}),
+		runtime.WithMarshalerOption(runtime.MIMEWildcard, newMarshaler()),
+		runtime.WithWriteContentLength(),
 		runtime.WithErrorHandler(func(_ context.Context, _ *runtime.ServeMux, _ runtime.Marshaler,
 			w http.ResponseWriter, r *http.Request, err error,
 		) {
