@@ -39,8 +39,9 @@ func (s *Reports) RunReport(ctx context.Context, req *reportingv1.RunReportReque
 	if req.GetMode() == reportingv1.Mode_MODE_COHORT {
 		mode = report.Cohort
 	}
+	who := authn.MustFrom(ctx)
 	r, err := s.Runner.Run(ctx, report.Query{
-		Organization: authn.MustFrom(ctx).OrganizationID,
+		Organization: who.OrganizationID, UserID: who.UserID,
 		// Of reports and of deals the narrower: a report never shows more deals than the list of deals does.
 		Scope:  authz.ScopeFrom(ctx).And(authz.For(ctx, "deal", optionsv1.Action_ACTION_VIEW)),
 		Report: req.GetReport(), PipelineID: req.GetPipelineId(), Mode: mode, From: from, To: to,

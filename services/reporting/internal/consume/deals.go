@@ -100,6 +100,7 @@ func fact(ev event.Event, d *dealsv1.Deal) (*views.Deal, error) {
 		Currency: d.GetAmount().GetCurrencyCode(), PlannedClose: day(d.GetPlannedCloseDate()),
 		BeginAt: instant(d.GetBeginTime()), StageEnteredAt: instant(d.GetStageEnterTime()), ClosedAt: instant(d.GetCloseTime()),
 		LostReason: d.GetLostReason(), Deleted: d.GetDeleteTime() != nil,
+		ObserverIDs: d.GetObserverIds(), AvailableToEveryone: d.GetAvailableToEveryone(),
 	}
 	switch d.GetState() {
 	case dealsv1.DealState_DEAL_STATE_WON:
@@ -122,7 +123,7 @@ func fact(ev event.Event, d *dealsv1.Deal) (*views.Deal, error) {
 		if err != nil {
 			return nil, err
 		}
-		f.BaseAmount = &base
+		f.BaseAmount, f.BaseCurrency = &base, d.GetBaseAmount().GetCurrencyCode()
 	}
 	for _, l := range d.GetLines() {
 		line := views.Line{ProductID: optional(l.GetProductId()), Name: l.GetName()}

@@ -42,9 +42,11 @@ const (
 type Query struct {
 	Organization string
 	Scope        authz.Scope
-	Report       string
-	PipelineID   string
-	Mode         Mode
+	// UserID is who asks.
+	UserID     string
+	Report     string
+	PipelineID string
+	Mode       Mode
 	// From and To are the first and last day; zero is open. Their zone does not matter.
 	From, To time.Time
 	// Filter is AIP-160, over deals.
@@ -56,6 +58,11 @@ type Query struct {
 type Selection struct {
 	Organization string
 	Scope        authz.Scope
+	// UserID is whose view it is: deals that the user observes, and those available to everyone, come on top of a Scope that
+	// is neither all nor none, as in the lists of deals.
+	UserID string
+	// BaseCurrency is the currency of sums; a deal whose base amount is in another one counts as not converted.
+	BaseCurrency string
 	PipelineID   string
 	Filter       string
 	// Location is where days begin.

@@ -91,7 +91,7 @@ func (r *Runner) Run(ctx context.Context, q Query) (*Report, error) {
 	org, _ := r.Directory.Organization(q.Organization)
 	x := &run{Runner: r, Query: q, base: org.BaseCurrency, report: &Report{Name: q.Report}}
 	x.sel = Selection{
-		Organization: q.Organization, Scope: q.Scope, PipelineID: q.PipelineID, Filter: q.Filter, Mode: q.Mode,
+		Organization: q.Organization, Scope: q.Scope, UserID: q.UserID, BaseCurrency: org.BaseCurrency, PipelineID: q.PipelineID, Filter: q.Filter, Mode: q.Mode,
 		Location: org.Location(), From: startOf(q.From, org.Location()),
 	}
 	if !q.To.IsZero() {

@@ -16,32 +16,30 @@ import (
 // cost that does not grow with the history; else the facts do.
 func (s *Store) StageCounts(ctx context.Context, sel report.Selection) ([]report.StageCount, error) {
 	args := []any{sel.Organization}
-	var sql string
-	if rolledUp(sel) {
-		cond := "f.organization_id = $1 AND f.generation = " + serving + " AND " + sel.Scope.SQL("f.responsible_id", &args)
-		if sel.PipelineID != "" {
-			args = append(args, sel.PipelineID)
-			cond += fmt.Sprintf(" AND f.pipeline_id = $%d::uuid", len(args))
-		}
-		sql = `
-			SELECT f.stage_id, f.currency, sum(f.deals)::bigint, sum(f.amount), sum(f.base_amount), sum(f.unconverted)::bigint
-			FROM stage_totals f
-			WHERE ` + cond + `
-			GROUP BY f.stage_id, f.currency
-			HAVING sum(f.deals) <> 0
-			ORDER BY f.stage_id, f.currency`
-	} else {
+	var parts []string
+	rolled := rolledUp(sel)
+	if rolled {
+		parts = append(parts, rollUp(sel, &args))
+	}
+	if !rolled || !sel.Scope.All() && !sel.Scope.None() {
 		cond, err := where(sel, &args)
 		if err != nil {
 			return nil, err
 		}
-		sql = `
-			SELECT f.stage_id, f.currency, count(*), sum(f.amount), sum(f.base_amount), count(*) FILTER (WHERE f.base_amount IS NULL)
-			FROM deal_facts f
-			WHERE ` + cond + `
-			GROUP BY f.stage_id, f.currency
-			ORDER BY f.stage_id, f.currency`
+		if rolled { // of the facts only what the roll-up, which goes by responsible users, does not tell of
+			cond += " AND NOT (" + sel.Scope.SQL("f.responsible_id", &args) + ")"
+		}
+		parts = append(parts, `
+			SELECT f.stage_id, f.currency, 1 AS deals, f.amount, f.worth AS base_amount, (f.worth IS NULL)::int AS unconverted
+			FROM `+facts(sel, &args)+` f
+			WHERE `+cond)
 	}
+	sql := `
+		SELECT stage_id, currency, sum(deals)::bigint, sum(amount), sum(base_amount), sum(unconverted)::bigint
+		FROM (` + strings.Join(parts, " UNION ALL ") + `) counted
+		GROUP BY stage_id, currency
+		HAVING sum(deals) <> 0
+		ORDER BY stage_id, currency`
 	rows, err := s.DB.Query(ctx, sel.Organization, sql, args...)
 	if err != nil {
 		return nil, fmt.Errorf("count deals by stage: %w", err)
@@ -67,6 +65,23 @@ func (s *Store) StageCounts(ctx context.Context, sel report.Selection) ([]report
 		return nil, fmt.Errorf("count deals by stage: %w", err)
 	}
 	return out, nil
+}
+
+// rollUp reads the roll-up, to be added to the facts. Amounts in a base currency that is not the organisation's any more count
+// as not converted.
+func rollUp(sel report.Selection, args *[]any) string {
+	cond := "f.organization_id = $1 AND f.generation = " + serving + " AND " + sel.Scope.SQL("f.responsible_id", args)
+	if sel.PipelineID != "" {
+		*args = append(*args, sel.PipelineID)
+		cond += fmt.Sprintf(" AND f.pipeline_id = $%d::uuid", len(*args))
+	}
+	*args = append(*args, sel.BaseCurrency)
+	return fmt.Sprintf(`
+			SELECT f.stage_id, f.currency, f.deals, f.amount,
+				CASE WHEN f.base_currency IN ($%[1]d, '') THEN f.base_amount ELSE 0 END AS base_amount,
+				CASE WHEN f.base_currency IN ($%[1]d, '') THEN f.unconverted ELSE f.deals END AS unconverted
+			FROM stage_totals f
+			WHERE `, len(*args)) + cond
 }
 
 // rolledUp reports whether the roll-up by stage can answer. Whether only open deals are asked for is the reader's to
@@ -138,9 +153,10 @@ func (s *Store) LostBy(ctx context.Context, sel report.Selection) ([]report.Lost
 	if err != nil {
 		return nil, err
 	}
+	from := facts(sel, &args)
 	rows, err := s.DB.Query(ctx, sel.Organization, `
-		SELECT coalesce(f.lost_stage_id::text, ''), f.lost_reason, count(*), coalesce(sum(f.base_amount), 0)
-		FROM deal_facts f
+		SELECT coalesce(f.lost_stage_id::text, ''), f.lost_reason, count(*), coalesce(sum(f.worth), 0)
+		FROM `+from+` f
 		WHERE `+cond+`
 		GROUP BY 1, 2
 		ORDER BY 3 DESC, 1, 2

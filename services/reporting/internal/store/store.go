@@ -65,6 +65,27 @@ func schema() *aip.Schema {
 // serving is the generation that answers.
 const serving = "(SELECT generation FROM generations WHERE state = 'serving')"
 
+// facts are deal_facts with worth: the base amount where it is in the base currency.
+func facts(s report.Selection, args *[]any) string {
+	*args = append(*args, s.BaseCurrency)
+	return fmt.Sprintf(`(SELECT *, CASE WHEN base_currency IN ($%d, '') THEN base_amount END AS worth FROM deal_facts)`, len(*args))
+}
+
+// visible is the predicate of what the user sees, the same as in the lists of deals.
+func visible(s report.Selection, args *[]any) string {
+	in := s.Scope.SQL("f.responsible_id", args)
+	if s.Scope.All() || s.Scope.None() {
+		return in
+	}
+	return "(" + in + " OR " + beyondScope(s, args) + ")"
+}
+
+// beyondScope is the predicate of what the user sees whoever is responsible.
+func beyondScope(s report.Selection, args *[]any) string {
+	*args = append(*args, s.UserID)
+	return fmt.Sprintf("(f.available_to_everyone OR f.observer_ids <> '{}' AND f.observer_ids @> ARRAY[$%d::uuid])", len(*args))
+}
+
 // where is the selection's predicate over deal_facts f; $1 is the organisation.
 func where(s report.Selection, args *[]any) (string, error) {
 	bind := func(v any) string {
@@ -76,7 +97,7 @@ func where(s report.Selection, args *[]any) (string, error) {
 		return "", err
 	}
 	parts := []string{
-		"f.organization_id = $1", "f.generation = " + serving, "NOT f.deleted", filter, s.Scope.SQL("f.responsible_id", args),
+		"f.organization_id = $1", "f.generation = " + serving, "NOT f.deleted", filter, visible(s, args),
 	}
 	if s.PipelineID != "" {
 		parts = append(parts, "f.pipeline_id = "+bind(s.PipelineID)+"::uuid")
@@ -162,15 +183,15 @@ func (s *Store) Groups(ctx context.Context, sel report.Selection, by report.By, 
 		return nil, err
 	}
 	expr, join := key(by, sel, &args)
-	value, quantity, deals := "f.base_amount", "0::numeric", "count(*)"
+	value, quantity, deals := "f.worth", "0::numeric", "count(*)"
 	switch by {
 	case report.ByCurrency:
 		value = "f.amount"
 	case report.ByProduct, report.BySection:
 		// A line's share of what the deal brought in. Deals whose lines add up to nothing count whole on their first line.
-		value = `CASE WHEN l.line IS NULL THEN f.base_amount
-			WHEN t.total <> 0 THEN f.base_amount * l.total / t.total
-			WHEN l.line = 0 THEN f.base_amount ELSE 0 END`
+		value = `CASE WHEN l.line IS NULL THEN f.worth
+			WHEN t.total <> 0 THEN f.worth * l.total / t.total
+			WHEN l.line = 0 THEN f.worth ELSE 0 END`
 		join += ` LEFT JOIN LATERAL (
 			SELECT sum(a.total) AS total FROM line_facts a
 			WHERE a.organization_id = f.organization_id AND a.generation = f.generation AND a.deal_id = f.deal_id) t ON true`
@@ -178,6 +199,7 @@ func (s *Store) Groups(ctx context.Context, sel report.Selection, by report.By, 
 	case report.ByResponsible, report.ByCompany, report.ByCloseMonth, report.ByPlannedMonth, report.ByStage, report.ByType,
 		report.ByProbability:
 	}
+	from := facts(sel, &args)
 	rows, err := s.DB.Query(ctx, sel.Organization, `
 		SELECT coalesce(`+expr+`, ''), `+deals+`,
 			count(*) FILTER (WHERE f.state = 1), count(*) FILTER (WHERE f.state = 2), count(*) FILTER (WHERE f.state = 3),
@@ -185,8 +207,8 @@ func (s *Store) Groups(ctx context.Context, sel report.Selection, by report.By, 
 			coalesce(sum(`+value+`) FILTER (WHERE f.state = 2), 0) AS won_sum,
 			coalesce(sum(`+value+`) FILTER (WHERE f.state = 3), 0),
 			coalesce(sum(`+value+` * coalesce(f.probability, 0) / 100) FILTER (WHERE f.state = 1), 0),
-			count(*) FILTER (WHERE f.base_amount IS NULL), `+quantity+`
-		FROM deal_facts f`+join+`
+			count(*) FILTER (WHERE f.worth IS NULL), `+quantity+`
+		FROM `+from+` f`+join+`
 		WHERE `+cond+`
 		GROUP BY 1
 		ORDER BY won_sum DESC, 2 DESC, 1
@@ -212,10 +234,11 @@ func (s *Store) Deals(ctx context.Context, sel report.Selection, limit int) ([]r
 	if sel.Only == report.Overdue {
 		order = "f.planned_close, f.deal_id"
 	}
+	from := facts(sel, &args)
 	rows, err := s.DB.Query(ctx, sel.Organization, `
 		SELECT f.deal_id, f.name, coalesce(f.company_id::text, ''), coalesce(f.responsible_id::text, ''), f.stage_id,
-			f.closed_at, f.planned_close, f.currency, f.amount, f.base_amount
-		FROM deal_facts f
+			f.closed_at, f.planned_close, f.currency, f.amount, f.worth
+		FROM `+from+` f
 		WHERE `+cond+`
 		ORDER BY `+order+`
 		LIMIT `+strconv.Itoa(limit), args...)

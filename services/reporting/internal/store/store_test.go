@@ -43,7 +43,7 @@ func setup(t *testing.T) *bundle {
 		now: time.Date(2026, 3, 15, 12, 0, 0, 0, time.UTC),
 	}
 	b.Store = &store.Store{DB: db.App, System: db.System, Consumer: "reporting", Now: func() time.Time { return b.now }}
-	b.selection = report.Selection{Organization: b.org, Scope: authz.All(), PipelineID: b.pipeline, Location: time.UTC}
+	b.selection = report.Selection{Organization: b.org, UserID: b.anna, Scope: authz.All(), BaseCurrency: "EUR", PipelineID: b.pipeline, Location: time.UTC}
 	b.put(t, func(ctx context.Context, tx pgx.Tx) error {
 		return views.PutPipeline(ctx, tx, b.org, views.Pipeline{ID: b.pipeline, Version: 1, Name: "Sales", Stages: []views.Stage{
 			{ID: b.first, Name: "New", Kind: 1},
@@ -76,7 +76,7 @@ func (b *bundle) open(version int64, dealID, stage, responsible string, amount i
 	begin := b.now.AddDate(0, -1, 0)
 	return views.Deal{
 		ID: dealID, Version: version, Name: "Deal", PipelineID: b.pipeline, StageID: stage, State: views.Open,
-		ResponsibleID: &responsible, Amount: base, Currency: "EUR", BaseAmount: &base, BeginAt: &begin,
+		ResponsibleID: &responsible, Amount: base, Currency: "EUR", BaseAmount: &base, BaseCurrency: "EUR", BeginAt: &begin,
 		Change: &views.StageChange{ToStageID: stage},
 	}
 }
@@ -133,8 +133,12 @@ func TestRollUpEqualsPlainCount(t *testing.T) {
 		e.State = int16(max(1, stage))
 		e.Deleted = rnd.IntN(10) == 0
 		if rnd.IntN(5) == 0 {
-			e.BaseAmount, e.Currency = nil, "JPY"
+			e.BaseAmount, e.BaseCurrency, e.Currency = nil, "", "JPY"
 		}
+		if rnd.IntN(5) == 0 {
+			e.ObserverIDs = []string{b.anna}
+		}
+		e.AvailableToEveryone = rnd.IntN(7) == 0
 		b.deal(t, e, views.Live)
 		if i%100 == 99 {
 			require.NoError(t, b.system.System(t.Context(), func(ctx context.Context, tx pgx.Tx) error {
@@ -276,6 +280,79 @@ func TestOrganisationsAreApart(t *testing.T) {
 	sel := b.selection
 	sel.Organization = id.New()
 	require.Empty(t, b.counts(t, sel))
+}
+
+// ID-6: whoever observes a deal sees it in lists, and so in every group, list, sum and stage; others do not.
+func TestReportsShowWhatListsShow(t *testing.T) {
+	b := setup(t)
+	closed := b.now.AddDate(0, 0, -1)
+	for _, x := range []struct {
+		observers []string
+		everyone  bool
+	}{{}, {observers: []string{b.anna}}, {everyone: true}, {observers: []string{id.New()}}} {
+		d := b.open(1, id.New(), b.won, b.bert, 100)
+		d.State, d.ClosedAt, d.ObserverIDs, d.AvailableToEveryone = views.Won, &closed, x.observers, x.everyone
+		b.deal(t, d, views.Live)
+	}
+	unwatched := b.open(1, id.New(), b.first, b.bert, 100)
+	unwatched.ObserverIDs = []string{b.anna}
+	b.deal(t, unwatched, views.Live)
+	unwatched.Version, unwatched.ObserverIDs, unwatched.Change = 2, nil, nil
+	b.deal(t, unwatched, views.Live) // not observed any more
+
+	sel := b.selection
+	sel.Scope = authz.Of(b.anna)
+	require.Equal(t, map[string]int64{b.won: 2}, b.counts(t, sel), "roll-up and what is beyond the scope")
+	for by := report.ByResponsible; by <= report.ByCurrency; by++ {
+		groups, err := b.Groups(t.Context(), sel, by, 10)
+		require.NoError(t, err)
+		var n int64
+		for _, g := range groups {
+			n += g.Deals
+		}
+		require.EqualValues(t, 2, n, "grouped by %d", by)
+	}
+	listed, err := b.Deals(t.Context(), sel, 10)
+	require.NoError(t, err)
+	require.Len(t, listed, 2)
+	sel.Scope = authz.None()
+	require.Empty(t, b.counts(t, sel), "who may view no deals sees none, observed or not")
+}
+
+// CAT-3: after a change of the base currency no sum mixes the old one with the new.
+func TestSumsAreInOneBaseCurrency(t *testing.T) {
+	b := setup(t)
+	old := b.open(1, id.New(), b.first, b.anna, 100)
+	b.deal(t, old, views.Live)
+	next := b.open(1, id.New(), b.first, b.anna, 7)
+	next.BaseCurrency = "USD"
+	b.deal(t, next, views.Live)
+	check := func(currency, sum string, unconverted int64) {
+		t.Helper()
+		for _, filter := range []string{"", `name = "Deal"`} { // the roll-up and the facts
+			sel := b.selection
+			sel.BaseCurrency, sel.Filter = currency, filter
+			got, err := b.StageCounts(t.Context(), sel)
+			require.NoError(t, err)
+			require.Len(t, got, 1)
+			require.Equal(t, sum, got[0].Sum.String(), currency)
+			require.Equal(t, unconverted, got[0].Unconverted, currency)
+			require.EqualValues(t, 2, got[0].Deals)
+		}
+		sel := b.selection
+		sel.BaseCurrency = currency
+		groups, err := b.Groups(t.Context(), sel, report.ByResponsible, 10)
+		require.NoError(t, err)
+		require.Equal(t, sum, groups[0].OpenSum.String())
+		require.Equal(t, unconverted, groups[0].Unconverted)
+	}
+	check("EUR", "100", 1)
+	check("USD", "7", 1)
+	worth := decimal.NewFromInt(120)
+	old.Version, old.BaseCurrency, old.BaseAmount, old.Change = 2, "USD", &worth, nil // reckoned anew
+	b.deal(t, old, views.Live)
+	check("USD", "127", 0)
+	check("EUR", "0", 2)
 }
 
 // decisions 26: every key begins with the organisation.

@@ -36,13 +36,17 @@ type Deal struct {
 	Amount         decimal.Decimal
 	Currency       string
 	BaseAmount     *decimal.Decimal
+	BaseCurrency   string // empty where there is no BaseAmount
 	PlannedClose   *time.Time
 	BeginAt        *time.Time
 	StageEnteredAt *time.Time
 	ClosedAt       *time.Time
 	LostStageID    *string
 	LostReason     string
-	Lines          []Line
+	// ObserverIDs and AvailableToEveryone say who sees the deal beyond the scopes.
+	ObserverIDs         []string
+	AvailableToEveryone bool
+	Lines               []Line
 	// Change is set where the event is a change of stage, or the making of the deal.
 	Change *StageChange
 }
@@ -134,7 +138,8 @@ func generations(ctx context.Context, tx pgx.Tx, org string, target Target, deal
 		return nil, fmt.Errorf("lock deal: %w", err)
 	}
 	rows, err := tx.Query(ctx, `
-		SELECT g.generation, f.version, f.deleted, f.pipeline_id, f.stage_id, f.responsible_id, f.currency, f.amount, f.base_amount
+		SELECT g.generation, f.version, f.deleted, f.pipeline_id, f.stage_id, f.responsible_id, f.currency, f.amount, f.base_amount,
+			coalesce(f.base_currency, '')
 		FROM generations g
 		LEFT JOIN deal_facts f ON f.organization_id = $1 AND f.generation = g.generation AND f.deal_id = $2
 		WHERE g.state = ANY($3)`, org, dealID, target.states())
@@ -148,7 +153,7 @@ func generations(ctx context.Context, tx pgx.Tx, org string, target Target, deal
 		var pipeline, stage, currency *string
 		var amount *decimal.Decimal
 		err := row.Scan(&g.number, &version, &deleted, &pipeline, &stage, &g.counted.ResponsibleID, &currency, &amount,
-			&g.counted.BaseAmount)
+			&g.counted.BaseAmount, &g.counted.BaseCurrency)
 		if err != nil || version == nil {
 			return g, err
 		}
@@ -163,8 +168,9 @@ func queueFact(b *pgx.Batch, org string, generation int64, d *Deal) {
 	b.Queue(`
 		INSERT INTO deal_facts (organization_id, generation, deal_id, version, deleted, name, pipeline_id, stage_id, state,
 			responsible_id, company_id, contact_id, type, source, probability, amount, currency, base_amount, planned_close,
-			begin_at, stage_entered_at, closed_at, lost_stage_id, lost_reason)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24)
+			begin_at, stage_entered_at, closed_at, lost_stage_id, lost_reason, base_currency, observer_ids, available_to_everyone)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24, $25,
+			coalesce($26::uuid[], '{}'), $27)
 		ON CONFLICT ON CONSTRAINT deal_facts_pkey DO UPDATE SET
 			version = EXCLUDED.version, deleted = EXCLUDED.deleted, name = EXCLUDED.name, pipeline_id = EXCLUDED.pipeline_id,
 			stage_id = EXCLUDED.stage_id, state = EXCLUDED.state, responsible_id = EXCLUDED.responsible_id,
@@ -172,10 +178,13 @@ func queueFact(b *pgx.Batch, org string, generation int64, d *Deal) {
 			probability = EXCLUDED.probability, amount = EXCLUDED.amount, currency = EXCLUDED.currency,
 			base_amount = EXCLUDED.base_amount, planned_close = EXCLUDED.planned_close, begin_at = EXCLUDED.begin_at,
 			stage_entered_at = EXCLUDED.stage_entered_at, closed_at = EXCLUDED.closed_at,
-			lost_stage_id = COALESCE(EXCLUDED.lost_stage_id, deal_facts.lost_stage_id), lost_reason = EXCLUDED.lost_reason`,
+			lost_stage_id = COALESCE(EXCLUDED.lost_stage_id, deal_facts.lost_stage_id), lost_reason = EXCLUDED.lost_reason,
+			base_currency = EXCLUDED.base_currency, observer_ids = EXCLUDED.observer_ids,
+			available_to_everyone = EXCLUDED.available_to_everyone`,
 		org, generation, d.ID, d.Version, d.Deleted, d.Name, d.PipelineID, d.StageID, d.State,
 		d.ResponsibleID, d.CompanyID, d.ContactID, d.Type, d.Source, d.Probability, d.Amount, d.Currency, d.BaseAmount,
-		d.PlannedClose, d.BeginAt, d.StageEnteredAt, d.ClosedAt, d.LostStageID, d.LostReason)
+		d.PlannedClose, d.BeginAt, d.StageEnteredAt, d.ClosedAt, d.LostStageID, d.LostReason, d.BaseCurrency, d.ObserverIDs,
+		d.AvailableToEveryone)
 }
 
 // queueLostStage looks up what the deal was lost from, where a live event of the lost deal has overtaken the replayed one
@@ -213,9 +222,9 @@ func queueTotal(b *pgx.Batch, org string, generation int64, d *Deal, sign int64)
 	}
 	b.Queue(`
 		INSERT INTO stage_totals (organization_id, generation, pipeline_id, stage_id, responsible_id, currency, deals, amount,
-			base_amount, unconverted)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
-		org, generation, d.PipelineID, d.StageID, d.ResponsibleID, d.Currency, sign, d.Amount.Mul(s), base, unconverted)
+			base_currency, base_amount, unconverted)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`,
+		org, generation, d.PipelineID, d.StageID, d.ResponsibleID, d.Currency, sign, d.Amount.Mul(s), d.BaseCurrency, base, unconverted)
 }
 
 // Fold makes one row of the roll-up's rows with one key, for all organisations, where there are many. db is the
@@ -228,18 +237,18 @@ func Fold(ctx context.Context, tx pgx.Tx) (int64, error) {
 			SELECT organization_id, generation, pipeline_id
 			FROM stage_totals
 			GROUP BY organization_id, generation, pipeline_id
-			HAVING count(*) > 2 * count(DISTINCT (stage_id, responsible_id, currency)) + 200
+			HAVING count(*) > 2 * count(DISTINCT (stage_id, responsible_id, currency, base_currency)) + 200
 		), gone AS (
 			DELETE FROM stage_totals t USING many m
 			WHERE t.organization_id = m.organization_id AND t.generation = m.generation AND t.pipeline_id = m.pipeline_id
 			RETURNING t.*
 		), kept AS (
 			INSERT INTO stage_totals (organization_id, generation, pipeline_id, stage_id, responsible_id, currency, deals, amount,
-				base_amount, unconverted)
+				base_currency, base_amount, unconverted)
 			SELECT organization_id, generation, pipeline_id, stage_id, responsible_id, currency, sum(deals), sum(amount),
-				sum(base_amount), sum(unconverted)
+				base_currency, sum(base_amount), sum(unconverted)
 			FROM gone
-			GROUP BY organization_id, generation, pipeline_id, stage_id, responsible_id, currency
+			GROUP BY organization_id, generation, pipeline_id, stage_id, responsible_id, currency, base_currency
 			HAVING sum(deals) <> 0 OR sum(amount) <> 0 OR sum(base_amount) <> 0
 		)
 		SELECT count(*) FROM gone`).Scan(&gone)
