@@ -41,6 +41,7 @@ import { companyTypeOptions, sourceLabel, sourceOptions, typeLabel } from "./cho
 import { ContactsOfCompany } from "./ContactsOfCompany";
 import { companies } from "./queries";
 import { OriginField } from "./OriginField";
+import { requisitesTab } from "./Requisites";
 
 function columns(): Column<Company>[] {
   return [
@@ -532,6 +533,7 @@ function CompanyBody({ company }: { company: Company }) {
           ),
         },
         { id: "contacts", label: t("contact.many"), content: <ContactsOfCompany company={company} /> },
+        requisitesTab(company, ro),
         files,
       ]}
     />
