@@ -5,9 +5,10 @@ import {
   monitorForElements,
 } from "@atlaskit/pragmatic-drag-and-drop/element/adapter";
 import { useVirtualizer } from "@tanstack/react-virtual";
-import { useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
+import { useCallback, useEffect, useRef, useState, type KeyboardEvent, type ReactNode } from "react";
 import { t } from "../../i18n";
 import { useShortcuts } from "../shortcuts";
+import { touchDrag } from "./touch";
 import classes from "./board.module.css";
 
 /** A column of a board as it is shown. */
@@ -47,8 +48,9 @@ interface Held {
 const CARD = 50;
 
 /**
- * Columns of cards of one height, virtualised. Cards are dragged with the mouse, or with the keyboard: space takes one
- * up, the arrows choose the column, space or Enter puts it down, Escape puts it back.
+ * Columns of cards of one height, virtualised. Cards are dragged with the mouse, with a finger that rests on one
+ * first, or with the keyboard: space takes one up, the arrows choose the column, space or Enter puts it down, Escape
+ * puts it back.
  */
 export function Board<C>(props: Props<C>) {
   const { columns, idOf, nameOf, canDrag, onMove } = props;
@@ -75,6 +77,30 @@ export function Board<C>(props: Props<C>) {
           }
         },
       }),
+    [],
+  );
+
+  // A finger holds a card the way the keyboard does.
+  const touch = useCallback<Touch>(
+    (id, from) => ({
+      board: () => box.current,
+      onStart: () => setHeld({ id, from, to: from }),
+      onOver: (column) =>
+        setHeld({
+          id,
+          from,
+          to: column !== undefined && takes(latest.current, column, from) ? column : from,
+        }),
+      onEnd: (column) => {
+        setHeld(undefined);
+        const card = latest.current.columns
+          .find((c) => c.key === from)
+          ?.cards.find((c) => latest.current.idOf(c) === id);
+        if (card && column !== undefined && column !== from && takes(latest.current, column, from)) {
+          latest.current.onMove(card, from, column);
+        }
+      },
+    }),
     [],
   );
 
@@ -186,17 +212,24 @@ export function Board<C>(props: Props<C>) {
         {said}
       </span>
       {columns.map((column) => (
-        <BoardColumn key={column.key} {...props} column={column} held={held} />
+        <BoardColumn key={column.key} {...props} column={column} held={held} touch={touch} />
       ))}
     </div>
   );
 }
 
+// Whether a column takes a card that comes from another.
+function takes<C>(props: Props<C>, column: string, from: string): boolean {
+  return column === from || props.columns.some((c) => c.key === column && c.accepts);
+}
+
+type Touch = (id: string, from: string) => Omit<Parameters<typeof touchDrag>[0], "element">;
+
 function BoardColumn<C>({
   column,
   held,
   ...props
-}: Props<C> & { column: ColumnView<C>; held: Held | undefined }) {
+}: Props<C> & { column: ColumnView<C>; held: Held | undefined; touch: Touch }) {
   const { idOf, onMore } = props;
   const scroller = useRef<HTMLDivElement>(null);
   const section = useRef<HTMLElement>(null);
@@ -283,7 +316,8 @@ function BoardCard<C>({
   canDrag,
   refused,
   openId,
-}: Props<C> & { card: C; column: string; top: number; held: boolean }) {
+  touch,
+}: Props<C> & { card: C; column: string; top: number; held: boolean; touch: Touch }) {
   const ref = useRef<HTMLLIElement>(null);
   const [dragging, setDragging] = useState(false);
   const id = idOf(card);
@@ -293,15 +327,23 @@ function BoardCard<C>({
     if (!element || !movable) {
       return undefined;
     }
+    let finger = false;
+    const noteFinger = (event: PointerEvent): void => {
+      finger = event.pointerType === "touch";
+    };
+    element.addEventListener("pointerdown", noteFinger);
     return combine(
+      () => element.removeEventListener("pointerdown", noteFinger),
+      touchDrag({ element, ...touch(id, column) }),
       draggable({
         element,
+        canDrag: () => !finger, // what a finger does is seen to above
         getInitialData: () => ({ board: true, id, from: column }),
         onDragStart: () => setDragging(true),
         onDrop: () => setDragging(false),
       }),
     );
-  }, [id, column, movable]);
+  }, [id, column, movable, touch]);
   return (
     <li
       ref={ref}
