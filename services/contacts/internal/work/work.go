@@ -145,7 +145,9 @@ type Files struct {
 }
 
 // Work carries the files over. It may run again: a file is copied once.
-func (w *Files) Work(ctx context.Context, job *river.Job[FilesArgs]) error { return w.carry(ctx, job.Args) }
+func (w *Files) Work(ctx context.Context, job *river.Job[FilesArgs]) error {
+	return w.carry(ctx, job.Args)
+}
 
 // carry returns an error if another try may help. A refusal is for the operator's eyes alone: the lead keeps its files,
 // and it takes the record, the lead or the user to have gone within moments of the conversion.
