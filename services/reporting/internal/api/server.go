@@ -134,8 +134,8 @@ func value(c report.Cell) *reportingv1.Value {
 	case c.Ref != nil:
 		v.Value = &reportingv1.Value_Ref{Ref: &reportingv1.NamedRef{Kind: c.Ref.Kind, Id: c.Ref.ID, Name: c.Ref.Name}}
 	}
-	if c.Filter != "" {
-		v.Drill = &reportingv1.Drill{Kind: "deal", Filter: c.Filter}
+	if c.List != "" {
+		v.Drill = &reportingv1.Drill{Kind: c.List, Filter: c.Filter}
 	}
 	return v
 }

@@ -16,8 +16,9 @@ func ref(kind, id, name string) Cell { return Cell{Ref: &Ref{Kind: kind, ID: id,
 func number(n float64) Cell          { return Cell{Number: &n} }
 func count(n int64) Cell             { return number(float64(n)) }
 
+// behind says which deals are behind a number; with an empty filter it is all that the user sees.
 func (c Cell) behind(filter string) Cell {
-	c.Filter = filter
+	c.List, c.Filter = "deal", filter
 	return c
 }
 

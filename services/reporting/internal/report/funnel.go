@@ -123,7 +123,7 @@ func (x *run) funnelRow(f *funnel, i int, st Stage, seconds map[string]float64) 
 	}
 	behind := x.filter(equals("stage_id", st.ID), x.period(state))
 	row := []Cell{
-		ref("stage", st.ID, st.Name), count(c.Deals).behind(behind), share(c.Deals, f.deals),
+		ref("stage", st.ID, st.Name), count(c.Deals).behind(behind), share(c.Deals, f.deals).behind(behind),
 		amount(x.base, c.Sum).behind(behind),
 		{},
 		{},
@@ -133,16 +133,16 @@ func (x *run) funnelRow(f *funnel, i int, st Stage, seconds map[string]float64) 
 	if st.Kind != StageOpen {
 		return row
 	}
-	reached := f.reached[st.ID]
-	next := f.won
-	for _, later := range f.stages[i+1:] {
+	reached, won := f.reached[st.ID], x.filter(isWon, x.period(isWon))
+	next, onward := f.won, won
+	for j, later := range f.stages[i+1:] {
 		if later.Kind == StageOpen {
-			next = f.reached[later.ID]
+			next, onward = f.reached[later.ID], x.filter(x.reachedFilter(f, i+1+j), x.worked())
 			break
 		}
 	}
 	row[4] = count(reached).behind(x.filter(x.reachedFilter(f, i), x.worked()))
-	row[5], row[6] = share(next, reached), share(f.won, reached)
+	row[5], row[6] = share(next, reached).behind(onward), share(f.won, reached).behind(won)
 	if s, ok := seconds[st.ID]; ok {
 		row[7] = number(s)
 	}

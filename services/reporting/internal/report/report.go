@@ -192,8 +192,9 @@ type Store interface {
 	Stages(ctx context.Context, org, pipelineID string) ([]Stage, error)
 	// Names returns the names of records, by ID. Unknown ones are missing.
 	Names(ctx context.Context, org, kind string, ids []string) (map[string]string, error)
-	// ProductsOf returns the IDs of a section's products.
-	ProductsOf(ctx context.Context, org, sectionID string) ([]string, error)
+	// ProductsOf returns the products of a section, or of none if it is empty, that are on lines of the selected deals; at most
+	// limit.
+	ProductsOf(ctx context.Context, s Selection, sectionID string, limit int) ([]string, error)
 	// Freshness tells how far the facts are behind the events.
 	Freshness(ctx context.Context) (Freshness, error)
 }
@@ -240,8 +241,8 @@ type Cell struct {
 	Number *float64
 	Money  *money.Money
 	Ref    *Ref
-	// Filter is for the list of deals; empty where there is nothing behind.
-	Filter string
+	// List is the kind of record whose list, with Filter, shows what is behind; empty where there is nothing behind.
+	List, Filter string
 }
 
 // Ref is a record with its name.

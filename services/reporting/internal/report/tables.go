@@ -37,7 +37,7 @@ func (x *run) volume(ctx context.Context, groupBy, title string) error {
 			count(g.Open).behind(x.filter(where, isOpen, x.period(isOpen))),
 			count(g.Won).behind(x.filter(where, isWon, x.period(isWon))),
 			count(g.Lost).behind(x.filter(where, isLost, x.period(isLost))),
-			share(g.Won, g.Won+g.Lost),
+			share(g.Won, g.Won+g.Lost).behind(x.filter(where, isWon, x.period(isWon))),
 			amount(currency, g.WonSum).behind(x.filter(where, isWon, x.period(isWon))),
 			amount(currency, g.OpenSum).behind(x.filter(where, isOpen, x.period(isOpen))),
 		}
@@ -205,18 +205,17 @@ func (x *run) incomeByProduct(ctx context.Context) error {
 	for _, p := range parts {
 		where := p.where // of no product: product_id = ""
 		if kind == "section" {
-			if where, err = x.inSection(ctx, p.group.Key); err != nil {
+			if where, err = x.inSection(ctx, s, p.group.Key); err != nil {
 				return err
 			}
 		}
-		behind := ""
-		if where != "" {
-			behind = x.filter(where, isWon, x.period(isWon))
+		row := []Cell{
+			p.label, count(p.group.Deals), number(p.group.Quantity.InexactFloat64()), amount(x.base, p.group.WonSum),
 		}
-		x.report.Rows = append(x.report.Rows, []Cell{
-			p.label, count(p.group.Deals).behind(behind), number(p.group.Quantity.InexactFloat64()),
-			amount(x.base, p.group.WonSum).behind(behind),
-		})
+		for i := 1; i < len(row) && where != ""; i++ {
+			row[i] = row[i].behind(x.filter(where, isWon, x.period(isWon)))
+		}
+		x.report.Rows = append(x.report.Rows, row)
 	}
 	return x.totals(ctx, s, func(g Group, currency string) []Cell {
 		behind := x.filter(equals("currency", currency), isWon, x.period(isWon))
@@ -224,14 +223,18 @@ func (x *run) incomeByProduct(ctx context.Context) error {
 	})
 }
 
-// inSection finds the deals with a product of a section; "" where there is no telling.
-func (x *run) inSection(ctx context.Context, section string) (string, error) {
-	if section == "" {
-		return "", nil
-	}
-	products, err := x.Store.ProductsOf(ctx, x.Organization, section)
-	if err != nil {
+// maxNamed is how many products a filter names; a longer one would be refused by the list.
+const maxNamed = 350
+
+// inSection finds the deals with a product of a section; for no section those with a product of none, with a line of no
+// product, or without lines. It is "" where the products are too many to be named.
+func (x *run) inSection(ctx context.Context, s Selection, section string) (string, error) {
+	products, err := x.Store.ProductsOf(ctx, s, section, maxNamed+1)
+	if err != nil || len(products) > maxNamed {
 		return "", err
+	}
+	if section == "" {
+		products = append(products, "") // product_id = "": of no product
 	}
 	return anyOf("product_id", products), nil
 }
@@ -268,7 +271,7 @@ func (x *run) openByStage(ctx context.Context) error {
 		}
 		behind := x.filter(equals("stage_id", st.ID), isOpen)
 		x.report.Rows = append(x.report.Rows, []Cell{
-			ref("stage", st.ID, st.Name), count(c.Deals).behind(behind), share(c.Deals, all), amount(x.base, c.Sum).behind(behind),
+			ref("stage", st.ID, st.Name), count(c.Deals).behind(behind), share(c.Deals, all).behind(behind), amount(x.base, c.Sum).behind(behind),
 		})
 	}
 	return x.totals(ctx, s, func(g Group, currency string) []Cell {

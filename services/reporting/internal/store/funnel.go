@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"strconv"
 	"strings"
 	"time"
 
@@ -207,13 +208,33 @@ func (s *Store) Names(ctx context.Context, org, kind string, ids []string) (map[
 }
 
 // ProductsOf see [report.Store].
-func (s *Store) ProductsOf(ctx context.Context, org, sectionID string) ([]string, error) {
-	rows, err := s.DB.Query(ctx, org, `
-		SELECT id::text FROM names WHERE organization_id = $1 AND kind = 'product' AND parent_id = $2 ORDER BY id LIMIT 500`, org, sectionID)
+func (s *Store) ProductsOf(ctx context.Context, sel report.Selection, sectionID string, limit int) ([]string, error) {
+	args := []any{sel.Organization}
+	cond, err := where(sel, &args)
+	if err != nil {
+		return nil, err
+	}
+	args = append(args, optional(sectionID))
+	rows, err := s.DB.Query(ctx, sel.Organization, `
+		SELECT DISTINCT l.product_id::text
+		FROM deal_facts f
+		JOIN line_facts l ON l.organization_id = f.organization_id AND l.generation = f.generation AND l.deal_id = f.deal_id
+		LEFT JOIN names n ON n.organization_id = f.organization_id AND n.kind = 'product' AND n.id = l.product_id
+		WHERE l.product_id IS NOT NULL AND n.parent_id IS NOT DISTINCT FROM $`+strconv.Itoa(len(args))+`::uuid AND `+cond+`
+		ORDER BY 1
+		LIMIT `+strconv.Itoa(limit), args...)
 	if err != nil {
 		return nil, fmt.Errorf("read products of a section: %w", err)
 	}
 	return pgx.CollectRows(rows, pgx.RowTo[string])
+}
+
+// optional is NULL for an empty ID.
+func optional(id string) *string {
+	if id == "" {
+		return nil
+	}
+	return &id
 }
 
 func collectNames(rows pgx.Rows) (map[string]string, error) {

@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// cell is a value of a report, as text, and the filter that leads to the rows behind it.
-type cell struct{ value, drill string }
+// cell is a value of a report, as text, and the kind and the filter of the list with the rows behind it.
+type cell struct{ value, kind, drill string }
 
 type rows [][]cell
 
@@ -145,7 +145,8 @@ func read(v any) rows {
 			value, _ := v.(object)
 			drill, _ := value["drill"].(object)
 			filter, _ := drill["filter"].(string)
-			row = append(row, cell{show(value), filter})
+			kind, _ := drill["kind"].(string)
+			row = append(row, cell{show(value), kind, filter})
 		}
 		out = append(out, row)
 	}
@@ -169,24 +170,33 @@ func show(value object) string {
 	}
 }
 
-// requireRowsBehind follows every number to its rows: the list it leads to has as many (REP-5).
+// requireRowsBehind follows every number to its rows: the list it leads to has as many. A quantity leads to the rows that the
+// number of deals beside it leads to (REP-5).
 func (c *caller) requireRowsBehind(q query, r *table) (followed int) {
 	c.t.Helper()
 	seen := map[string]string{}
 	for _, rs := range []rows{r.rows, r.totals, r.sub} {
 		for _, row := range rs {
 			for i, cl := range row {
-				if cl.drill == "" || i < len(r.kinds) && r.kinds[i] != "COLUMN_KIND_NUMBER" {
+				if i < len(r.kinds) && r.kinds[i] == "COLUMN_KIND_NUMBER" && cl.value != "" {
+					require.NotEmpty(c.t, cl.kind, "%s, row %s: %s leads nowhere", q, row[0].value, r.columns[i])
+				}
+				if cl.kind == "" || i < len(r.kinds) && r.kinds[i] != "COLUMN_KIND_NUMBER" {
 					continue
 				}
-				if before, ok := seen[cl.drill]; ok {
+				if i < len(r.columns) && r.columns[i] == "quantity" {
+					require.Equal(c.t, row[i-1].drill, cl.drill, "%s, row %s", q, row[0].value)
+					continue
+				}
+				list := cl.kind + "s"
+				if before, ok := seen[list+cl.drill]; ok {
 					require.Equal(c.t, before, cl.value, "%s: %s", q, cl.drill)
 					continue
 				}
-				seen[cl.drill] = cl.value
+				seen[list+cl.drill] = cl.value
 				n, err := strconv.Atoi(cl.value)
 				require.NoError(c.t, err, "%s: %s", q, cl.drill)
-				require.Equal(c.t, n, c.count("deals", cl.drill), "%s, row %s: %s", q, row[0].value, cl.drill)
+				require.Equal(c.t, n, c.count(list, cl.drill), "%s, row %s: %s", q, row[0].value, cl.drill)
 			}
 		}
 	}
