@@ -51,6 +51,7 @@ func (d Database) Open(ctx context.Context, p *Process, name string) (Pools, err
 func (d Database) Role(ctx context.Context, p *Process, role string, maxConns int32) (*pg.DB, error) {
 	db, err := pg.Open(ctx, pg.Config{
 		URL: d.URL, Role: role, MaxConns: maxConns, Clock: p.Clock, Log: p.Log, Tracer: tracer(p.Telemetry),
+		Silent: p.alone,
 	})
 	if err != nil {
 		return nil, err

@@ -72,6 +72,8 @@ type Options struct {
 	Clock clock.Clock
 	// Local names services that this very process serves.
 	Local []string
+	// Alone says that no other process serves them: nobody else's relay has to be told of what is written here.
+	Alone bool
 }
 
 // Process is what the parts of one process share.
@@ -92,6 +94,7 @@ type Process struct {
 
 	cfg   Config
 	local []string
+	alone bool
 
 	mu        sync.Mutex
 	conns     map[string]grpc.ClientConnInterface
@@ -135,7 +138,7 @@ func Open(ctx context.Context, name string, cfg Config, o Options) (*Process, er
 	}
 	p := &Process{
 		Name: name, Clock: o.Clock, Metrics: admin.Registry(), Brokers: cfg.Brokers, Directory: authz.NewDirectory(),
-		ServiceSecret: cfg.ServiceSecret, cfg: cfg, local: o.Local, conns: make(map[string]grpc.ClientConnInterface),
+		ServiceSecret: cfg.ServiceSecret, cfg: cfg, local: o.Local, alone: o.Alone, conns: make(map[string]grpc.ClientConnInterface),
 		Log: log,
 	}
 	if p.Clock == nil {

@@ -87,7 +87,7 @@ func (s *Suite) open(ctx context.Context, o Options) (err error) {
 		return err
 	}
 	s.process, err = process.Open(ctx, "kontor", pc, process.Options{
-		Version: o.Version, Output: o.Output, Keys: jwks.Fetch, Local: names(all),
+		Version: o.Version, Output: o.Output, Keys: jwks.Fetch, Local: names(all), Alone: true,
 	})
 	if err != nil {
 		return err
