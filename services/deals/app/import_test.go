@@ -212,14 +212,14 @@ func TestImportResumes(t *testing.T) {
 
 // The real sales history, where it is at hand: the numbers that the main job asks for, within its time.
 func TestImportOfTheRealSalesHistory(t *testing.T) {
-	dir := os.Getenv("KONTOR_SALES_DATA")
+	dir := os.Getenv("KONTOR_SHARED_DATA")
 	if dir == "" {
-		t.Skip("KONTOR_SALES_DATA names no folder with sales_pipeline.csv")
+		t.Skip("KONTOR_SHARED_DATA names no folder with sales/sales_pipeline.csv")
 	}
 	s := newSuite(t)
 	s.run(s.newApp())
 	mapping := strings.Replace(s.mapping(), "currency: USD", "currency: EUR", 1)
-	content, err := os.ReadFile(filepath.Join(dir, "sales_pipeline.csv"))
+	content, err := os.ReadFile(filepath.Join(dir, "sales", "sales_pipeline.csv"))
 	require.NoError(t, err)
 	rows, err := csv.NewReader(strings.NewReader(string(content))).ReadAll()
 	require.NoError(t, err)
