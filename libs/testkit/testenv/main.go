@@ -78,6 +78,7 @@ type environment struct {
 // value means that tests start an embedded one themselves.
 type server struct {
 	name, env, value, note string
+	also                   []string // further variables, NAME=value
 	stop                   func() error
 }
 
@@ -113,7 +114,7 @@ func (e *environment) vars() []string {
 	var vars []string
 	for _, s := range e.all() {
 		if s.value != "" {
-			vars = append(vars, s.env+"="+s.value)
+			vars = append(append(vars, s.env+"="+s.value), s.also...)
 		}
 	}
 	if e.redis.value != "" && e.kafka.value != "" {

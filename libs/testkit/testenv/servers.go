@@ -1,21 +1,13 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"errors"
-	"fmt"
-	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"strconv"
-	"syscall"
-	"time"
-
-	"github.com/redis/go-redis/v9"
 
 	"kontor.internal/libs/embedded"
+	"kontor.internal/libs/testkit/realserver"
 )
 
 func (e *environment) startPostgres(ctx context.Context) (server, error) {
@@ -48,69 +40,11 @@ func (e *environment) startRedis(ctx context.Context) (server, error) {
 	if err != nil {
 		return server{}, err
 	}
-	port, err := freePort()
+	s, err := realserver.StartRedis(ctx, bin, e.dir)
 	if err != nil {
 		return server{}, err
 	}
-	cmd := exec.Command(bin, "--port", strconv.Itoa(port), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no", "--dir", e.dir)
-	child, err := embedded.StartChild(cmd, func(string) {})
-	if err != nil {
-		return server{}, err
-	}
-	stop := func() error { return child.Stop(syscall.SIGTERM) }
-	client := redis.NewClient(&redis.Options{Addr: address(port)})
-	defer func() { _ = client.Close() }()
-	if err := await(ctx, child, func() error { return client.Ping(ctx).Err() }); err != nil {
-		return server{}, errors.Join(fmt.Errorf("redis-server: %w", err), stop())
-	}
-	return server{name: name, env: env, value: "redis://" + address(port) + "/0", note: "real, " + firstLine(version), stop: stop}, nil
-}
-
-// await tries until it works, the process ends, or a minute has passed.
-func await(ctx context.Context, child *embedded.Child, try func() error) error {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
-	defer cancel()
-	tick := time.NewTicker(50 * time.Millisecond)
-	defer tick.Stop()
-	for {
-		err := try()
-		if err == nil {
-			return nil
-		}
-		select {
-		case <-child.Done():
-			return child.Err()
-		case <-ctx.Done():
-			return fmt.Errorf("not ready: %w", err)
-		case <-tick.C:
-		}
-	}
-}
-
-// freePort is free when it is asked for; servers that must be told a port leave
-// no better way.
-func freePort() (int, error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		return 0, err
-	}
-	addr, ok := ln.Addr().(*net.TCPAddr)
-	if !ok {
-		return 0, fmt.Errorf("listening on %s", ln.Addr())
-	}
-	return addr.Port, ln.Close()
-}
-
-func address(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
-
-// quietly runs a command and returns what it said if it fails.
-func quietly(cmd *exec.Cmd) error {
-	var out bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &out
-	if err := cmd.Run(); err != nil {
-		return fmt.Errorf("%s: %w\n%s", filepath.Base(cmd.Path), err, out.Bytes())
-	}
-	return nil
+	return server{name: name, env: env, value: "redis://" + s.Addr + "/0", note: "real, " + firstLine(version), stop: s.Stop}, nil
 }
 
 func exists(path string) bool {
