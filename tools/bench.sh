@@ -2,7 +2,7 @@
 # Measures the built suite. The real sales history is taken where it is.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-sales=${KONTOR_SALES_DATA:-../shared/data/sales}
+sales=${KONTOR_SHARED_DATA:-../shared/data}/sales
 [ -d "$sales" ] || sales=
 unset KONTOR_POSTGRES_URL KONTOR_KAFKA_BROKERS KONTOR_REDIS_URL
 go run ./services/suite/cmd/bench -sales "$sales" "$@"

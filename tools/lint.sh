@@ -17,10 +17,13 @@ run() { # run DIR COMMAND…: says how to repeat what failed
 echo "lint: protos"
 run . .bin/buf lint
 run . .bin/buf format --diff --exit-code --path proto/kontor
-if git rev-parse --verify --quiet origin/main >/dev/null; then
-	run . .bin/buf breaking --against '.git#branch=origin/main'
-elif git rev-parse --verify --quiet main >/dev/null; then
-	run . .bin/buf breaking --against '.git#branch=main'
+# What has been released is not broken. Before the first release nothing is promised.
+release=$(git describe --tags --abbrev=0 --match 'v[0-9]*' 2>/dev/null || true)
+if [ -n "$release" ]; then
+	echo "lint: protos: nothing broken since $release"
+	run . .bin/buf breaking --against ".git#tag=$release"
+else
+	echo "lint: protos: not compared with a release, for there is no tag v* yet"
 fi
 
 for module in libs services/*/go.mod; do

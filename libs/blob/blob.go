@@ -58,8 +58,8 @@ type Store struct {
 const staging = "staging"
 
 // Open opens the store at a URL: "file:///var/lib/kontor/blobs" (made if missing) or "s3://bucket?region=eu-central-1",
-// with whatever gocloud.dev understands behind the question mark (endpoint, path style) and credentials as AWS tools
-// find them.
+// with whatever gocloud.dev understands behind the question mark ("endpoint=https://…&use_path_style=true") and
+// credentials as AWS tools find them.
 func Open(ctx context.Context, rawURL string) (*Store, error) {
 	u, err := url.Parse(rawURL)
 	if err != nil {

@@ -4,6 +4,7 @@ package deploy
 import (
 	"context"
 	"maps"
+	"os"
 	"strings"
 	"testing"
 
@@ -189,6 +190,53 @@ func TestExampleSetsWhatServicesNeed(t *testing.T) {
 		}
 	}
 	require.Equal(t, 24, checked)
+}
+
+// The operator's Job finds everything in the objects that the services read, and may do no more than they.
+func TestOperatorsJob(t *testing.T) {
+	raw, err := os.ReadFile(root + "deploy/k8s/operate.yaml")
+	require.NoError(t, err)
+	scheme := runtime.NewScheme()
+	require.NoError(t, batchv1.AddToScheme(scheme))
+	obj, _, err := serializer.NewCodecFactory(scheme, serializer.EnableStrict).UniversalDeserializer().Decode(raw, nil, nil)
+	require.NoError(t, err)
+	job, ok := obj.(*batchv1.Job)
+	require.True(t, ok)
+	restricted(t, job.Spec.Template.Spec)
+
+	have := map[string]bool{}
+	for _, o := range build(t, "deploy/k8s/overlays/example") {
+		switch o := o.(type) {
+		case *corev1.Secret:
+			for key := range o.Data {
+				have[o.Name+" "+key] = true
+			}
+		case *corev1.ConfigMap:
+			for key := range o.Data {
+				have[o.Name+" "+key] = true
+			}
+		}
+	}
+	set := map[string]bool{}
+	for _, e := range job.Spec.Template.Spec.Containers[0].Env {
+		set[e.Name] = true
+		switch from := e.ValueFrom; {
+		case from == nil:
+			require.NotEmpty(t, e.Value, e.Name)
+		case from.SecretKeyRef != nil:
+			require.True(t, have[from.SecretKeyRef.Name+" "+from.SecretKeyRef.Key], e.Name)
+		default:
+			require.True(t, have[from.ConfigMapKeyRef.Name+" "+from.ConfigMapKeyRef.Key], e.Name)
+		}
+	}
+	for _, s := range services() {
+		if s != "gateway" {
+			require.True(t, set["KONTOR_"+strings.ToUpper(s)+"_POSTGRES_URL"], s)
+		}
+	}
+	for _, name := range []string{"KONTOR_SEPARATE", "KONTOR_KAFKA_BROKERS", "KONTOR_SERVICE_SECRET"} {
+		require.True(t, set[name], name)
+	}
 }
 
 // ID-11: in production identity refuses secrets that everybody knows.

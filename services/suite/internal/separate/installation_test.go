@@ -27,6 +27,7 @@ import (
 	"kontor.internal/libs/embedded"
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/testkit"
+	"kontor.internal/libs/testkit/realserver"
 )
 
 const (
@@ -34,6 +35,7 @@ const (
 	gateway    = "gateway"
 	identity   = "identity"
 	files      = "files"
+	operator   = "kontor" // runs no service, but the commands on all of them
 )
 
 // services in the order of their parts in the suite, which need not be the order of their start.
@@ -53,17 +55,10 @@ type installation struct {
 	processes map[string]*process
 }
 
-// install builds the binaries and makes what they need, as an operator does. Nothing runs yet.
-func install(t *testing.T) *installation {
+// install makes what the binaries in bin need, as an operator does. Nothing runs yet.
+func install(t *testing.T, bin, kafka string) *installation {
 	t.Helper()
-	in := &installation{
-		t: t, bin: t.TempDir(), env: compose(t), owners: map[string]string{}, processes: map[string]*process{},
-	}
-	in.build()
-	// A broker of our own: the topics' names are fixed, and other tests may be at work on the shared one.
-	kafka, err := embedded.StartKafka(t.Context(), embedded.KafkaOptions{Dir: t.TempDir()})
-	require.NoError(t, err)
-	t.Cleanup(func() { require.NoError(t, kafka.Close()) })
+	in := &installation{t: t, bin: bin, env: compose(t), owners: map[string]string{}, processes: map[string]*process{}}
 	redis := testkit.RedisURL(t)
 	ports := freePorts(t, 2*len(services())+1)
 	take := func() string {
@@ -80,7 +75,7 @@ func install(t *testing.T) *installation {
 	in.set(gateway, "KONTOR_HTTP_ADDR", take())
 	in.set(files, "KONTOR_BLOB_URL", "file://"+t.TempDir())
 	for _, s := range services() {
-		in.set(s, "KONTOR_KAFKA_BROKERS", kafka.Addr())
+		in.set(s, "KONTOR_KAFKA_BROKERS", kafka)
 		in.set(s, "KONTOR_REDIS_URL", redis)
 		// Compose and Kubernetes have a name for each service, and so every one the same port. One machine does not.
 		in.env[s]["KONTOR_SERVICES"] = strings.Join(neighbours, ",")
@@ -95,22 +90,47 @@ func install(t *testing.T) *installation {
 		}
 		db := testkit.EmptyDatabase(t, s, groups...)
 		in.set(s, "KONTOR_POSTGRES_URL", db.URL)
+		in.set(operator, "KONTOR_"+strings.ToUpper(s)+"_POSTGRES_URL", db.URL)
 		in.owners[s] = db.OwnerURL
 	}
 	in.env[identity]["KONTOR_PRODUCTION"] = "true"
+	in.set(operator, "KONTOR_KAFKA_BROKERS", kafka)
+	in.env[operator]["KONTOR_SERVICES"] = strings.Join(neighbours, ",")
 	return in
 }
 
-// build makes the seven binaries, once for all tests of an installation.
-func (in *installation) build() {
-	began := time.Now()
-	args := []string{"build", "-ldflags", "-s -w", "-o", in.bin + string(filepath.Separator)}
+// build makes the binaries, and returns their folder.
+func build(t *testing.T) string {
+	t.Helper()
+	began, bin := time.Now(), t.TempDir()
+	args := []string{"build", "-ldflags", "-s -w", "-o", bin + string(filepath.Separator), "kontor.internal/services/suite/cmd/kontor"}
 	for _, s := range services() {
 		args = append(args, "kontor.internal/services/"+s+"/cmd/"+s)
 	}
-	out, err := exec.CommandContext(in.t.Context(), "go", args...).CombinedOutput()
-	require.NoError(in.t, err, "%s", out)
-	in.t.Logf("built in %s", time.Since(began).Round(time.Second))
+	out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	t.Logf("built in %s", time.Since(began).Round(time.Second))
+	return bin
+}
+
+// brokers are what an installation is tested on, each for itself alone: the topics' names are fixed, and other tests may
+// be at work on a shared one.
+func brokers() map[string]func(*testing.T) string {
+	all := map[string]func(*testing.T) string{"embedded": func(t *testing.T) string {
+		kafka, err := embedded.StartKafka(t.Context(), embedded.KafkaOptions{Dir: t.TempDir()})
+		require.NoError(t, err)
+		t.Cleanup(func() { require.NoError(t, kafka.Close()) })
+		return kafka.Addr()
+	}}
+	if jars := os.Getenv(realserver.KafkaJarsEnv); jars != "" {
+		all["Apache Kafka"] = func(t *testing.T) string {
+			kafka, err := realserver.StartKafka(t.Context(), jars, t.TempDir())
+			require.NoError(t, err)
+			t.Cleanup(func() { require.NoError(t, kafka.Stop()) })
+			return kafka.Addr
+		}
+	}
+	return all
 }
 
 // set gives a variable another value than the compose file. One that is not in the file is not set behind its back.
@@ -134,7 +154,7 @@ func compose(t *testing.T) map[string]map[string]string {
 	require.NoError(t, yaml.Unmarshal(raw, &file))
 	variable := regexp.MustCompile(`\$\{\w+:-([^}]*)\}`)
 	out := map[string]map[string]string{}
-	for _, s := range services() {
+	for _, s := range append(services(), operator) {
 		out[s] = map[string]string{}
 		for name, value := range file.Services[s].Environment {
 			out[s][name] = variable.ReplaceAllString(value, "$1")
@@ -181,6 +201,15 @@ func (in *installation) migrate(service string) {
 		"KONTOR_POSTGRES_OWNER_URL": in.owners[service], "KONTOR_KAFKA_BROKERS": in.env[service]["KONTOR_KAFKA_BROKERS"],
 	}, "migrate").CombinedOutput()
 	require.NoError(in.t, err, "%s migrate: %s", service, out)
+}
+
+// kontor runs a command of the operator's and returns what it printed.
+func (in *installation) kontor(extra map[string]string, args ...string) (string, error) {
+	in.t.Helper()
+	env := maps.Clone(in.env[operator])
+	maps.Copy(env, extra)
+	out, err := in.command(in.t.Context(), operator, env, args...).CombinedOutput()
+	return string(out), err
 }
 
 // process is one that runs.

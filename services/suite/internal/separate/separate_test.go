@@ -21,7 +21,13 @@ import (
 // TestServicesRunApart starts an installation as deploy/k8s and docker-compose.yml do, works with it through the REST
 // face, and takes services away while it is worked with.
 func TestServicesRunApart(t *testing.T) {
-	in := install(t)
+	bin := build(t)
+	for name, kafka := range brokers() {
+		t.Run(name, func(t *testing.T) { runApart(t, install(t, bin, kafka(t))) })
+	}
+}
+
+func runApart(t *testing.T, in *installation) {
 	t.Run("refuse to start without what they need", in.refusesToStart)
 	in.migrateAll()
 	for _, s := range services() {
@@ -36,6 +42,7 @@ func TestServicesRunApart(t *testing.T) {
 	w.sell()
 	w.convertWhileDealsAreKilled()
 	w.moveWhileReportingIsStopped()
+	w.operate()
 
 	in.stop(services()...)
 }
@@ -81,6 +88,7 @@ func (in *installation) migrateAll() {
 		in.migrate(s)
 		require.Equal(in.t, slices.Contains(withJobs(), s), in.hasJobs(s), "River's tables in the database of %s", s)
 	}
+	in.migrateByOperator()
 }
 
 func (in *installation) hasJobs(service string) (there bool) {
