@@ -24,9 +24,6 @@ const (
 // AnyKind in a grant stands for every kind of record.
 const AnyKind = "*"
 
-// Key returns the key of an entry in the topic.
-func Key(organization, kind, id string) string { return organization + "/" + kind + "/" + id }
-
 // Organization holds the settings that every service needs.
 type Organization struct {
 	ID, Name string

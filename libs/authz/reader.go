@@ -45,11 +45,6 @@ type Reader struct {
 	Clock clock.Clock
 }
 
-// NewReader returns a reader of topic that fills d.
-func NewReader(brokers []string, topic string, d *Directory) *Reader {
-	return &Reader{Brokers: brokers, Topic: topic, Directory: d}
-}
-
 // Run reads until ctx is done, through outages of the broker, during which the directory answers from what it knows.
 func (r *Reader) Run(ctx context.Context) error {
 	if r.Topic == "" {

@@ -30,7 +30,7 @@ func message(t *testing.T, e *accessv1.DirectoryEntry, kind, id string) kafka.Me
 	t.Helper()
 	raw, err := proto.Marshal(e)
 	require.NoError(t, err)
-	return kafka.Message{Key: []byte(authz.Key(e.GetOrganizationId(), kind, id)), Value: raw}
+	return kafka.Message{Key: []byte(key(e.GetOrganizationId(), kind, id)), Value: raw}
 }
 
 func read(t *testing.T, brokers []string, topic string) *authz.Directory {
@@ -38,7 +38,7 @@ func read(t *testing.T, brokers []string, topic string) *authz.Directory {
 	d := authz.NewDirectory()
 	ctx, cancel := context.WithCancel(t.Context())
 	done := make(chan error, 1)
-	go func() { done <- authz.NewReader(brokers, topic, d).Run(ctx) }()
+	go func() { done <- (&authz.Reader{Brokers: brokers, Topic: topic, Directory: d}).Run(ctx) }()
 	t.Cleanup(func() {
 		cancel()
 		require.NoError(t, <-done)
@@ -62,7 +62,7 @@ func TestReaderRebuildsTheDirectory(t *testing.T) {
 		message(t, user("ann", "sales", "manager"), authz.KindUser, "ann"),
 		message(t, user("ben", "sales", "manager"), authz.KindUser, "ben"),
 		message(t, department("sales", "", ""), authz.KindDepartment, "sales"),
-		kafka.Message{Key: []byte(authz.Key(org, authz.KindUser, "x")), Value: []byte("not a directory entry")},
+		kafka.Message{Key: []byte(key(org, authz.KindUser, "x")), Value: []byte("not a directory entry")},
 	)
 	before := read(t, brokers, topic)
 	testkit.Eventually(t, ready(before))
@@ -74,7 +74,7 @@ func TestReaderRebuildsTheDirectory(t *testing.T) {
 	gone.Version = 2
 	gone.GetUser().Active = false
 	produce(t, brokers, topic, message(t, gone, authz.KindUser, "ann"),
-		kafka.Message{Key: []byte(authz.Key(org, authz.KindUser, "ben"))})
+		kafka.Message{Key: []byte(key(org, authz.KindUser, "ben"))})
 	testkit.Eventually(t, func() error {
 		_, known := before.User(org, "ben")
 		if known || !before.Scope(org, "ann", "deal", view).None() {
@@ -106,3 +106,6 @@ func TestReaderWaitsForTheTopic(t *testing.T) {
 		return nil
 	})
 }
+
+// key is the key of an entry in the topic.
+func key(organization, kind, id string) string { return organization + "/" + kind + "/" + id }

@@ -102,7 +102,7 @@ func collect(v reflect.Value, prefix string, into []*field) ([]*field, error) {
 	t := v.Type()
 	for i := range t.NumField() {
 		sf := t.Field(i)
-		if !sf.IsExported() {
+		if !sf.IsExported() && !sf.Anonymous { // what is embedded may bring exported fields
 			continue
 		}
 		f := &field{

@@ -131,28 +131,22 @@ func TestRequired(t *testing.T) {
 	require.NotContains(t, err.Error(), "hunter2")
 }
 
-func TestDumpIsFitForALog(t *testing.T) {
-	t.Parallel()
-	cfg := settings{
-		Addr: ":80", Brokers: []string{"a:1", "b:2"}, Drain: time.Second, Redis: "redis://u:hunter2@r:6379/0",
-		Database: database{URL: "postgres://u:hunter2@h/db"}, internal: "hunter2",
-	}
-	lines, err := config.Dump(&cfg, "KONTOR_")
-	require.NoError(t, err)
-	require.Equal(t, []string{
-		"KONTOR_HTTP_ADDR=:80", "KONTOR_KAFKA_BROKERS=a:1,b:2", "KONTOR_DRAIN=1s", "--debug=false", "KONTOR_RATIO=0",
-		"KONTOR_LOG_LEVEL=INFO", "KONTOR_REDIS_URL=redis://u:xxxxx@r:6379/0", "KONTOR_POSTGRES_URL=…",
-		"KONTOR_POSTGRES_CONNS=0",
-	}, lines)
+type common struct {
+	Addr string `env:"ADDR" default:":80"`
+}
 
-	for _, u := range []string{"postgres://h/db?password=hunter2&x=1", "postgres://u:hunter2@h:notaport/db"} {
-		lines, err = config.Dump(&settings{Redis: u}, "")
-		require.NoError(t, err)
-		require.NotContains(t, lines, "hunter2")
-		for _, l := range lines {
-			require.NotContains(t, l, "hunter2")
-		}
+// A struct that is embedded brings its fields, exported itself or not.
+func TestEmbedded(t *testing.T) {
+	t.Parallel()
+	var cfg struct {
+		common
+
+		Name string `env:"NAME"`
 	}
+	_, err := config.Load(&cfg, config.Source{Env: env(map[string]string{"NAME": "x"})})
+	require.NoError(t, err)
+	require.Equal(t, ":80", cfg.Addr)
+	require.Equal(t, "x", cfg.Name)
 }
 
 func TestHelp(t *testing.T) {

@@ -22,13 +22,8 @@ func Example() {
 		Args: []string{"--grpc-addr", ":9091", "migrate"}, // os.Args[1:]
 	})
 	fmt.Println(rest, err)
-	lines, _ := config.Dump(&cfg, "KONTOR_")
-	for _, l := range lines {
-		fmt.Println(l)
-	}
+	fmt.Println(cfg.Addr, cfg.Drain, len(cfg.Token))
 	// Output:
 	// [migrate] <nil>
-	// KONTOR_GRPC_ADDR=:9091
-	// KONTOR_DRAIN=10s
-	// KONTOR_TOKEN=…
+	// :9091 10s 7
 }

@@ -43,9 +43,6 @@ func StartRedis(ctx context.Context, opts RedisOptions) (*Redis, error) {
 	return r, err
 }
 
-// Addr is the server's host and port.
-func (r *Redis) Addr() string { return r.addr }
-
 // URL is the address as clients take it.
 func (r *Redis) URL() string { return "redis://" + r.addr + "/0" }
 

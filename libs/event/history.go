@@ -1,7 +1,6 @@
 package event
 
 import (
-	"context"
 	"errors"
 	"fmt"
 
@@ -43,31 +42,12 @@ const AtSQL = `
 	WHERE kind = $1 AND record_id = $2 AND version = $3
 	LIMIT 1`
 
-// History returns the latest events of a record of the transaction's organisation, newest first, at most limit, and
-// only those below version before if that is not 0.
-func History(ctx context.Context, tx pgx.Tx, kind, recordID string, before int64, limit int) ([]Event, error) {
-	rows, err := tx.Query(ctx, HistorySQL, HistoryArgs(kind, recordID, before, limit)...)
-	if err != nil {
-		return nil, fmt.Errorf("read history: %w", err)
-	}
-	return Collect(rows)
-}
-
-// HistoryArgs are the arguments of HistorySQL.
+// HistoryArgs are the arguments of HistorySQL: the latest events, and only those below version before if that is not 0.
 func HistoryArgs(kind, recordID string, before int64, limit int) []any {
 	if before <= 0 {
 		before = 1<<63 - 1
 	}
 	return []any{kind, recordID, before, limit}
-}
-
-// At returns the event that made this version of a record of the transaction's organisation, or ErrNotFound.
-func At(ctx context.Context, tx pgx.Tx, kind, recordID string, version int64) (Event, error) {
-	rows, err := tx.Query(ctx, AtSQL, kind, recordID, version)
-	if err != nil {
-		return Event{}, fmt.Errorf("read event: %w", err)
-	}
-	return One(rows)
 }
 
 // Collect reads the rows of HistorySQL.

@@ -2,7 +2,6 @@ package logx_test
 
 import (
 	"context"
-	"log/slog"
 	"os"
 	"strings"
 
@@ -22,7 +21,6 @@ func (u untimed) Write(p []byte) (int, error) {
 func Example() {
 	log := logx.New(untimed{os.Stdout}, logx.Options{Service: "deals"})
 	ctx := authn.With(context.Background(), authn.Principal{OrganizationID: "acme", UserID: "ann"})
-	ctx = logx.With(ctx, slog.String(logx.KeyEventID, "e1"))
 	log.InfoContext(ctx, "event applied", logx.KeyAttempt, 1)
-	// Output: {"level":"INFO","msg":"event applied","service":"deals","attempt":1,"organization_id":"acme","user_id":"ann","event_id":"e1"}
+	// Output: {"level":"INFO","msg":"event applied","service":"deals","attempt":1,"organization_id":"acme","user_id":"ann"}
 }

@@ -50,19 +50,8 @@ func ParseLevel(s string) (slog.Level, error) {
 	return l, nil
 }
 
-// Handler returns a handler that adds to each record what its context says: trace, organisation, user, and the
-// attributes given to With.
+// Handler returns a handler that adds to each record what its context says: trace, organisation and user.
 func Handler(next slog.Handler) slog.Handler { return &handler{next: next} }
-
-type attrsKey struct{}
-
-// With returns a context whose log lines carry the attributes too.
-func With(ctx context.Context, attrs ...slog.Attr) context.Context {
-	if old, ok := ctx.Value(attrsKey{}).([]slog.Attr); ok {
-		attrs = append(old[:len(old):len(old)], attrs...)
-	}
-	return context.WithValue(ctx, attrsKey{}, attrs)
-}
 
 type handler struct{ next slog.Handler }
 
@@ -79,9 +68,6 @@ func (h *handler) Handle(ctx context.Context, r slog.Record) error {
 		if p.Service != "" {
 			r.AddAttrs(slog.String(KeyActing, p.Service))
 		}
-	}
-	if attrs, ok := ctx.Value(attrsKey{}).([]slog.Attr); ok {
-		r.AddAttrs(attrs...)
 	}
 	return h.next.Handle(ctx, r)
 }

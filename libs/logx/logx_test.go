@@ -19,11 +19,8 @@ func TestLinesSayWhoAndWhichTrace(t *testing.T) {
 	log := logx.New(&buf, logx.Options{Service: "deals"}).With("component", "api").WithGroup("g")
 	ctx := telemetry.Continue(t.Context(), "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01")
 	ctx = authn.With(ctx, authn.Principal{OrganizationID: "acme", UserID: "ann", Service: "reporting"})
-	ctx = logx.With(ctx, slog.String(logx.KeyEventID, "e1"))
-	both := logx.With(ctx, slog.Int(logx.KeyAttempt, 2))
-	_ = logx.With(ctx, slog.Int(logx.KeyAttempt, 3)) // does not reach into both
-	log.InfoContext(both, "hello")
-	log.DebugContext(both, "too quiet")
+	log.InfoContext(ctx, "hello", logx.KeyAttempt, 2)
+	log.DebugContext(ctx, "too quiet")
 
 	var line map[string]any
 	require.NoError(t, json.Unmarshal(buf.Bytes(), &line))
@@ -31,7 +28,7 @@ func TestLinesSayWhoAndWhichTrace(t *testing.T) {
 	require.Equal(t, "api", line["component"])
 	require.Equal(t, map[string]any{
 		"trace_id": "0af7651916cd43dd8448eb211c80319c", "organization_id": "acme", "user_id": "ann",
-		"acting_service": "reporting", "event_id": "e1", "attempt": float64(2),
+		"acting_service": "reporting", "attempt": float64(2),
 	}, line["g"])
 }
 

@@ -110,7 +110,8 @@ func readOnly() pgx.TxOptions {
 	return pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
 }
 
-// History returns the latest events of a record, newest first: see [event.History].
+// History returns the latest events of a record, newest first, at most limit, and only
+// those below version before if that is not 0.
 func (db *DB) History(ctx context.Context, org, kind, recordID string, before int64, limit int) ([]event.Event, error) {
 	rows, err := db.Query(ctx, org, event.HistorySQL, event.HistoryArgs(kind, recordID, before, limit)...)
 	if err != nil {

@@ -73,14 +73,6 @@ func Parse(s string) (trace.SpanContext, bool) {
 	return sc, sc.IsValid()
 }
 
-// TraceID returns the trace ID of ctx as hexadecimal text; "" if there is none.
-func TraceID(ctx context.Context) string {
-	if sc := trace.SpanContextFromContext(ctx); sc.HasTraceID() {
-		return sc.TraceID().String()
-	}
-	return ""
-}
-
 // Trace IDs have to be unique, not secret.
 func newTraceID() (id trace.TraceID) {
 	for !id.IsValid() {

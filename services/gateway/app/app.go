@@ -204,9 +204,6 @@ func connect(cfg Config, d Deps) (rest.Services, error) {
 	return s, errors.Join(errs...)
 }
 
-// Handler is the whole HTTP face, for tests.
-func (a *App) Handler() http.Handler { return a.handler }
-
 // Components are the parts to run, in order.
 func (a *App) Components() []runner.Component {
 	return []runner.Component{

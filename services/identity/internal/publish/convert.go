@@ -152,16 +152,6 @@ func ServiceAccount(a *serviceaccount.ServiceAccount) *identityv1.ServiceAccount
 	}
 }
 
-// FromServiceAccount is the service account of a message.
-func FromServiceAccount(p *identityv1.ServiceAccount) *serviceaccount.ServiceAccount {
-	a := &serviceaccount.ServiceAccount{
-		ID: p.GetId(), Name: p.GetName(), DepartmentID: p.GetDepartmentId(), RoleIDs: p.GetRoleIds(), Active: p.GetActive(),
-		CreatedAt: FromTime(p.GetCreateTime()), UpdatedAt: FromTime(p.GetUpdateTime()),
-	}
-	a.Version, _ = aip.Version(p.GetEtag())
-	return a
-}
-
 // APIKey is the message of an API key, without its secret.
 func APIKey(k *apikey.Key) *identityv1.ApiKey {
 	return &identityv1.ApiKey{

@@ -23,12 +23,6 @@ type Env struct {
 	Version string
 }
 
-// Get is the variable's value, or "".
-func (e Env) Get(name string) string {
-	v, _ := e.Lookup(name)
-	return v
-}
-
 // Command is one subcommand.
 type Command struct {
 	// Name is one or two words: "suite", "events replay".
