@@ -47,6 +47,8 @@ const Name = "deals"
 type Config struct {
 	// FoldEvery is the pause between two rounds of folding the sums of boards.
 	FoldEvery time.Duration `env:"KONTOR_DEALS_FOLD_EVERY" default:"1s" help:"pause between two rounds of adding up the boards"`
+	// BaseEvery is the pause between two looks at the organisations' base currencies.
+	BaseEvery time.Duration `env:"KONTOR_DEALS_BASE_EVERY" default:"2s" help:"pause between two looks for a changed base currency"`
 	// Workers is how many imports run at a time.
 	Workers int `env:"KONTOR_DEALS_WORKERS" default:"2" help:"imports that run at a time"`
 }
@@ -85,8 +87,12 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	contacts, err := clients.NewContacts(d.Dial)
+	if err != nil {
+		return nil, err
+	}
 	deals := &deal.Service{
-		Store: dealStore, Pipelines: pipelines, Products: catalog, Rates: &views.Rates{DB: d.DB},
+		Store: dealStore, Pipelines: pipelines, Products: catalog, Clients: contacts, Rates: &views.Rates{DB: d.DB},
 		Organizations: organizations, Clock: d.Clock, NewID: id.New,
 	}
 
@@ -128,10 +134,16 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	consumer := &inbox.Consumer{
 		Name: consume.Name, Topics: consume.Topics(), Brokers: d.Brokers, DB: d.SystemDB, Log: d.Log, Metrics: labelled(d.Metrics),
 		Handlers: consume.Handlers(func(ctx context.Context, tx pgx.Tx, org string, r views.Rate) error {
+			if _, base := organizations.Settings(org); base != "" && r.BaseCurrency != base {
+				return nil // of a base currency that was, told once more by a replay
+			}
 			return store.Rerate(ctx, d.SystemDB, tx, org, r, d.Clock.Now())
 		}),
 	}
 	folder := &views.Folder{DB: d.SystemDB, Every: cfg.FoldEvery, Log: d.Log}
+	rebaser := &store.Rebaser{
+		DB: d.DB, System: d.SystemDB, Organizations: organizations.baseCurrencies, Clock: d.Clock, Every: cfg.BaseEvery, Log: d.Log,
+	}
 	upkeep := &pg.Maintenance{DB: d.SystemDB, Log: d.Log}
 	bin := &purger{db: d.SystemDB, clock: d.Clock, log: d.Log}
 	a.components = []runner.Component{
@@ -139,6 +151,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		{Name: "deals consumer", Run: consumer.Run},
 		{Name: "deals jobs", Run: work.Run},
 		{Name: "deals board sums", Run: folder.Run},
+		{Name: "deals base amounts", Run: rebaser.Run},
 		{Name: "deals maintenance", Run: upkeep.Run},
 		{Name: "deals bin", Run: bin.Run},
 	}
@@ -228,6 +241,15 @@ type directory struct{ *authz.Directory }
 func (d directory) Settings(org string) (zone *time.Location, baseCurrency string) {
 	o, _ := d.Organization(org)
 	return o.Location(), o.BaseCurrency
+}
+
+// baseCurrencies are those of all organisations.
+func (d directory) baseCurrencies() map[string]string {
+	out := map[string]string{}
+	for _, org := range d.Organizations() {
+		_, out[org] = d.Settings(org)
+	}
+	return out
 }
 
 // ActiveUser see deal.Organizations.

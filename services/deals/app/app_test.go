@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -76,7 +77,7 @@ func newSuite(t *testing.T) *suite {
 
 func (s *suite) newApp() *app.App {
 	s.t.Helper()
-	a, err := app.New(s.t.Context(), app.Config{FoldEvery: 50 * time.Millisecond, Workers: 1}, app.Deps{
+	a, err := app.New(s.t.Context(), app.Config{FoldEvery: 50 * time.Millisecond, BaseEvery: 100 * time.Millisecond, Workers: 1}, app.Deps{
 		Log: s.log, DB: s.db.App, SystemDB: s.db.System, Brokers: s.brokers, Directory: s.directory, Dial: s.neighbours.dial,
 	})
 	require.NoError(s.t, err)
@@ -169,6 +170,8 @@ func reason(err error) string { return apperr.Reason(apperr.FromStatus(err)) }
 type neighbours struct {
 	catalogv1.UnimplementedProductsServiceServer
 	contactsv1.UnimplementedCompaniesServiceServer
+	contactsv1.UnimplementedContactsServiceServer
+	contactsv1.UnimplementedLeadsServiceServer
 	filesv1.UnimplementedFilesServiceServer
 	identityv1.UnimplementedInternalServiceServer
 	identityv1.UnimplementedUsersServiceServer
@@ -179,6 +182,9 @@ type neighbours struct {
 	mu       sync.Mutex
 	products []*catalogv1.ProductSummary
 	people   map[string]string // names to IDs, of users and companies
+	visible  map[string]string // IDs to kinds, of what contacts shows
+	away     bool              // whether contacts does not answer
+	asked    int               // how often contacts was asked
 	files    map[string][]byte
 	saved    map[string][]byte
 	// broken makes downloads break off after so many bytes, that many times.
@@ -187,10 +193,12 @@ type neighbours struct {
 
 func newNeighbours(t *testing.T, s *suite) *neighbours {
 	t.Helper()
-	n := &neighbours{s: s, people: map[string]string{}, files: map[string][]byte{}, saved: map[string][]byte{}}
+	n := &neighbours{s: s, people: map[string]string{}, visible: map[string]string{}, files: map[string][]byte{}, saved: map[string][]byte{}}
 	srv := grpc.NewServer()
 	catalogv1.RegisterProductsServiceServer(srv, n)
 	contactsv1.RegisterCompaniesServiceServer(srv, n)
+	contactsv1.RegisterContactsServiceServer(srv, n)
+	contactsv1.RegisterLeadsServiceServer(srv, n)
 	filesv1.RegisterFilesServiceServer(srv, n)
 	identityv1.RegisterInternalServiceServer(srv, n)
 	identityv1.RegisterUsersServiceServer(srv, n)
@@ -261,6 +269,59 @@ func (n *neighbours) LookupCompanies(_ context.Context, req *contactsv1.LookupCo
 		out.Hits = append(out.Hits, &contactsv1.CompanyHit{Id: n.people[name], By: &contactsv1.CompanyHit_NameIndex{NameIndex: int32(i)}})
 	}
 	return out, nil
+}
+
+// client makes a company, contact or lead that everybody sees.
+func (n *neighbours) client(kind string) string {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	made := id.New()
+	n.visible[made] = kind
+	return made
+}
+
+// listed are the IDs of the kind in a filter.
+func (n *neighbours) listed(kind, filter string) ([]string, error) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	n.asked++
+	if n.away {
+		return nil, apperr.ToStatus(apperr.Unavailable("UNAVAILABLE", "away")).Err()
+	}
+	var out []string
+	for i, k := range n.visible {
+		if k == kind && strings.Contains(filter, `id = "`+i+`"`) {
+			out = append(out, i)
+		}
+	}
+	return out, nil
+}
+
+func (n *neighbours) ListCompanies(_ context.Context, req *contactsv1.ListCompaniesRequest) (*contactsv1.ListCompaniesResponse, error) {
+	ids, err := n.listed("company", req.GetFilter())
+	out := &contactsv1.ListCompaniesResponse{}
+	for _, i := range ids {
+		out.Companies = append(out.Companies, &contactsv1.Company{Id: i})
+	}
+	return out, err
+}
+
+func (n *neighbours) ListContacts(_ context.Context, req *contactsv1.ListContactsRequest) (*contactsv1.ListContactsResponse, error) {
+	ids, err := n.listed("contact", req.GetFilter())
+	out := &contactsv1.ListContactsResponse{}
+	for _, i := range ids {
+		out.Contacts = append(out.Contacts, &contactsv1.Contact{Id: i})
+	}
+	return out, err
+}
+
+func (n *neighbours) ListLeads(_ context.Context, req *contactsv1.ListLeadsRequest) (*contactsv1.ListLeadsResponse, error) {
+	ids, err := n.listed("lead", req.GetFilter())
+	out := &contactsv1.ListLeadsResponse{}
+	for _, i := range ids {
+		out.Leads = append(out.Leads, &contactsv1.Lead{Id: i})
+	}
+	return out, err
 }
 
 func (n *neighbours) LookupUsers(_ context.Context, req *identityv1.LookupUsersRequest) (*identityv1.LookupUsersResponse, error) {

@@ -234,7 +234,7 @@ func TestCards(t *testing.T) { // not parallel: consumers of one name share the 
 	s := newSuite(t)
 	a := s.newApp()
 	s.run(a)
-	company := id.New()
+	company := s.neighbours.client("company")
 	s.tell("kontor.contacts.v1", "company", company, 1, &contactsv1.CompanyCreated{Company: &contactsv1.Company{Id: company, Name: "Acme"}})
 	s.create(s.ann, &dealsv1.Deal{
 		Name: "Late", Amount: eur("5"), CompanyId: company, PlannedCloseDate: &date.Date{Year: 2020, Month: 1, Day: 2},

@@ -74,17 +74,22 @@ func caller(ctx context.Context) deal.Caller {
 	who := authn.MustFrom(ctx)
 	return deal.Caller{
 		OrganizationID: who.OrganizationID, UserID: who.UserID,
-		View:        authz.For(ctx, publish.KindDeal, optionsv1.Action_ACTION_VIEW),
-		Act:         authz.ScopeFrom(ctx),
-		MayUndercut: !authz.For(ctx, "product", optionsv1.Action_ACTION_UPDATE).None(),
+		View: authz.For(ctx, publish.KindDeal, optionsv1.Action_ACTION_VIEW),
+		Act:  authz.ScopeFrom(ctx),
+		// Contacts makes the deal of a lead that it converts, when what the deal is with has been settled there.
+		FromContacts: who.Service == "contacts",
+		MayUndercut:  !authz.For(ctx, "product", optionsv1.Action_ACTION_UPDATE).None(),
 	}
 }
 
 // query is caller for reading, with the day it is in the organisation.
 func (s *Server) query(ctx context.Context, deleted bool) store.Query {
 	c := caller(ctx)
-	zone := zoneOf(s.Directory, c.OrganizationID)
-	return store.Query{Caller: c, Zone: zone, Today: deal.Day(s.Clock.Now(), zone), Deleted: deleted}
+	o, _ := s.Directory.Organization(c.OrganizationID)
+	zone := o.Location()
+	return store.Query{
+		Caller: c, Zone: zone, Today: deal.Day(s.Clock.Now(), zone), BaseCurrency: o.BaseCurrency, Deleted: deleted,
+	}
 }
 
 func zoneOf(d *authz.Directory, org string) *time.Location {

@@ -378,3 +378,25 @@ func (d *Deal) Rate(base string, rate decimal.Decimal, now time.Time) []Event {
 	d.touch(Env{Now: now})
 	return []Event{Updated{Before: before, After: d.clone()}}
 }
+
+// Rebase reckons the base amount in another base currency, of an open deal and of a closed one: what it was worth stays the
+// same, in other money. rate is that of the day the amount was converted at; without one there is no base amount any more.
+// It returns no event if nothing changes.
+func (d *Deal) Rebase(base string, rate decimal.NullDecimal, now time.Time) []Event {
+	next := money.Money{}
+	switch {
+	case d.Base.Currency == base:
+		return nil
+	case d.Amount.Currency == base:
+		next = d.Amount
+	case rate.Valid:
+		next = d.Amount.Convert(base, rate.Decimal)
+	}
+	if next.Currency == d.Base.Currency { // neither before nor now
+		return nil
+	}
+	before := d.clone()
+	d.Base = next
+	d.touch(Env{Now: now})
+	return []Event{Updated{Before: before, After: d.clone()}}
+}

@@ -19,6 +19,7 @@ type Service struct {
 	Store         Store
 	Pipelines     Pipelines
 	Products      Products
+	Clients       Clients
 	Rates         Rates
 	Organizations Organizations
 	Clock         clock.Clock
@@ -62,6 +63,9 @@ func (s *Service) Create(ctx context.Context, c Caller, id string, in Draft, ori
 		return nil, ErrForbidden.Saying("you may not make deals for this user")
 	}
 	if err := s.checkUsers(c.OrganizationID, in.ResponsibleID, in.ObserverIDs, nil); err != nil {
+		return nil, err
+	}
+	if err := s.checkClients(ctx, c, in.references(Fields(), nil)); err != nil {
 		return nil, err
 	}
 	p, err := s.pipelineFor(ctx, c.OrganizationID, in.PipelineID, in.StageID)
@@ -111,6 +115,9 @@ func (s *Service) Update(ctx context.Context, c Caller, id string, version int64
 	}
 	if slices.Contains(fields, FieldResponsible) && in.ResponsibleID == "" {
 		in.ResponsibleID = c.UserID
+	}
+	if err := s.checkClients(ctx, c, in.references(fields, now)); err != nil {
+		return nil, err
 	}
 	var env Env
 	var pricing Pricing

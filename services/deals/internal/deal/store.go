@@ -17,6 +17,8 @@ type Caller struct {
 	View authz.Scope
 	// Act is whose deals the caller may do the thing to that is asked for.
 	Act authz.Scope
+	// FromContacts is whether contacts asks on the user's behalf, which vouches for the records that it names.
+	FromContacts bool
 	// MayUndercut is whether the caller may sell below a product's minimum price.
 	MayUndercut bool
 }

@@ -59,6 +59,9 @@ func (w *batch) create(r *imports.Row, ext deal.ExternalID) (store.Change, impor
 		return store.Change{}, none, deal.ErrForbidden.Saying("you may not import deals for this user").
 			WithField(fResponsible, "you may not import deals for this user")
 	}
+	if err := w.works(in.ResponsibleID); err != nil {
+		return store.Change{}, none, err
+	}
 	final, err := w.finalStage(r, p)
 	if err != nil {
 		return store.Change{}, none, err
@@ -89,6 +92,16 @@ func (w *batch) create(r *imports.Row, ext deal.ExternalID) (store.Change, impor
 		w.there[ext] = &deal.Deal{ID: d.ID}
 	}
 	return store.Change{After: d, Events: evs}, imports.Result{Outcome: imports.Created, RecordID: d.ID}, nil
+}
+
+// works refuses a responsible user who is known not to be active. One whom the directory does not know yet was found by the
+// import's look-up a moment ago, and is as good as new.
+func (w *batch) works(userID string) error {
+	if u, known := w.im.Directory.User(w.b.Organization, userID); known && !u.Active {
+		return deal.ErrUserNotFound.With("user_id", userID).
+			WithField(fResponsible, u.Name+" is deactivated; translate to somebody who takes over, or activate the user for the import")
+	}
+	return nil
 }
 
 func (w *batch) finalStage(r *imports.Row, p *pipeline.Pipeline) (pipeline.Stage, error) {
@@ -132,6 +145,11 @@ func (w *batch) update(r *imports.Row, d *deal.Deal) (store.Change, imports.Resu
 	none := imports.Result{}
 	if !w.scope.Allows(d.ResponsibleID) {
 		return store.Change{}, none, deal.ErrForbidden
+	}
+	if to := r.Ref(fResponsible); to != "" && to != d.ResponsibleID {
+		if err := w.works(to); err != nil {
+			return store.Change{}, none, err
+		}
 	}
 	before, after := *d, *d
 	p, ok := w.pipelines[d.PipelineID]

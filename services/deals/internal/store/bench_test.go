@@ -44,9 +44,9 @@ func (w *world) fill(n int, users []string) {
 			[]any{w.org, w.pipeline.ID, stages, users, len(users), n, now.AddDate(0, -2, 0)},
 		},
 		{`
-			INSERT INTO board_deltas (organization_id, pipeline_id, stage_id, responsible_id, month, currency, deals, amount, base_amount, unrated)
-			SELECT organization_id, pipeline_id, stage_id, responsible_id, to_char(planned_close_date, 'YYYY-MM'), currency,
-				1, amount, base_amount, 0
+			INSERT INTO board_deltas (organization_id, pipeline_id, stage_id, responsible_id, month, currency, base_currency, deals, amount,
+				base_amount, unrated)
+			SELECT organization_id, pipeline_id, stage_id, responsible_id, to_char(planned_close_date, 'YYYY-MM'), currency, base_currency, 1, amount, base_amount, 0
 			FROM deals`, nil},
 	} {
 		_, err := tx.Exec(w.t.Context(), q.sql, q.args...)

@@ -155,13 +155,13 @@ func (b *board) sums(ctx context.Context, tx pgx.Tx) ([]views.Sum, error) {
 	if !plain && !onlyResponsible.MatchString(b.Filter) {
 		return b.sumRows(ctx, tx, "")
 	}
-	args := make([]any, 3, 5) // those of views.Totals come first
+	args := make([]any, 4, 6) // those of views.Totals come first
 	where := b.Caller.View.SQL("responsible_id", &args)
 	if !plain {
 		args = append(args, uuidText.FindAllString(strings.ToLower(b.Filter), -1))
 		where += fmt.Sprintf(" AND responsible_id = ANY($%d::uuid[])", len(args))
 	}
-	sums, err := views.Totals(ctx, tx, b.Caller.OrganizationID, b.Pipeline.ID, b.stages(), b.Group, where, args[3:]...)
+	sums, err := views.Totals(ctx, tx, b.Caller.OrganizationID, b.BaseCurrency, b.Pipeline.ID, b.stages(), b.Group, where, args[4:]...)
 	if err != nil || b.Caller.View.All() || b.Caller.View.None() {
 		return sums, err
 	}
@@ -171,7 +171,7 @@ func (b *board) sums(ctx context.Context, tx pgx.Tx) ([]views.Sum, error) {
 
 // sumRows adds up from the rows: all that the caller sees, or what is seen beyond the scope.
 func (b *board) sumRows(ctx context.Context, tx pgx.Tx, which string) ([]views.Sum, error) {
-	args := []any{b.Caller.OrganizationID, b.Pipeline.ID, b.stages()}
+	args := []any{b.Caller.OrganizationID, b.Pipeline.ID, b.stages(), b.BaseCurrency}
 	var sees string
 	if which == "beyond" {
 		in := b.Caller.View.SQL("d.responsible_id", &args)
@@ -184,10 +184,11 @@ func (b *board) sumRows(ctx context.Context, tx pgx.Tx, which string) ([]views.S
 		return nil, err
 	}
 	rows, err := tx.Query(ctx, `
-		SELECT `+b.Group.Key()+`, currency, count(*), sum(amount), coalesce(sum(base_amount), 0), count(*) - count(base_amount)
+		SELECT `+b.Group.Key()+`, currency, count(*), sum(amount), coalesce(sum(base_amount), 0),
+			count(*) - count(base_amount)
 		FROM (
 			SELECT d.stage_id, d.responsible_id, coalesce(to_char(d.planned_close_date, 'YYYY-MM'), '') AS month,
-				d.currency, d.amount, d.base_amount
+				d.currency, d.amount, CASE WHEN d.base_currency = $4 THEN d.base_amount END AS base_amount
 			FROM deals d
 			WHERE d.organization_id = $1 AND d.pipeline_id = $2 AND d.stage_id = ANY($3) AND d.deleted_at IS NULL
 			  AND `+sees+` AND `+where+`

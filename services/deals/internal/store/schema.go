@@ -19,6 +19,8 @@ type Query struct {
 	// Zone is where the organisation's days begin, Today midnight UTC of the day it is there.
 	Zone  *time.Location
 	Today time.Time
+	// BaseCurrency is that of the organisation.
+	BaseCurrency string
 	// Deleted asks for what is in the bin instead.
 	Deleted bool
 }

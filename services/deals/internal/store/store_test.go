@@ -56,6 +56,17 @@ func (s shop) Products(_ context.Context, ids []string) (map[string]deal.Product
 	return out, nil
 }
 
+// friends implements deal.Clients: everybody is there and seen by all.
+type friends struct{}
+
+func (friends) Visible(_ context.Context, _ string, ids []string) (map[string]bool, error) {
+	out := map[string]bool{}
+	for _, i := range ids {
+		out[i] = true
+	}
+	return out, nil
+}
+
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	db := testkit.Postgres(t, "deals", migrations.Files)
@@ -73,7 +84,7 @@ func inDatabase(t *testing.T, db *testkit.Database) *world {
 	}
 	w.pipelines = &pipeline.Service{Store: w.pipes, Clock: clk, NewID: id.New}
 	w.service = &deal.Service{
-		Store: w.deals, Pipelines: w.pipelines, Products: shop{}, Rates: &views.Rates{DB: db.App},
+		Store: w.deals, Pipelines: w.pipelines, Products: shop{}, Clients: friends{}, Rates: &views.Rates{DB: db.App},
 		Organizations: office{}, Clock: clk, NewID: id.New,
 	}
 	p, err := w.pipelines.Get(w.ctx(), w.org, "")
@@ -97,7 +108,7 @@ func (w *world) seller(user string) deal.Caller {
 }
 
 func (w *world) query(c deal.Caller) store.Query {
-	return store.Query{Caller: c, Zone: time.UTC, Today: deal.Day(now, time.UTC)}
+	return store.Query{Caller: c, Zone: time.UTC, Today: deal.Day(now, time.UTC), BaseCurrency: "EUR"}
 }
 
 func (w *world) stage(name string) string {

@@ -13,12 +13,12 @@ import (
 
 const insertDelta = `
 	INSERT INTO board_deltas (organization_id, pipeline_id, stage_id, responsible_id, month, currency, deals, amount,
-		base_amount, unrated)
-	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`
+		base_amount, unrated, base_currency)
+	VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 
 // cell is where a deal counts on the board.
 type cell struct {
-	pipeline, stage, responsible, month, currency string
+	pipeline, stage, responsible, month, currency, base string
 }
 
 // weight is what a deal adds there.
@@ -37,7 +37,7 @@ func place(d *deal.Deal) (cell, weight, bool) {
 	}
 	return cell{
 		pipeline: d.PipelineID, stage: d.StageID, responsible: d.ResponsibleID, month: Month(d.PlannedClose),
-		currency: d.Amount.Currency,
+		currency: d.Amount.Currency, base: d.Base.Currency,
 	}, w, true
 }
 
@@ -75,7 +75,8 @@ func QueueDeltas(b *pgx.Batch, before, after *deal.Deal) {
 }
 
 func queueDelta(b *pgx.Batch, org string, c cell, w weight) {
-	b.Queue(insertDelta, org, c.pipeline, c.stage, c.responsible, c.month, c.currency, w.deals, w.amount, w.base, w.unrated)
+	b.Queue(insertDelta, org, c.pipeline, c.stage, c.responsible, c.month, c.currency, w.deals, w.amount, w.base, w.unrated,
+		c.base)
 }
 
 // Deltas gathers what many changes change in the sums of the board, one row for each cell. The zero value is empty.

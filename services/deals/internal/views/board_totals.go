@@ -43,8 +43,10 @@ type Sum struct {
 	Currency string
 	Deals    int64
 	Amount   decimal.Decimal
-	Base     decimal.Decimal
-	Unrated  int64
+	// Base is the sum in the base currency, of all deals but the Unrated ones: those without a rate, and those that are still to be
+	// reckoned in a new base currency.
+	Base    decimal.Decimal
+	Unrated int64
 }
 
 // ScanSum reads key, currency, deals, amount, base amount, unrated.
@@ -54,22 +56,23 @@ func ScanSum(r pgx.CollectableRow) (Sum, error) {
 }
 
 // Totals sums up the deals in some stages of a pipeline without looking at any: totals as folded plus the deltas since.
-// where is a condition on responsible_id, numbered from $4, which args holds.
-func Totals(ctx context.Context, tx pgx.Tx, org, pipelineID string, stages []string, g Group, where string, args ...any) ([]Sum, error) {
+// base is the organisation's base currency. where is a condition on responsible_id, numbered from $5, which args holds.
+func Totals(ctx context.Context, tx pgx.Tx, org, base, pipelineID string, stages []string, g Group, where string, args ...any) ([]Sum, error) {
 	rows, err := tx.Query(ctx, `
-		SELECT `+g.Key()+`, currency, sum(deals), sum(amount), sum(base_amount), sum(unrated)
+		SELECT `+g.Key()+`, currency, sum(deals), sum(amount), coalesce(sum(base_amount) FILTER (WHERE base_currency = $4), 0),
+			coalesce(sum(deals) FILTER (WHERE base_currency <> $4), 0)
 		FROM (
-			SELECT stage_id, responsible_id, month, currency, deals, amount, base_amount, unrated
+			SELECT stage_id, responsible_id, month, currency, deals, amount, base_amount, base_currency
 			FROM board_totals
 			WHERE organization_id = $1 AND pipeline_id = $2 AND stage_id = ANY($3)
 			UNION ALL
-			SELECT stage_id, responsible_id, month, currency, deals, amount, base_amount, unrated
+			SELECT stage_id, responsible_id, month, currency, deals, amount, base_amount, base_currency
 			FROM board_deltas
 			WHERE organization_id = $1 AND pipeline_id = $2 AND stage_id = ANY($3)
 		) t
 		WHERE `+where+`
 		GROUP BY 1, 2
-		HAVING sum(deals) <> 0`, append([]any{org, pipelineID, stages}, args...)...)
+		HAVING sum(deals) <> 0`, append([]any{org, pipelineID, stages, base}, args...)...)
 	if err != nil {
 		return nil, fmt.Errorf("read board totals: %w", err)
 	}
@@ -125,12 +128,12 @@ func (f *Folder) Fold(ctx context.Context) error {
 					RETURNING *
 				), folded AS (
 					INSERT INTO board_totals AS t (organization_id, pipeline_id, stage_id, responsible_id, month, currency,
-						deals, amount, base_amount, unrated)
-					SELECT organization_id, pipeline_id, stage_id, responsible_id, month, currency,
+						base_currency, deals, amount, base_amount, unrated)
+					SELECT organization_id, pipeline_id, stage_id, responsible_id, month, currency, base_currency,
 						sum(deals), sum(amount), sum(base_amount), sum(unrated)
 					FROM gone
-					GROUP BY 1, 2, 3, 4, 5, 6
-					ON CONFLICT (organization_id, pipeline_id, stage_id, responsible_id, month, currency) DO UPDATE
+					GROUP BY 1, 2, 3, 4, 5, 6, 7
+					ON CONFLICT (organization_id, pipeline_id, stage_id, responsible_id, month, currency, base_currency) DO UPDATE
 					SET deals = t.deals + excluded.deals, amount = t.amount + excluded.amount,
 						base_amount = t.base_amount + excluded.base_amount, unrated = t.unrated + excluded.unrated
 				)
