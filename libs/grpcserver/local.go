@@ -9,6 +9,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/reflect/protoreflect"
 
 	"kontor.internal/libs/telemetry"
 )
@@ -20,7 +21,8 @@ func (s *Server) RegisterService(desc *grpc.ServiceDesc, impl any) {
 }
 
 // Local returns the connection on which the server's own process calls it: the same chain, metadata, deadlines and
-// errors, only that messages are copied instead of being written to a socket and read again. Like any connection it
+// errors, only that messages are handed over instead of being written to a socket and read again: a handler must not
+// keep its answer. Like any connection it
 // answers codes.Unavailable while the server does not serve. Bounds on the size of messages do not hold.
 func (s *Server) Local() grpc.ClientConnInterface { return &s.local }
 
@@ -43,7 +45,7 @@ func (l *local) Invoke(ctx context.Context, method string, args, reply any, opts
 	if err := l.ready(); err != nil {
 		return err
 	}
-	return l.channel.Invoke(ctx, method, args, reply, opts...)
+	return l.channel.Invoke(ctx, method, args, answer{reply}, opts...)
 }
 
 // NewStream see [grpc.ClientConnInterface].
@@ -62,22 +64,38 @@ func (l *local) ready() error {
 	return nil
 }
 
+// answer is where the caller of a unary method wants its answer.
+type answer struct{ message any }
+
 // copier copies messages between caller and handler, of which each may change its own.
 type copier struct{}
 
-// Copy copies the message in into out.
+// Copy copies the message in into out. An answer is no longer its handler's: what is in it is handed over.
 func (copier) Copy(out, in any) error {
+	a, answers := out.(answer)
+	if answers {
+		out = a.message
+	}
 	to, ok := out.(proto.Message)
 	from, isMessage := in.(proto.Message)
 	if !ok || !isMessage || to.ProtoReflect().Descriptor() != from.ProtoReflect().Descriptor() {
 		return fmt.Errorf("no way to copy %T to %T", in, out)
 	}
 	proto.Reset(to)
-	proto.Merge(to, from)
+	if !answers {
+		proto.Merge(to, from)
+		return nil
+	}
+	dst, src := to.ProtoReflect(), from.ProtoReflect()
+	src.Range(func(f protoreflect.FieldDescriptor, v protoreflect.Value) bool {
+		dst.Set(f, v)
+		return true
+	})
+	dst.SetUnknown(src.GetUnknown())
 	return nil
 }
 
-// Clone returns a copy of a message.
+// Clone returns a copy of a message of a stream.
 func (copier) Clone(in any) (any, error) {
 	m, ok := in.(proto.Message)
 	if !ok {

@@ -22,6 +22,7 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/runner"
+	"kontor.internal/libs/telemetry"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	"kontor.internal/services/gateway/internal/access"
@@ -69,6 +70,8 @@ type Deps struct {
 	ServiceSecret string
 	Readiness     *admin.Readiness
 	Metrics       prometheus.Registerer
+	// Telemetry traces requests; nil is off.
+	Telemetry *telemetry.Telemetry
 }
 
 // service is what the gateway calls itself to other services.
@@ -164,7 +167,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 	outer.Handle("GET /v1/events:watch", api)
 	outer.Handle("/", compress(root))
 
-	observe, err := access.New(d.Log, d.Metrics, d.Now)
+	observe, err := access.New(d.Log, d.Metrics, d.Now, d.Telemetry.Enabled())
 	if err != nil {
 		return nil, err
 	}

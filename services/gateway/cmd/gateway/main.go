@@ -49,6 +49,7 @@ func run(ctx context.Context, args []string) (err error) {
 	a, err := app.New(ctx, cfg.App, app.Deps{
 		Log: p.Log, Now: p.Clock, Brokers: p.Brokers, Redis: p.Redis, Directory: p.Directory, Verifier: p.Verifier,
 		Dial: p.DialRaw, ServiceSecret: p.ServiceSecret, Readiness: p.Readiness(), Metrics: p.Metrics,
+		Telemetry: p.Telemetry,
 	})
 	if err != nil {
 		return err

@@ -15,6 +15,7 @@ import (
 	"go.opentelemetry.io/contrib/instrumentation/net/http/otelhttp"
 
 	"kontor.internal/libs/id"
+	"kontor.internal/libs/telemetry"
 	"kontor.internal/services/gateway/internal/rest"
 )
 
@@ -23,11 +24,12 @@ type Observer struct {
 	log      *slog.Logger
 	now      func() time.Time
 	duration *prometheus.HistogramVec
+	traced   bool
 }
 
-// New returns an observer that registers its metrics.
-func New(log *slog.Logger, metrics prometheus.Registerer, now func() time.Time) (*Observer, error) {
-	o := &Observer{log: log, now: now, duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
+// New returns an observer that registers its metrics. traced says that spans of requests are recorded.
+func New(log *slog.Logger, metrics prometheus.Registerer, now func() time.Time, traced bool) (*Observer, error) {
+	o := &Observer{log: log, now: now, traced: traced, duration: prometheus.NewHistogramVec(prometheus.HistogramOpts{
 		Name: "kontor_http_request_duration_seconds", Help: "Requests by area, method and status.",
 		Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 10},
 	}, []string{"area", "method", "status"})}
@@ -41,32 +43,43 @@ func New(log *slog.Logger, metrics prometheus.Registerer, now func() time.Time) 
 
 // Handler watches next. A panic is answered by fail as a failure of ours.
 func (o *Observer) Handler(fail func(http.ResponseWriter, *http.Request, error), next http.Handler) http.Handler {
-	return otelhttp.NewHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		start := o.now()
-		rec := &recorder{ResponseWriter: w, status: http.StatusOK}
-		requestID := id.New()
-		w.Header().Set(rest.HeaderRequestID, requestID)
-		defer func() {
-			if p := recover(); p != nil {
-				if p == http.ErrAbortHandler { //nolint:errorlint,err113 // documented to be this very value
-					panic(p)
-				}
-				o.log.ErrorContext(r.Context(), "panic while answering", "request_id", requestID,
-					"error", fmt.Sprint(p), "stack", string(debug.Stack()))
-				if !rec.wrote {
-					fail(rec, r, errInternal)
-				}
-			}
-			took := o.now().Sub(start)
-			o.duration.WithLabelValues(area(r.URL.Path), method(r.Method), strconv.Itoa(rec.status)).Observe(took.Seconds())
-			o.log.LogAttrs(r.Context(), level(r.URL.Path, rec.status), "request",
-				slog.String("request_id", requestID), slog.String("method", r.Method), slog.String("path", r.URL.Path),
-				slog.Int("status", rec.status), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
-		}()
-		next.ServeHTTP(rec, r)
-	}), "gateway", otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
+	observed := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		o.serve(w, r, fail, next)
+	})
+	if !o.traced {
+		// No span is recorded, but log lines and events of a request still share one trace.
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			observed(w, r.WithContext(telemetry.Continue(r.Context(), r.Header.Get(telemetry.Header))))
+		})
+	}
+	return otelhttp.NewHandler(observed, "gateway", otelhttp.WithSpanNameFormatter(func(_ string, r *http.Request) string {
 		return r.Method + " " + area(r.URL.Path)
 	}))
+}
+
+func (o *Observer) serve(w http.ResponseWriter, r *http.Request, fail func(http.ResponseWriter, *http.Request, error), next http.Handler) {
+	start := o.now()
+	rec := &recorder{ResponseWriter: w, status: http.StatusOK}
+	requestID := id.New()
+	w.Header().Set(rest.HeaderRequestID, requestID)
+	defer func() {
+		if p := recover(); p != nil {
+			if p == http.ErrAbortHandler { //nolint:errorlint,err113 // documented to be this very value
+				panic(p)
+			}
+			o.log.ErrorContext(r.Context(), "panic while answering", "request_id", requestID,
+				"error", fmt.Sprint(p), "stack", string(debug.Stack()))
+			if !rec.wrote {
+				fail(rec, r, errInternal)
+			}
+		}
+		took := o.now().Sub(start)
+		o.duration.WithLabelValues(area(r.URL.Path), method(r.Method), strconv.Itoa(rec.status)).Observe(took.Seconds())
+		o.log.LogAttrs(r.Context(), level(r.URL.Path, rec.status), "request",
+			slog.String("request_id", requestID), slog.String("method", r.Method), slog.String("path", r.URL.Path),
+			slog.Int("status", rec.status), slog.Float64("duration_ms", float64(took.Microseconds())/1000))
+	}()
+	next.ServeHTTP(rec, r)
 }
 
 var errInternal = errors.New("panic")

@@ -132,6 +132,7 @@ func (s *Suite) addGateway(ctx context.Context) error {
 	g, err := gateway.New(ctx, s.cfg.Parts.Gateway, gateway.Deps{
 		Log: p.Log, Now: p.Clock, Brokers: p.Brokers, Redis: p.Redis, Directory: p.Directory, Verifier: p.Verifier,
 		Dial: p.DialRaw, ServiceSecret: p.ServiceSecret, Readiness: p.Readiness(), Metrics: p.Metrics,
+		Telemetry: p.Telemetry,
 	})
 	if err != nil {
 		return fmt.Errorf("gateway: %w", err)
