@@ -106,9 +106,10 @@ func (e *Event) Check() error {
 // Key orders events: those of one key are delivered in the order they were written.
 func (e *Event) Key() string { return e.Organization + "/" + e.Kind + "/" + e.RecordID }
 
-// Slice is the relay that publishes the event.
+// Slice is the relay that publishes the event. Where the number of partitions is a multiple of Slices, each slice has
+// partitions of its own, so that what it publishes at once goes to few of them.
 func (e *Event) Slice() int16 {
-	return int16(Hash(e.Key()) % Slices)
+	return int16(spread(e.Key()) % Slices)
 }
 
 // Partition is where a topic of n partitions holds the event.
@@ -116,9 +117,12 @@ func (e *Event) Partition(n int) int { return Partition(e.Key(), n) }
 
 // Partition is where a topic of n partitions holds key.
 func Partition(key string, n int) int {
-	// The high bits, so that the slices (low bits) do not each own only some of the partitions.
-	return int(Hash(key)>>8) % n
+	return int(spread(key)) % n
 }
+
+// spread is where a key stands among all. The low bits of the hash of keys that differ at their end alone are less
+// evenly spread than those above.
+func spread(key string) uint32 { return Hash(key) >> 8 }
 
 // Hash is the 32-bit FNV-1a hash of key.
 func Hash(key string) uint32 {

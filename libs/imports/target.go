@@ -165,16 +165,6 @@ type Row struct {
 	index  map[string]int
 }
 
-// NewRow makes a row of given values, for tests of targets.
-func NewRow(line int64, values map[string]any) Row {
-	r := Row{Line: line, index: make(map[string]int, len(values))}
-	for name, v := range values {
-		r.index[name] = len(r.values)
-		r.values = append(r.values, v)
-	}
-	return r
-}
-
 // Mapped reports whether the mapping fills the field at all; an update leaves other fields alone.
 func (r Row) Mapped(field string) bool {
 	_, ok := r.index[field]

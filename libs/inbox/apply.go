@@ -4,20 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"runtime/debug"
 	"strconv"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/segmentio/kafka-go"
-	"go.opentelemetry.io/otel/attribute"
-	"go.opentelemetry.io/otel/codes"
-	"go.opentelemetry.io/otel/propagation"
-	"go.opentelemetry.io/otel/trace"
-	"go.opentelemetry.io/otel/trace/noop"
 
-	"kontor.internal/libs/authn"
 	"kontor.internal/libs/broker"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/pg"
@@ -32,17 +25,28 @@ type failure struct {
 	err    error
 }
 
+// together is why events that a handler got at once were not applied. Which of them is at fault shows when it gets them
+// one by one.
+type together struct{ err error }
+
+func (t *together) Error() string { return fmt.Sprintf("events at once: %v", t.err) }
+func (t *together) Unwrap() error { return t.err }
+
 func (f *failure) Error() string { return fmt.Sprintf("event at offset %d: %v", f.offset, f.err) }
 func (f *failure) Unwrap() error { return f.err }
 
 // apply brings a batch into the database, waiting and trying again as long as it takes. It returns an error only if ctx
 // is done or another reader has taken over.
 func (p *partition) apply(ctx context.Context, batch []kafka.Message) error {
+	if p.skip(batch) {
+		return nil
+	}
 	poison := map[int64]error{} // by offset: to be parked
+	alone := false              // handlers get events one by one
 	size, attempt, pause := len(batch), 0, shortestPause
 	for len(batch) > 0 {
 		size = min(size, len(batch))
-		err := p.transaction(ctx, batch[:size], poison)
+		err := p.transaction(ctx, batch[:size], poison, alone)
 		if err == nil {
 			batch, size, attempt, pause = batch[size:], len(batch), 0, shortestPause
 			continue
@@ -52,6 +56,11 @@ func (p *partition) apply(ctx context.Context, batch []kafka.Message) error {
 		}
 		if errors.Is(err, errMoved) {
 			return err
+		}
+		var several *together
+		if errors.As(err, &several) {
+			alone = true
+			continue
 		}
 		attempt++
 		var f *failure
@@ -101,10 +110,67 @@ func permanent(err error, attempt int) bool {
 	return false
 }
 
+// skip passes messages none of which anything is done with, without a transaction: to read them again after a crash
+// changes nothing. The position after them is stored with what comes next, or by keep. It reports false if there is more
+// to do.
+func (p *partition) skip(batch []kafka.Message) bool {
+	for _, m := range batch {
+		if !p.ignores(m) {
+			return false
+		}
+	}
+	end := batch[len(batch)-1]
+	p.skipped = happened(end)
+	p.passed(end)
+	return true
+}
+
+// happened is when the event of a message happened; zero if it does not say so.
+func happened(m kafka.Message) time.Time {
+	for _, h := range m.Headers {
+		if h.Key == broker.HeaderTime {
+			at, _ := time.Parse(time.RFC3339Nano, string(h.Value))
+			return at
+		}
+	}
+	return time.Time{}
+}
+
+// ignores reports whether a message is an event that has no handler. Only its type is looked at.
+func (p *partition) ignores(m kafka.Message) bool {
+	for _, h := range m.Headers {
+		if h.Key == broker.HeaderType {
+			return p.handler(string(h.Value)) == nil
+		}
+	}
+	return false // not one of ours
+}
+
+// passed notes that everything up to end has been dealt with.
+func (p *partition) passed(end kafka.Message) {
+	p.next, p.end = end.Offset+1, max(end.HighWaterMark, end.Offset+1)
+	p.metrics.lag.WithLabelValues(p.topic, strconv.Itoa(p.id)).Set(float64(p.end - p.next))
+}
+
+// keep stores the position after messages that were skipped.
+func (p *partition) keep(ctx context.Context) error {
+	err := p.DB.System(ctx, func(ctx context.Context, tx pgx.Tx) error {
+		if _, err := p.lock(ctx, tx); err != nil {
+			return err
+		}
+		return p.store(ctx, &session{tx: tx, role: p.Role}, p.next, p.end, p.skipped)
+	})
+	if err == nil {
+		p.stored = p.next
+	}
+	return err
+}
+
 // transaction applies messages and stores the position after them.
-func (p *partition) transaction(ctx context.Context, batch []kafka.Message, poison map[int64]error) error {
+func (p *partition) transaction(ctx context.Context, batch []kafka.Message, poison map[int64]error, alone bool) error {
 	var applied, parked int
 	var last time.Time
+	end := batch[len(batch)-1]
 	err := p.DB.System(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		applied, parked = 0, 0
 		keys, err := p.lock(ctx, tx)
@@ -112,10 +178,14 @@ func (p *partition) transaction(ctx context.Context, batch []kafka.Message, pois
 			return err
 		}
 		s := session{tx: tx, role: p.Role}
+		var r run
 		for _, m := range batch {
 			key := sayable(string(m.Key))
 			reason, poisoned := poison[m.Offset]
 			if poisoned || keys[key] {
+				if err := p.flush(ctx, &s, &r); err != nil {
+					return err
+				}
 				if err := s.system(ctx); err != nil {
 					return err
 				}
@@ -126,29 +196,27 @@ func (p *partition) transaction(ctx context.Context, batch []kafka.Message, pois
 				parked++
 				continue
 			}
-			at, err := p.handle(ctx, &s, m)
+			at, err := p.handle(ctx, &s, &r, m, alone)
 			if err != nil {
-				return &failure{m.Offset, err}
+				return err
 			}
 			if at.After(last) {
 				last = at
 			}
 			applied++
 		}
-		if err := s.system(ctx); err != nil {
+		if err := p.flush(ctx, &s, &r); err != nil {
 			return err
 		}
-		return p.store(ctx, tx, batch[len(batch)-1], last)
+		return p.store(ctx, &s, end.Offset+1, max(end.HighWaterMark, end.Offset+1), last)
 	})
 	if err != nil {
 		return err
 	}
-	end := batch[len(batch)-1]
-	p.next, p.end = end.Offset+1, max(end.HighWaterMark, end.Offset+1)
-	p.state.seen(p, p.next, p.end, last)
+	p.passed(end)
+	p.stored = p.next
 	p.metrics.applied.Add(float64(applied))
 	p.metrics.parkedTotal.Add(float64(parked))
-	p.metrics.lag.WithLabelValues(p.topic, strconv.Itoa(p.id)).Set(float64(p.end - p.next))
 	return nil
 }
 
@@ -179,116 +247,27 @@ func (p *partition) lock(ctx context.Context, tx pgx.Tx) (map[string]bool, error
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return nil, fmt.Errorf("lock position: %w", err)
 	}
-	if stored != p.next {
-		return nil, fmt.Errorf("%w: expected %d, found %d", errMoved, p.next, stored)
+	if stored != p.stored {
+		return nil, fmt.Errorf("%w: expected %d, found %d", errMoved, p.stored, stored)
 	}
 	return keys, nil
 }
 
-func (p *partition) store(ctx context.Context, tx pgx.Tx, end kafka.Message, last time.Time) error {
+// store stores the position, back in the role for it, in one round trip.
+func (p *partition) store(ctx context.Context, s *session, next, end int64, last time.Time) error {
 	var lastAt *time.Time
 	if !last.IsZero() {
 		lastAt = &last
 	}
-	if _, err := tx.Exec(ctx, `
+	b := &pgx.Batch{}
+	s.queueSystem(b)
+	b.Queue(`
 		UPDATE inbox_positions
 		SET next_offset = $4, end_offset = $5, last_event_at = greatest(last_event_at, $6), applied_at = now()
-		WHERE consumer = $1 AND topic = $2 AND partition = $3`,
-		p.Name, p.topic, p.id, end.Offset+1, max(end.HighWaterMark, end.Offset+1), lastAt); err != nil {
+		WHERE consumer = $1 AND topic = $2 AND partition = $3`, p.Name, p.topic, p.id, next, end, lastAt)
+	if err := s.tx.SendBatch(ctx, b).Close(); err != nil {
 		return fmt.Errorf("store position: %w", err)
 	}
-	return nil
-}
-
-// handle gives a message to its handler and returns when the event happened.
-func (p *partition) handle(ctx context.Context, s *session, m kafka.Message) (time.Time, error) {
-	ev, err := broker.Decode(m)
-	if err != nil {
-		return time.Time{}, errors.Join(ErrPermanent, err)
-	}
-	return ev.HappenedAt, p.deliver(ctx, s, ev)
-}
-
-// deliver calls the handler of an event, if it has one, as the event's organisation.
-func (p *partition) deliver(ctx context.Context, s *session, ev event.Event) (err error) {
-	h := p.handler(ev.Type)
-	if h == nil {
-		return nil
-	}
-	if err := s.become(ctx, ev.Organization); err != nil {
-		return err
-	}
-	ctx, span := p.trace(ctx, ev)
-	defer func() {
-		if err != nil {
-			span.RecordError(err)
-			span.SetStatus(codes.Error, "not applied")
-		}
-		span.End()
-	}()
-	// Who did it goes on doing it, through this consumer.
-	ctx = authn.With(ctx, authn.Principal{OrganizationID: ev.Organization, UserID: userOf(ev.Actor), Service: p.Name})
-	defer func() {
-		if r := recover(); r != nil {
-			err = fmt.Errorf("%w: panic: %v\n%s", ErrPermanent, r, debug.Stack())
-		}
-	}()
-	return h(ctx, s.tx, ev)
-}
-
-// trace goes on with the trace of the write, so that one trace leads from a click to what it changed elsewhere, and
-// events that the handler adds belong to it too.
-func (p *partition) trace(ctx context.Context, ev event.Event) (context.Context, trace.Span) {
-	if ev.TraceParent != "" {
-		ctx = propagation.TraceContext{}.Extract(ctx, propagation.MapCarrier{"traceparent": ev.TraceParent})
-	}
-	if p.Tracer == nil {
-		return ctx, noop.Span{}
-	}
-	return p.Tracer.Start(ctx, "apply "+ev.Type, trace.WithSpanKind(trace.SpanKindConsumer), //nolint:spancheck // the caller ends it
-		trace.WithAttributes(attribute.String("messaging.consumer.group.name", p.Name),
-			attribute.String("messaging.destination.name", p.topic)))
-}
-
-// userOf is the actor if it is a user.
-func userOf(actor string) string {
-	if strings.HasPrefix(actor, "service:") {
-		return ""
-	}
-	return actor
-}
-
-// session knows as whom the transaction works at the moment.
-type session struct {
-	tx   pgx.Tx
-	role string
-	now  string // role
-	org  string
-}
-
-const become = `SELECT set_config('role', $1, true), set_config('kontor.organization', $2, true)`
-
-// become changes to the handlers' role, for one organisation.
-func (s *session) become(ctx context.Context, org string) error {
-	if s.now == s.role && s.org == org {
-		return nil
-	}
-	if _, err := s.tx.Exec(ctx, become, s.role, org); err != nil {
-		return fmt.Errorf("become organisation: %w", err)
-	}
-	s.now, s.org = s.role, org
-	return nil
-}
-
-// system changes back for the bookkeeping.
-func (s *session) system(ctx context.Context) error {
-	if s.now == "" || s.now == pg.RoleSystem {
-		return nil
-	}
-	if _, err := s.tx.Exec(ctx, become, pg.RoleSystem, ""); err != nil {
-		return fmt.Errorf("become system: %w", err)
-	}
-	s.now, s.org = pg.RoleSystem, ""
 	return nil
 }
 

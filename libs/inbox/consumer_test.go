@@ -122,12 +122,7 @@ func TestWildcardAndUnknownTypes(t *testing.T) {
 	start(t, some)
 	s.publish(s.event(org, thing, 1), text)
 	reaches(t, db, map[string][]int64{thing: {1}, note: {1}})
-	testkit.Eventually(t, func() error { // lets pass what it has no handler for
-		if f, err := inbox.ReadFreshness(t.Context(), db.App.Pool(), some.Name); err != nil || f.LastEvent.IsZero() || f.Behind != 0 {
-			return fmt.Errorf("%+v, %w", f, err)
-		}
-		return nil
-	})
+	caughtUp(t, db, some.Name, s.partitions) // lets pass what it has no handler for
 }
 
 // Every way of stopping: in the middle of a handler, between events, between commits, during a rebalance. The projection
@@ -308,12 +303,7 @@ func TestAReplayedTopicIsReadBesideTheLiveOne(t *testing.T) {
 	reaches(t, db, map[string][]int64{thing: upTo(11)})
 	cancel()
 	require.NoError(t, <-relayed)
-	testkit.Eventually(t, func() error {
-		if p := c.Progress(); !p.CaughtUp || p.Behind != 0 || p.Assigned != 4 || p.LastEvent.IsZero() {
-			return fmt.Errorf("%+v", p)
-		}
-		return nil
-	})
+	caughtUp(t, db, c.Name, 4)
 }
 
 func TestAPositionOutsideTheTopicIsMendedLoudly(t *testing.T) {

@@ -91,7 +91,6 @@ func (c *Consumer) start(ctx context.Context, gen *kafka.Generation, client *bro
 			})
 		}
 	}
-	c.state.assigned(parts)
 	c.Log.InfoContext(ctx, "partitions assigned", "consumer", c.Name, "generation", gen.ID, "partitions", len(parts))
 	for _, p := range parts {
 		gen.Start(func(gctx context.Context) {

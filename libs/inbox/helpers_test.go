@@ -165,3 +165,20 @@ func upTo(n int64) []int64 {
 }
 
 func newID() string { return id.New() }
+
+// caughtUp waits until the stored positions of a consumer say that it is at the end of all partitions.
+func caughtUp(t testing.TB, db *testkit.Database, consumer string, partitions int) {
+	t.Helper()
+	testkit.Eventually(t, func() error {
+		var read, behind int
+		var last *time.Time
+		err := db.System.Pool().QueryRow(t.Context(), `
+			SELECT count(*), coalesce(sum(end_offset - next_offset), 0), max(last_event_at)
+			FROM inbox_positions
+			WHERE consumer = $1`, consumer).Scan(&read, &behind, &last)
+		if err == nil && (read != partitions || behind != 0 || last == nil) {
+			err = fmt.Errorf("%d partitions, %d behind, last event at %v", read, behind, last)
+		}
+		return err
+	})
+}

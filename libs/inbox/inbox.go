@@ -10,6 +10,8 @@
 //	                       │ key parked, or ErrPermanent: into inbox_parked, the others go on
 //	                       └ anything else: roll back, wait, again
 //
+// A batch in which nothing has a handler costs no transaction; its position is stored soon after.
+//
 // Handlers run as the event's organisation (row-level security) under the role of the application. Effects outside the
 // database go through a job written in the same transaction.
 package inbox
@@ -51,6 +53,16 @@ func Typed[M any, P interface {
 	}
 }
 
+// Together is a handler that takes several events at once, to write what they change in a few statements.
+type Together struct {
+	// Types of events; none of them has a handler of its own.
+	Types []string
+	// Apply applies events of one organisation that stand in a row in a partition, in their order; there may be only one.
+	// If it fails, all is undone and it gets them again one by one, so that only the event at fault is parked. The
+	// context names no user: the events have one each.
+	Apply func(ctx context.Context, tx pgx.Tx, evs []event.Event) error
+}
+
 // Any is the handler of all types that have none of their own.
 const Any = "*"
 
@@ -64,6 +76,8 @@ type Consumer struct {
 	DB *pg.DB
 	// Handlers by event type (ce_type), or Any. Types without one are let pass.
 	Handlers map[string]Handler
+	// Together are handlers of several events at once.
+	Together []Together
 	// Role that handlers work in; pg.RoleApp if empty.
 	Role string
 	// Batch is how many events share a transaction at most; 256 if zero.
@@ -78,10 +92,10 @@ type Consumer struct {
 	// Tracer makes a span of each application, in the trace of the write that made the event, if set.
 	Tracer trace.Tracer
 
-	once    sync.Once
-	metrics metrics
-	state   progress
-	failure error // of the preparation
+	once     sync.Once
+	together map[string]*Together
+	metrics  metrics
+	failure  error // of the preparation
 }
 
 func (c *Consumer) prepare() error {
@@ -89,6 +103,12 @@ func (c *Consumer) prepare() error {
 		if c.Name == "" || len(c.Topics) == 0 || len(c.Brokers) == 0 || c.DB == nil {
 			c.failure = errors.New("consumer without name, topics, brokers or database")
 			return
+		}
+		c.together = map[string]*Together{}
+		for i := range c.Together {
+			for _, t := range c.Together[i].Types {
+				c.together[t] = &c.Together[i]
+			}
 		}
 		if c.Role == "" {
 			c.Role = pg.RoleApp
@@ -111,6 +131,9 @@ func (c *Consumer) prepare() error {
 func (c *Consumer) handler(eventType string) Handler {
 	if h, ok := c.Handlers[eventType]; ok {
 		return h
+	}
+	if t, ok := c.together[eventType]; ok {
+		return func(ctx context.Context, tx pgx.Tx, ev event.Event) error { return t.Apply(ctx, tx, []event.Event{ev}) }
 	}
 	return c.Handlers[Any]
 }

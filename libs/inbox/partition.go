@@ -22,8 +22,10 @@ type partition struct {
 	client *broker.Client
 	unpark chan struct{} // asked to try parked events again
 
-	next, end int64 // offsets as last known; end may be ahead of what has been fetched
-	// applied is next, for the group's committer; 0 before anything has been applied.
+	next, end int64     // offsets as last known; end may be ahead of what has been fetched
+	stored    int64     // next as stored: behind it are only messages that were skipped
+	skipped   time.Time // when the last event skipped happened
+	// applied is stored, for the group's committer; 0 before anything has been applied.
 	applied atomic.Int64
 }
 
@@ -74,11 +76,19 @@ func (p *partition) read(ctx context.Context) error {
 		_ = reader.Close() // its connections are closed already
 		<-pumped
 	}()
+	var keep <-chan time.Time // set while the stored position is behind
 	for {
 		var batch []kafka.Message
 		select {
 		case <-ctx.Done():
 			return ctx.Err()
+		case <-keep:
+			if err := p.keep(ctx); err != nil {
+				return err
+			}
+			keep = nil
+			p.applied.Store(p.stored)
+			continue
 		case <-p.unpark:
 			if err := p.retryParked(ctx); err != nil && ctx.Err() == nil {
 				p.Log.ErrorContext(ctx, "parked events not applied; they stay", "consumer", p.Name, "topic", p.topic,
@@ -91,9 +101,18 @@ func (p *partition) read(ctx context.Context) error {
 		if err := p.apply(ctx, batch); err != nil {
 			return err
 		}
-		p.applied.Store(p.next)
+		p.applied.Store(p.stored)
+		switch {
+		case p.stored == p.next:
+			keep = nil
+		case keep == nil:
+			keep = time.After(keepAfter)
+		}
 	}
 }
+
+// keepAfter is for how long a position after skipped messages may stay unstored.
+const keepAfter = time.Second
 
 // fill takes what is there already, without waiting.
 func fill(batch []kafka.Message, msgs <-chan kafka.Message, most int) []kafka.Message {
@@ -177,7 +196,6 @@ func (p *partition) position(ctx context.Context) error {
 			"consumer", p.Name, "topic", p.topic, "partition", p.id, "position", stored, "end", end)
 		stored = first
 	}
-	p.next, p.end = stored, end
-	p.state.seen(p, p.next, p.end, time.Time{})
+	p.next, p.stored, p.end = stored, stored, end
 	return nil
 }

@@ -99,9 +99,6 @@ func (c *Client) Insert(ctx context.Context, tx pgx.Tx, args river.JobArgs, opts
 	return nil
 }
 
-// River is the client underneath, for what this package does not do.
-func (c *Client) River() *river.Client[pgx.Tx] { return c.river }
-
 // Run works jobs until ctx is done. Then running jobs may end in time or are cancelled, to be taken up by the next
 // process.
 func (c *Client) Run(ctx context.Context) error {

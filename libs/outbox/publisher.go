@@ -28,6 +28,9 @@ type publisher struct {
 // lockClass is the first half of the advisory locks' key: "outb".
 const lockClass = 0x6f757462
 
+// askEvery is the pause between two tries at the lock of a slice.
+const askEvery = time.Second
+
 // measureEvery is the pause between two looks at depth and age.
 const measureEvery = 10 * time.Second
 
@@ -55,6 +58,7 @@ func (p *publisher) run(ctx context.Context, settled func()) (err error) {
 	poll := time.NewTicker(p.Poll)
 	defer poll.Stop()
 	for {
+		linger := time.After(p.Linger)
 		n, err := p.publish(ctx)
 		if err != nil {
 			// The lock is given back with the connection: another replica may have better luck with the broker.
@@ -63,6 +67,11 @@ func (p *publisher) run(ctx context.Context, settled func()) (err error) {
 		settled()
 		if n == p.Batch {
 			continue // there is more
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-linger:
 		}
 		select {
 		case <-ctx.Done():
@@ -87,7 +96,7 @@ func (p *publisher) acquire(ctx context.Context) error {
 		if got {
 			return nil
 		}
-		if err := broker.Wait(ctx, 2*p.Poll); err != nil {
+		if err := broker.Wait(ctx, askEvery); err != nil {
 			return err
 		}
 	}

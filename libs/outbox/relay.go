@@ -34,7 +34,10 @@ type Relay struct {
 	Topics []broker.Topic
 	// Batch is how many events are published at once; 500 if zero.
 	Batch int
-	// Poll is the net under the notifications; 500 ms if zero.
+	// Linger is the least time between two looks of a slice; 40 ms if zero. The first event after a pause goes out at once,
+	// those of a busy time together: each piece that Kafka gets costs it, and every consumer, the same however small.
+	Linger time.Duration
+	// Poll is the net under the notifications; 2 s if zero.
 	Poll time.Duration
 	Log  *slog.Logger
 	// Metrics registers depth, age and count, if set. Several services in one process label it each for itself
@@ -69,8 +72,11 @@ func (r *Relay) prepare() {
 		if r.Batch <= 0 {
 			r.Batch = 500
 		}
+		if r.Linger <= 0 {
+			r.Linger = 40 * time.Millisecond
+		}
 		if r.Poll <= 0 {
-			r.Poll = 500 * time.Millisecond
+			r.Poll = 2 * time.Second
 		}
 		r.failure = r.metrics.register(r.Metrics)
 	})

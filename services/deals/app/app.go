@@ -139,6 +139,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 			}
 			return store.Rerate(ctx, d.SystemDB, tx, org, r, d.Clock.Now())
 		}),
+		Together: []inbox.Together{consume.Names()},
 	}
 	folder := &views.Folder{DB: d.SystemDB, Every: cfg.FoldEvery, Log: d.Log}
 	rebaser := &store.Rebaser{

@@ -57,7 +57,7 @@ func TestLifeOfADeal(t *testing.T) {
 	h, err := s.deals.GetDealHistory(s.as(s.ann), &dealsv1.GetDealHistoryRequest{Id: d.GetId(), PageSize: 2})
 	require.NoError(t, err)
 	require.Len(t, h.GetEntries(), 2)
-	require.Equal(t, "DealWon", h.GetEntries()[0].GetType())
+	require.Equal(t, "kontor.deals.v1.DealWon", h.GetEntries()[0].GetType())
 	change := h.GetEntries()[1].GetChanges()[0]
 	require.Equal(t, "comment", change.GetField())
 	require.Nil(t, change.GetOldValue())
@@ -65,7 +65,11 @@ func TestLifeOfADeal(t *testing.T) {
 	h, err = s.deals.GetDealHistory(s.as(s.ann), &dealsv1.GetDealHistoryRequest{Id: d.GetId(), PageSize: 2, PageToken: h.GetNextPageToken()})
 	require.NoError(t, err)
 	require.Len(t, h.GetEntries(), 2)
-	require.Equal(t, stages[2].GetId(), h.GetEntries()[0].GetStageChange().GetToStageId())
+	to := map[string]string{}
+	for _, c := range h.GetEntries()[0].GetChanges() {
+		to[c.GetField()] = c.GetNewValue().GetStringValue()
+	}
+	require.Equal(t, stages[2].GetId(), to["stage_id"])
 	require.Empty(t, h.GetNextPageToken())
 
 	way, err := s.deals.ListDealStageChanges(s.as(s.ann), &dealsv1.ListDealStageChangesRequest{Id: d.GetId()})
@@ -120,7 +124,7 @@ func TestScopesOfCalls(t *testing.T) {
 
 	board, err := s.deals.GetBoard(s.as(s.bob), &dealsv1.GetBoardRequest{})
 	require.NoError(t, err)
-	require.Equal(t, int64(1), board.GetColumns()[0].GetCount(), "seen because it is for everyone")
+	require.EqualValues(t, 1, board.GetColumns()[0].GetCount(), "seen because it is for everyone")
 	_, err = s.deals.GetDeal(s.issuer.Context(t.Context(), id.New(), s.ann), &dealsv1.GetDealRequest{Id: d.GetId()})
 	require.Error(t, err, "nobody of another organisation")
 }
@@ -165,7 +169,7 @@ func TestRequestIDs(t *testing.T) {
 	require.Equal(t, "REQUEST_ID_REUSED", reason(err))
 	n, err := s.deals.CountDeals(s.as(s.ann), &dealsv1.CountDealsRequest{})
 	require.NoError(t, err)
-	require.Equal(t, int64(1), n.GetCount())
+	require.EqualValues(t, 1, n.GetCount())
 }
 
 func TestBadInput(t *testing.T) {
@@ -226,7 +230,7 @@ func TestPipelinesThroughTheAPI(t *testing.T) {
 	require.Equal(t, "STAGE_HAS_DEALS", reason(err))
 	n, err := s.pipelines.CountPipelines(s.as(s.ann), &dealsv1.CountPipelinesRequest{})
 	require.NoError(t, err)
-	require.Equal(t, int64(2), n.GetCount())
+	require.EqualValues(t, 2, n.GetCount())
 }
 
 // DEAL-5: a card says what one needs to see: client, who, amount, overdue, days in the stage.

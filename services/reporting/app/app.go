@@ -75,10 +75,11 @@ func New(cfg Config, d Deps) *App {
 		cfg: cfg, d: d,
 		live: &inbox.Consumer{
 			Name: Name, Topics: consume.Topics(), Brokers: d.Brokers, DB: d.SystemDB, Handlers: consume.Handlers(views.Live),
-			Log: d.Log, Metrics: d.Metrics,
+			Together: consume.Together(views.Live), Log: d.Log, Metrics: d.Metrics,
 		},
 		replay: &inbox.Consumer{
 			Name: replayName, Topics: Topics(), Brokers: d.Brokers, DB: d.SystemDB, Handlers: consume.Handlers(views.Replayed),
+			Together: consume.Together(views.Replayed),
 			// The end of a replay belongs to no organisation, and switches generations for all.
 			Role: pg.RoleSystem, Log: d.Log, Metrics: d.Metrics,
 		},

@@ -32,39 +32,51 @@ type Rerate func(ctx context.Context, tx pgx.Tx, org string, r views.Rate) error
 
 // Handlers by event type.
 func Handlers(rerate Rerate) map[string]inbox.Handler {
-	const contacts, catalog = "kontor.contacts.v1.", "kontor.catalog.v1."
-	company := name(views.KindCompany, func() proto.Message { return &contactsv1.CompanyCreated{} }, func(m proto.Message) string {
-		return m.(*contactsv1.CompanyCreated).GetCompany().GetName()
-	})
-	contact := name(views.KindContact, func() proto.Message { return &contactsv1.ContactCreated{} }, func(m proto.Message) string {
-		return m.(*contactsv1.ContactCreated).GetContact().GetName()
-	})
-	product := name(views.KindProduct, func() proto.Message { return &catalogv1.ProductCreated{} }, func(m proto.Message) string {
-		return m.(*catalogv1.ProductCreated).GetProduct().GetName()
-	})
-	return map[string]inbox.Handler{
-		contacts + "CompanyCreated": company, contacts + "CompanyUpdated": company,
-		contacts + "CompanyDeleted": company, contacts + "CompanyUndeleted": company,
-		contacts + "ContactCreated": contact, contacts + "ContactUpdated": contact,
-		contacts + "ContactDeleted": contact, contacts + "ContactUndeleted": contact,
-		catalog + "ProductCreated": product, catalog + "ProductUpdated": product,
-		catalog + "ProductDeleted": product, catalog + "ProductUndeleted": product,
-		catalog + "RateSet": rate(rerate, false), catalog + "RateRemoved": rate(rerate, true),
-	}
+	const catalog = "kontor.catalog.v1."
+	return map[string]inbox.Handler{catalog + "RateSet": rate(rerate, false), catalog + "RateRemoved": rate(rerate, true)}
 }
 
-// name keeps the name that an event tells. All events of a kind carry the record in their first field, so the message
-// of the first one reads them all.
-func name(kind string, message func() proto.Message, of func(proto.Message) string) inbox.Handler {
-	return func(ctx context.Context, tx pgx.Tx, ev event.Event) error {
-		m := message()
-		if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(ev.Payload, m); err != nil {
-			return fmt.Errorf("%w: %w", inbox.ErrPermanent, err)
-		}
-		return views.PutName(ctx, tx, ev.Organization, views.Name{
-			Kind: kind, ID: ev.RecordID, Name: of(m), Version: ev.Version,
-		})
+// named says how events tell what records of a kind are called. All events of a kind carry the record in their first
+// field, so the message of the first one reads them all.
+type named struct {
+	kind    string
+	message func() proto.Message
+	name    func(proto.Message) string
+}
+
+// Names keeps the names that events tell, those of a batch in one statement.
+func Names() inbox.Together {
+	of := map[string]named{
+		"kontor.contacts.v1.Company": {views.KindCompany, func() proto.Message { return &contactsv1.CompanyCreated{} }, func(m proto.Message) string {
+			return m.(*contactsv1.CompanyCreated).GetCompany().GetName()
+		}},
+		"kontor.contacts.v1.Contact": {views.KindContact, func() proto.Message { return &contactsv1.ContactCreated{} }, func(m proto.Message) string {
+			return m.(*contactsv1.ContactCreated).GetContact().GetName()
+		}},
+		"kontor.catalog.v1.Product": {views.KindProduct, func() proto.Message { return &catalogv1.ProductCreated{} }, func(m proto.Message) string {
+			return m.(*catalogv1.ProductCreated).GetProduct().GetName()
+		}},
 	}
+	byType := map[string]named{}
+	var types []string
+	for prefix, n := range of {
+		for _, change := range []string{"Created", "Updated", "Deleted", "Undeleted"} {
+			byType[prefix+change] = n
+			types = append(types, prefix+change)
+		}
+	}
+	return inbox.Together{Types: types, Apply: func(ctx context.Context, tx pgx.Tx, evs []event.Event) error {
+		names := make([]views.Name, len(evs))
+		for i, ev := range evs {
+			n := byType[ev.Type]
+			m := n.message()
+			if err := (proto.UnmarshalOptions{DiscardUnknown: true}).Unmarshal(ev.Payload, m); err != nil {
+				return fmt.Errorf("%w: %w", inbox.ErrPermanent, err)
+			}
+			names[i] = views.Name{Kind: n.kind, ID: ev.RecordID, Name: n.name(m), Version: ev.Version}
+		}
+		return views.PutNames(ctx, tx, evs[0].Organization, names)
+	}}
 }
 
 func rate(rerate Rerate, removed bool) inbox.Handler {

@@ -23,7 +23,7 @@ import (
 func (w *world) put(n views.Name) {
 	w.t.Helper()
 	require.NoError(w.t, w.db.App.Write(w.ctx(), w.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
-		return nil, views.PutName(ctx, tx, w.org, n)
+		return nil, views.PutNames(ctx, tx, w.org, []views.Name{n})
 	}))
 }
 

@@ -23,16 +23,24 @@ type Name struct {
 	Version int64
 }
 
-// PutName keeps a name, unless a newer one is there. A record in its owner's bin keeps its name: deals still refer to it.
-func PutName(ctx context.Context, tx pgx.Tx, org string, n Name) error {
+// PutNames keeps names, each unless a newer one is there, in one statement. A record in its owner's bin keeps its name:
+// deals still refer to it.
+func PutNames(ctx context.Context, tx pgx.Tx, org string, names []Name) error {
+	kinds, ids, texts, versions := make([]string, len(names)), make([]string, len(names)), make([]string, len(names)), make([]int64, len(names))
+	for i, n := range names {
+		kinds[i], ids[i], texts[i], versions[i] = n.Kind, n.ID, n.Name, n.Version
+	}
+	// Of several for one record the newest: a row can be touched once.
 	_, err := tx.Exec(ctx, `
 		INSERT INTO names (organization_id, kind, id, name, version)
-		VALUES ($1, $2, $3, $4, $5)
+		SELECT DISTINCT ON (n.kind, n.id) $1::uuid, n.kind, n.id, n.name, n.version
+		FROM unnest($2::text[], $3::uuid[], $4::text[], $5::bigint[]) AS n (kind, id, name, version)
+		ORDER BY n.kind, n.id, n.version DESC
 		ON CONFLICT (organization_id, kind, id) DO UPDATE
 		SET name = excluded.name, version = excluded.version
-		WHERE names.version < excluded.version`, org, n.Kind, n.ID, n.Name, n.Version)
+		WHERE names.version < excluded.version`, org, kinds, ids, texts, versions)
 	if err != nil {
-		return fmt.Errorf("keep name of %s: %w", n.Kind, err)
+		return fmt.Errorf("keep names: %w", err)
 	}
 	return nil
 }

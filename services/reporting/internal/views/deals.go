@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -91,77 +92,107 @@ func (t Target) states() []string {
 	return []string{"serving", "building"}
 }
 
-// PutDeal takes in what an event says of a deal.
-func PutDeal(ctx context.Context, tx pgx.Tx, org string, target Target, d *Deal) error {
-	gens, err := generations(ctx, tx, org, target, d.ID)
+// PutDeals takes in what events say of deals, in three round trips however many there are. Events of one deal are in
+// their order.
+func PutDeals(ctx context.Context, tx pgx.Tx, org string, target Target, deals []*Deal) error {
+	ids := make([]string, 0, len(deals))
+	for _, d := range deals {
+		ids = append(ids, d.ID)
+	}
+	slices.Sort(ids)
+	byDeal, err := generations(ctx, tx, org, target, slices.Compact(ids))
 	if err != nil {
 		return err
 	}
 	b := &pgx.Batch{}
-	for i := range gens {
-		g := &gens[i]
-		if d.Change != nil {
-			b.Queue(`
-				INSERT INTO stage_changes (organization_id, generation, deal_id, version, from_stage_id, to_stage_id, seconds)
-				VALUES ($1, $2, $3, $4, $5, $6, $7)
-				ON CONFLICT ON CONSTRAINT stage_changes_pkey DO NOTHING`,
-				org, g.number, d.ID, d.Version, d.Change.FromStageID, d.Change.ToStageID, d.Change.Seconds)
-		}
-		if g.known && g.version >= d.Version {
-			if d.State == Lost && d.Change != nil {
-				queueLostStage(b, org, g.number, d.ID)
-			}
-			continue
-		}
-		queueFact(b, org, g.number, d)
-		queueLines(b, org, g, d)
-		if g.known && !g.counted.Deleted {
-			queueTotal(b, org, g.number, &g.counted, -1)
-		}
-		if !d.Deleted {
-			queueTotal(b, org, g.number, d, 1)
+	for _, d := range deals {
+		for _, g := range byDeal[d.ID] {
+			g.queue(b, org, d)
 		}
 	}
 	if b.Len() == 0 {
 		return nil
 	}
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
-		return fmt.Errorf("put deal fact: %w", err)
+		return fmt.Errorf("put deal facts: %w", err)
 	}
 	return nil
 }
 
-// generations locks what is known of the deal. Events of one deal come from one partition, so there is no race for the
-// first row, except between the live reader and a replay's: then the second waits and counts from what the first wrote.
-func generations(ctx context.Context, tx pgx.Tx, org string, target Target, dealID string) ([]generation, error) {
-	if _, err := tx.Exec(ctx, `SELECT pg_advisory_xact_lock(hashtextextended($1, 0))`, dealID); err != nil {
-		return nil, fmt.Errorf("lock deal: %w", err)
+// queue adds what an event of the deal changes in the generation, which then knows it.
+func (g *generation) queue(b *pgx.Batch, org string, d *Deal) {
+	if d.Change != nil {
+		b.Queue(`
+			INSERT INTO stage_changes (organization_id, generation, deal_id, version, from_stage_id, to_stage_id, seconds)
+			VALUES ($1, $2, $3, $4, $5, $6, $7)
+			ON CONFLICT ON CONSTRAINT stage_changes_pkey DO NOTHING`,
+			org, g.number, d.ID, d.Version, d.Change.FromStageID, d.Change.ToStageID, d.Change.Seconds)
 	}
+	if g.known && g.version >= d.Version {
+		if d.State == Lost && d.Change != nil {
+			queueLostStage(b, org, g.number, d.ID)
+		}
+		return
+	}
+	queueFact(b, org, g.number, d)
+	queueLines(b, org, g, d)
+	if g.known && !g.counted.Deleted {
+		queueTotal(b, org, g.number, &g.counted, -1)
+	}
+	if !d.Deleted {
+		queueTotal(b, org, g.number, d, 1)
+	}
+	g.known, g.version, g.counted = true, d.Version, *d
+}
+
+// generations locks what is known of the deals, whose IDs are sorted, so that two that lock the same do not wait for each
+// other for ever. Events of one deal come from one partition, so there is no race for the first row, except between the
+// live reader and a replay's: then the second waits and counts from what the first wrote.
+func generations(ctx context.Context, tx pgx.Tx, org string, target Target, dealIDs []string) (map[string][]*generation, error) {
+	if _, err := tx.Exec(ctx, `
+		SELECT pg_advisory_xact_lock(hashtextextended(n.id, 0))
+		FROM unnest($1::text[]) AS n (id)`, dealIDs); err != nil {
+		return nil, fmt.Errorf("lock deals: %w", err)
+	}
+	// LATERAL keeps it at one index probe a deal, whatever the planner makes of the array.
 	rows, err := tx.Query(ctx, `
-		SELECT g.generation, f.version, f.deleted, f.pipeline_id, f.stage_id, f.responsible_id, f.currency, f.amount, f.base_amount,
-			coalesce(f.base_currency, '')
-		FROM generations g
-		LEFT JOIN deal_facts f ON f.organization_id = $1 AND f.generation = g.generation AND f.deal_id = $2
-		WHERE g.state = ANY($3)`, org, dealID, target.states())
+		SELECT n.id, g.generation, f.version, f.deleted, f.pipeline_id, f.stage_id, f.responsible_id, f.currency, f.amount,
+			f.base_amount, coalesce(f.base_currency, '')
+		FROM unnest($2::text[]) AS n (id)
+		CROSS JOIN generations g
+		LEFT JOIN LATERAL (
+			SELECT *
+			FROM deal_facts
+			WHERE organization_id = $1 AND generation = g.generation AND deal_id = n.id::uuid
+			LIMIT 1
+		) f ON true
+		WHERE g.state = ANY($3)`, org, dealIDs, target.states())
 	if err != nil {
 		return nil, fmt.Errorf("read deal facts: %w", err)
 	}
-	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (generation, error) {
+	byDeal := make(map[string][]*generation, len(dealIDs))
+	for rows.Next() {
 		var g generation
+		var id string
 		var version *int64
 		var deleted *bool
 		var pipeline, stage, currency *string
 		var amount *decimal.Decimal
-		err := row.Scan(&g.number, &version, &deleted, &pipeline, &stage, &g.counted.ResponsibleID, &currency, &amount,
-			&g.counted.BaseAmount, &g.counted.BaseCurrency)
-		if err != nil || version == nil {
-			return g, err
+		if err := rows.Scan(&id, &g.number, &version, &deleted, &pipeline, &stage, &g.counted.ResponsibleID, &currency, &amount,
+			&g.counted.BaseAmount, &g.counted.BaseCurrency); err != nil {
+			return nil, fmt.Errorf("read deal facts: %w", err)
 		}
-		g.known, g.version = true, *version
-		g.counted.Deleted, g.counted.PipelineID, g.counted.StageID = *deleted, *pipeline, *stage
-		g.counted.Currency, g.counted.Amount = *currency, *amount
-		return g, nil
-	})
+		if version != nil {
+			g.known, g.version = true, *version
+			g.counted.Deleted, g.counted.PipelineID, g.counted.StageID = *deleted, *pipeline, *stage
+			g.counted.Currency, g.counted.Amount = *currency, *amount
+		}
+		byDeal[id] = append(byDeal[id], &g)
+	}
+	if err := rows.Err(); err != nil {
+		return nil, fmt.Errorf("read deal facts: %w", err)
+	}
+	return byDeal, nil
 }
 
 func queueFact(b *pgx.Batch, org string, generation int64, d *Deal) {

@@ -15,16 +15,25 @@ type Name struct {
 	ParentID *string
 }
 
-// PutName keeps the newest name of a record. A deleted record keeps its name: old facts still refer to it.
-func PutName(ctx context.Context, tx pgx.Tx, org string, n Name) error {
+// PutNames keeps the newest names of records, in one statement. A deleted record keeps its name: old facts still refer
+// to it.
+func PutNames(ctx context.Context, tx pgx.Tx, org string, names []Name) error {
+	n := len(names)
+	kinds, ids, versions, texts, parents := make([]string, n), make([]string, n), make([]int64, n), make([]string, n), make([]*string, n)
+	for i, x := range names {
+		kinds[i], ids[i], versions[i], texts[i], parents[i] = x.Kind, x.ID, x.Version, x.Name, x.ParentID
+	}
+	// Of several for one record the newest: a row can be touched once.
 	_, err := tx.Exec(ctx, `
 		INSERT INTO names (organization_id, kind, id, version, name, parent_id)
-		VALUES ($1, $2, $3, $4, $5, $6)
+		SELECT DISTINCT ON (n.kind, n.id) $1::uuid, n.kind, n.id, n.version, n.name, n.parent_id
+		FROM unnest($2::text[], $3::uuid[], $4::bigint[], $5::text[], $6::uuid[]) AS n (kind, id, version, name, parent_id)
+		ORDER BY n.kind, n.id, n.version DESC
 		ON CONFLICT ON CONSTRAINT names_pkey DO UPDATE
 		SET version = EXCLUDED.version, name = EXCLUDED.name, parent_id = EXCLUDED.parent_id
-		WHERE names.version < EXCLUDED.version`, org, n.Kind, n.ID, n.Version, n.Name, n.ParentID)
+		WHERE names.version < EXCLUDED.version`, org, kinds, ids, versions, texts, parents)
 	if err != nil {
-		return fmt.Errorf("put name of %s: %w", n.Kind, err)
+		return fmt.Errorf("put names: %w", err)
 	}
 	return nil
 }
