@@ -32,7 +32,7 @@ func TestProductKeepsItsFields(t *testing.T) {
 	shelf := w.section(m, "GTX", "")
 	in := &catalogv1.Product{
 		Name: " GTX Pro ", Sku: "GTX-1", Barcode: "4006381333931", Description: "Fast.", PictureFileIds: []string{id.New(), id.New()},
-		SectionId: shelf.GetId(), Unit: "piece", Active: true, Sort: 7, TaxRate: "5.5",
+		SectionId: shelf.GetId(), Unit: "piece", Active: proto.Bool(true), Sort: 7, TaxRate: "5.5",
 		Prices: []*catalogv1.Price{
 			{PriceTypeId: base, Price: usd("4821.123456789")},
 			{PriceTypeId: base, Price: &typev1.Money{CurrencyCode: "JPY", Amount: "700000"}},
@@ -93,7 +93,7 @@ func TestProductUpdate(t *testing.T) {
 	w := newWorld(t)
 	m := w.organization()
 	base := w.base(m)
-	p := w.product(m, &catalogv1.Product{Name: "Old", Sku: "S", Active: true, Prices: []*catalogv1.Price{{PriceTypeId: base, Price: eur("1")}}})
+	p := w.product(m, &catalogv1.Product{Name: "Old", Sku: "S", Active: proto.Bool(true), Prices: []*catalogv1.Price{{PriceTypeId: base, Price: eur("1")}}})
 	update := func(etag string, mask []string, in *catalogv1.Product) (*catalogv1.Product, error) {
 		in.Etag = etag
 		resp, err := w.products.UpdateProduct(m.ctx, &catalogv1.UpdateProductRequest{
@@ -101,7 +101,7 @@ func TestProductUpdate(t *testing.T) {
 		})
 		return resp.GetProduct(), err
 	}
-	got, err := update("v1", []string{"name", "active"}, &catalogv1.Product{Name: "New", Sku: "ignored"})
+	got, err := update("v1", []string{"name", "active"}, &catalogv1.Product{Name: "New", Sku: "ignored", Active: proto.Bool(false)})
 	require.NoError(t, err)
 	require.Equal(t, "New", got.GetName())
 	require.False(t, got.GetActive())
@@ -120,17 +120,23 @@ func TestProductUpdate(t *testing.T) {
 	_, err = update("", []string{"create_time"}, &catalogv1.Product{Name: "x"})
 	require.Equal(t, "INVALID_UPDATE_MASK", reason(err))
 
-	history, err := w.products.ListProductHistory(m.ctx, &catalogv1.ListProductHistoryRequest{Id: p.GetId(), PageSize: 2})
+	history, err := w.products.GetProductHistory(m.ctx, &catalogv1.GetProductHistoryRequest{Id: p.GetId(), PageSize: 2})
 	require.NoError(t, err)
-	require.Len(t, history.GetRevisions(), 2)
-	require.Equal(t, []string{"prices"}, history.GetRevisions()[0].GetChangedFields())
-	require.Equal(t, []string{"name", "active"}, history.GetRevisions()[1].GetChangedFields())
-	require.Equal(t, m.user, history.GetRevisions()[0].GetActor())
-	rest, err := w.products.ListProductHistory(m.ctx, &catalogv1.ListProductHistoryRequest{Id: p.GetId(), PageSize: 2, PageToken: history.GetNextPageToken()})
+	require.Len(t, history.GetEntries(), 2)
+	changed := func(e *typev1.HistoryEntry) (fields []string) {
+		for _, c := range e.GetChanges() {
+			fields = append(fields, c.GetField())
+		}
+		return fields
+	}
+	require.Equal(t, []string{"prices"}, changed(history.GetEntries()[0]))
+	require.Equal(t, []string{"name", "active"}, changed(history.GetEntries()[1]))
+	require.Equal(t, "Old", history.GetEntries()[1].GetChanges()[0].GetOldValue().GetStringValue())
+	require.Equal(t, m.user, history.GetEntries()[0].GetUserId())
+	rest, err := w.products.GetProductHistory(m.ctx, &catalogv1.GetProductHistoryRequest{Id: p.GetId(), PageSize: 2, PageToken: history.GetNextPageToken()})
 	require.NoError(t, err)
-	require.Len(t, rest.GetRevisions(), 1)
-	require.Equal(t, "kontor.catalog.v1.ProductCreated", rest.GetRevisions()[0].GetType())
-	require.Equal(t, "Old", rest.GetRevisions()[0].GetProduct().GetName())
+	require.Len(t, rest.GetEntries(), 1)
+	require.Equal(t, "kontor.catalog.v1.ProductCreated", rest.GetEntries()[0].GetType())
 	require.Empty(t, rest.GetNextPageToken())
 }
 
@@ -221,7 +227,7 @@ func TestProductLists(t *testing.T) {
 	m := w.organization()
 	shelf := w.section(m, "Shelf", "")
 	for i, name := range []string{"b", "a", "d", "c", "e"} {
-		p := &catalogv1.Product{Name: name, Sort: int32(i), Active: i%2 == 0}
+		p := &catalogv1.Product{Name: name, Sort: int32(i), Active: proto.Bool(i%2 == 0)}
 		if i < 2 {
 			p.SectionId = shelf.GetId()
 		}
@@ -269,13 +275,13 @@ func TestLookupAndSearchProducts(t *testing.T) {
 	m := w.organization()
 	base := w.base(m)
 	pro := w.product(m, &catalogv1.Product{
-		Name: "GTX Pro", Sku: "G-1", Active: true, Unit: "piece", TaxRate: "19", ExternalIds: []*typev1.ExternalId{{Source: "shop", Id: "7"}},
+		Name: "GTX Pro", Sku: "G-1", Active: proto.Bool(true), Unit: "piece", TaxRate: "19", ExternalIds: []*typev1.ExternalId{{Source: "shop", Id: "7"}},
 		Prices:       []*catalogv1.Price{{PriceTypeId: base, Price: usd("4821")}, {PriceTypeId: base, Price: eur("4500.50")}},
 		MinimumPrice: eur("4000"),
 	})
-	w.product(m, &catalogv1.Product{Name: "Twin", Active: true})
-	w.product(m, &catalogv1.Product{Name: "twin", Active: true})
-	w.product(m, &catalogv1.Product{Name: "Inactive GTX"})
+	w.product(m, &catalogv1.Product{Name: "Twin", Active: proto.Bool(true)})
+	w.product(m, &catalogv1.Product{Name: "twin", Active: proto.Bool(true)})
+	w.product(m, &catalogv1.Product{Name: "Inactive GTX", Active: proto.Bool(false)})
 
 	lookup := func(by catalogv1.LookupProductsRequest_By, source string, keys ...string) map[string]int {
 		resp, err := w.products.LookupProducts(m.ctx, &catalogv1.LookupProductsRequest{By: by, Source: source, Keys: keys})
@@ -311,4 +317,21 @@ func TestLookupAndSearchProducts(t *testing.T) {
 		require.Equal(t, want, resp.GetHits()[0].GetField())
 		require.Equal(t, pro.GetId(), resp.GetHits()[0].GetProduct().GetId())
 	}
+}
+
+// CAT-1: a product is offered unless its maker says otherwise, and an answer always tells.
+func TestNewProductIsOffered(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.organization()
+	for want, said := range map[bool]*bool{true: nil, false: proto.Bool(false)} {
+		p := w.product(m, &catalogv1.Product{Name: "New", Active: said})
+		got, err := w.products.GetProduct(m.ctx, &catalogv1.GetProductRequest{Id: p.GetId()})
+		require.NoError(t, err)
+		require.Equal(t, want, got.GetProduct().GetActive())
+		require.True(t, got.GetProduct().ProtoReflect().Has(got.GetProduct().ProtoReflect().Descriptor().Fields().ByName("active")))
+	}
+	resp, err := w.products.ListProducts(m.ctx, &catalogv1.ListProductsRequest{Filter: "active = true"})
+	require.NoError(t, err)
+	require.Len(t, resp.GetProducts(), 1)
 }

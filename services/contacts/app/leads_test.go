@@ -167,14 +167,14 @@ func TestUntouchedLeadsAreEscalated(t *testing.T) {
 	require.Equal(t, waiting.GetCreateTime().AsTime().Add(2*time.Hour), got.GetLead().GetOverdueSince().AsTime())
 
 	overdue := func() []*contactsv1.LeadOverdue {
-		h, err := w.leads.GetLeadHistory(m.ctx, &contactsv1.GetLeadHistoryRequest{Id: waiting.GetId()})
+		evs, err := w.db.App.History(t.Context(), m.org, "lead", waiting.GetId(), 0, 100)
 		require.NoError(t, err)
 		var out []*contactsv1.LeadOverdue
-		for _, e := range h.GetEntries() {
-			if msg, err := e.GetEvent().UnmarshalNew(); err == nil {
-				if o, ok := msg.(*contactsv1.LeadOverdue); ok {
-					out = append(out, o)
-				}
+		for _, e := range evs {
+			if e.Type == "kontor.contacts.v1.LeadOverdue" {
+				o := &contactsv1.LeadOverdue{}
+				require.NoError(t, proto.Unmarshal(e.Payload, o))
+				out = append(out, o)
 			}
 		}
 		return out

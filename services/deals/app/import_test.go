@@ -91,7 +91,7 @@ func (s *suite) count(filter string) int64 {
 	s.t.Helper()
 	resp, err := s.deals.CountDeals(s.as(s.boss), &dealsv1.CountDealsRequest{Filter: filter})
 	require.NoError(s.t, err)
-	return resp.GetCount()
+	return int64(resp.GetCount())
 }
 
 // The main job's mapping: every stage with its day, its amount and its way there.
@@ -131,7 +131,7 @@ func TestImportOfASalesHistory(t *testing.T) {
 	require.Equal(t, int64((132*24+1)*3600), way.GetStays()[0].GetDuration().GetSeconds(), "from 20 October to 1 March, winter time's hour included")
 	h, err := s.deals.GetDealHistory(s.as(s.boss), &dealsv1.GetDealHistoryRequest{Id: won.GetId()})
 	require.NoError(t, err)
-	require.Equal(t, "DealWon", h.GetEntries()[0].GetType())
+	require.Equal(t, "kontor.deals.v1.DealWon", h.GetEntries()[0].GetType())
 	require.Equal(t, won.GetCloseTime().AsTime(), h.GetEntries()[0].GetEffectiveTime().AsTime())
 	require.Equal(t, won.GetBeginTime().AsTime(), h.GetEntries()[1].GetEffectiveTime().AsTime())
 	require.True(t, strings.HasPrefix(h.GetEntries()[0].GetCause(), "import/"))
@@ -242,11 +242,11 @@ func TestImportOfTheRealSalesHistory(t *testing.T) {
 	require.NoError(t, err)
 	board, err := s.deals.GetBoard(s.as(s.boss), &dealsv1.GetBoardRequest{PipelineId: resp.GetPipelines()[0].GetId()})
 	require.NoError(t, err)
-	got := map[string]int64{}
+	got := map[string]int32{}
 	for _, c := range board.GetColumns() {
 		got[c.GetTitle()] = c.GetCount()
 	}
-	require.Equal(t, map[string]int64{"Prospecting": 500, "Engaging": 1589, "Won": 4238, "Lost": 2473}, got)
+	require.Equal(t, map[string]int32{"Prospecting": 500, "Engaging": 1589, "Won": 4238, "Lost": 2473}, got)
 	require.Equal(t, "10005534.00", board.GetColumns()[2].GetTotals()[0].GetAmount())
 	if os.Getenv("KONTOR_BENCH") != "" {
 		require.Less(t, time.Since(start), 15*time.Second)

@@ -35,11 +35,11 @@ func TestBindings(t *testing.T) {
 	for _, c := range []struct{ method, path, body, want string }{
 		{http.MethodGet, "/v1/deals", "", `"deals":[`},
 		{http.MethodGet, "/v1/deals?pageSize=1&filter=state%20%3D%20OPEN&orderBy=name", "", `"nextPageToken":`},
-		{http.MethodGet, "/v1/deals:count", "", `"count":"2"`},
+		{http.MethodGet, "/v1/deals:count", "", `"count":2`},
 		{http.MethodGet, "/v1/deals:search?query=rest", "", `"By REST"`},
 		{http.MethodGet, "/v1/deals:board?groupBy=BOARD_GROUP_BY_RESPONSIBLE", "", `"columns":[`},
 		{http.MethodGet, at, "", `"Another"`},
-		{http.MethodGet, at + ":history", "", `"DealCreated"`},
+		{http.MethodGet, at + ":history", "", `"kontor.deals.v1.DealCreated"`},
 		{http.MethodGet, at + ":stageChanges", "", `"stays":[`},
 		{http.MethodPatch, at, `{"comment": "by REST"}`, `"by REST"`},
 		{http.MethodPost, at + ":win", `{}`, `DEAL_STATE_WON`},
@@ -49,7 +49,7 @@ func TestBindings(t *testing.T) {
 		{http.MethodGet, "/v1/deals?showDeleted=true", "", `"Another"`},
 		{http.MethodPost, at + ":undelete", `{}`, `"deal":`},
 		{http.MethodGet, "/v1/pipelines", "", `"Negotiation"`},
-		{http.MethodGet, "/v1/pipelines:count", "", `"count":"1"`},
+		{http.MethodGet, "/v1/pipelines:count", "", `"count":1`},
 		{http.MethodGet, "/v1/pipelines/" + d.GetPipelineId(), "", `"Negotiation"`},
 		{http.MethodPatch, "/v1/pipelines/" + d.GetPipelineId(), `{"name": "Selling"}`, `"Selling"`},
 	} {

@@ -2,11 +2,9 @@ package api
 
 import (
 	"context"
-	"strconv"
 
-	"google.golang.org/protobuf/types/known/timestamppb"
-
-	"kontor.internal/libs/aip"
+	"kontor.internal/libs/event"
+	"kontor.internal/libs/history"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	"kontor.internal/services/catalog/internal/publish"
 	"kontor.internal/services/catalog/internal/store"
@@ -100,8 +98,8 @@ func (s *Products) SearchProducts(ctx context.Context, req *catalogv1.SearchProd
 	return resp, nil
 }
 
-// ListProductHistory see the contract.
-func (s *Products) ListProductHistory(ctx context.Context, req *catalogv1.ListProductHistoryRequest) (*catalogv1.ListProductHistoryResponse, error) {
+// GetProductHistory see the contract.
+func (s *Products) GetProductHistory(ctx context.Context, req *catalogv1.GetProductHistoryRequest) (*catalogv1.GetProductHistoryResponse, error) {
 	org, err := caller(ctx)
 	if err != nil {
 		return nil, err
@@ -109,40 +107,13 @@ func (s *Products) ListProductHistory(ctx context.Context, req *catalogv1.ListPr
 	if _, err := s.Products.Get(ctx, org, req.GetId()); err != nil {
 		return nil, err
 	}
-	// The token is the version that the last page ended with.
-	var before int64
-	if t := req.GetPageToken(); t != "" {
-		if before, err = strconv.ParseInt(t, 10, 64); err != nil || before < 1 {
-			return nil, aip.ErrPageToken
-		}
-	}
-	size := pageSize(req.GetPageSize(), 50, 500)
-	evs, err := store.Revisions(ctx, s.DB, org, publish.KindProduct, req.GetId(), before, size+1)
+	entries, next, err := history.Page(req, func(before int64, limit int) ([]event.Event, error) {
+		return store.Revisions(ctx, s.DB, org, publish.KindProduct, req.GetId(), before, limit)
+	})
 	if err != nil {
 		return nil, err
 	}
-	resp := &catalogv1.ListProductHistoryResponse{}
-	if len(evs) > size {
-		evs = evs[:size]
-		resp.NextPageToken = strconv.FormatInt(evs[size-1].Version, 10)
-	}
-	for _, ev := range evs {
-		msg, err := publish.Decode(ev)
-		if err != nil {
-			return nil, err
-		}
-		r := &catalogv1.ProductRevision{
-			Version: ev.Version, Type: ev.Type, HappenTime: timestamppb.New(ev.HappenedAt), Actor: ev.Actor, Cause: ev.Cause,
-		}
-		if m, ok := msg.(interface{ GetProduct() *catalogv1.Product }); ok {
-			r.Product = m.GetProduct()
-		}
-		if m, ok := msg.(*catalogv1.ProductUpdated); ok {
-			r.ChangedFields = m.GetUpdateMask().GetPaths()
-		}
-		resp.Revisions = append(resp.Revisions, r)
-	}
-	return resp, nil
+	return &catalogv1.GetProductHistoryResponse{Entries: entries, NextPageToken: next}, nil
 }
 
 // ImportProducts see the contract.

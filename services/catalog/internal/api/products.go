@@ -3,6 +3,8 @@ package api
 import (
 	"context"
 
+	"google.golang.org/protobuf/proto"
+
 	"kontor.internal/libs/aip"
 	"kontor.internal/libs/operation"
 	"kontor.internal/libs/pg"
@@ -34,7 +36,7 @@ func (s *Products) CreateProduct(ctx context.Context, req *catalogv1.CreateProdu
 	if err != nil {
 		return nil, err
 	}
-	draft, err := publish.ToProduct(req.GetProduct())
+	draft, err := publish.ToProduct(offered(req.GetProduct()))
 	if err != nil {
 		return nil, err
 	}
@@ -99,7 +101,7 @@ func (s *Products) UpdateProduct(ctx context.Context, req *catalogv1.UpdateProdu
 	if err != nil {
 		return nil, err
 	}
-	in, err := publish.ToProduct(req.GetProduct())
+	in, err := publish.ToProduct(offered(req.GetProduct()))
 	if err != nil {
 		return nil, err
 	}
@@ -108,6 +110,14 @@ func (s *Products) UpdateProduct(ctx context.Context, req *catalogv1.UpdateProdu
 		return nil, err
 	}
 	return &catalogv1.UpdateProductResponse{Product: publish.Product(p)}, nil
+}
+
+// offered fills in what a caller who does not say otherwise means: a product is offered.
+func offered(p *catalogv1.Product) *catalogv1.Product {
+	if p != nil && p.Active == nil {
+		p.Active = proto.Bool(true)
+	}
+	return p
 }
 
 // setProduct takes over the fields of the mask.

@@ -9,6 +9,7 @@ import (
 
 	"github.com/shopspring/decimal"
 	"google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kontor.internal/libs/aip"
@@ -26,7 +27,7 @@ import (
 func Product(p *product.Product) *catalogv1.Product {
 	m := &catalogv1.Product{
 		Id: p.ID, Etag: aip.Etag(p.Version), Name: p.Name, Sku: p.SKU, Barcode: p.Barcode, Description: p.Description,
-		PictureFileIds: p.Pictures, SectionId: p.SectionID, Unit: p.Unit, Active: p.Active, Sort: p.Sort,
+		PictureFileIds: p.Pictures, SectionId: p.SectionID, Unit: p.Unit, Active: proto.Bool(p.Active), Sort: p.Sort,
 		Prices: make([]*catalogv1.Price, len(p.Prices)), ExternalIds: externalIDs(p.ExternalIDs), Origin: origin(p.Origin),
 		CreateTime: timestamppb.New(p.CreatedAt), UpdateTime: timestamppb.New(p.UpdatedAt), DeleteTime: optionalTime(p.DeletedAt),
 	}

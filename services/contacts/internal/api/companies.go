@@ -58,7 +58,7 @@ func (s *companiesServer) ListCompanies(ctx context.Context, req *contactsv1.Lis
 
 // CountCompanies see the contract.
 func (s *companiesServer) CountCompanies(ctx context.Context, req *contactsv1.CountCompaniesRequest) (*contactsv1.CountCompaniesResponse, error) {
-	n, more, err := s.Companies.Count(ctx, s.caller(ctx, record.Company), req.GetFilter())
+	n, more, err := s.Companies.Count(ctx, s.caller(ctx, record.Company), req.GetFilter(), req.GetShowDeleted())
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *companiesServer) UndeleteCompany(ctx context.Context, req *contactsv1.U
 
 // GetCompanyHistory see the contract.
 func (s *companiesServer) GetCompanyHistory(ctx context.Context, req *contactsv1.GetCompanyHistoryRequest) (*contactsv1.GetCompanyHistoryResponse, error) {
-	entries, next, err := history(ctx, s.Companies, s.caller(ctx, record.Company), req)
+	entries, next, err := past(ctx, s.Companies, s.caller(ctx, record.Company), req)
 	if err != nil {
 		return nil, err
 	}

@@ -58,7 +58,7 @@ func (s *contactsServer) ListContacts(ctx context.Context, req *contactsv1.ListC
 
 // CountContacts see the contract.
 func (s *contactsServer) CountContacts(ctx context.Context, req *contactsv1.CountContactsRequest) (*contactsv1.CountContactsResponse, error) {
-	n, more, err := s.Contacts.Count(ctx, s.caller(ctx, record.Contact), req.GetFilter())
+	n, more, err := s.Contacts.Count(ctx, s.caller(ctx, record.Contact), req.GetFilter(), req.GetShowDeleted())
 	if err != nil {
 		return nil, err
 	}
@@ -111,7 +111,7 @@ func (s *contactsServer) UndeleteContact(ctx context.Context, req *contactsv1.Un
 
 // GetContactHistory see the contract.
 func (s *contactsServer) GetContactHistory(ctx context.Context, req *contactsv1.GetContactHistoryRequest) (*contactsv1.GetContactHistoryResponse, error) {
-	entries, next, err := history(ctx, s.Contacts, s.caller(ctx, record.Contact), req)
+	entries, next, err := past(ctx, s.Contacts, s.caller(ctx, record.Contact), req)
 	if err != nil {
 		return nil, err
 	}

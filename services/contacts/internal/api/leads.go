@@ -57,7 +57,7 @@ func (s *leadsServer) ListLeads(ctx context.Context, req *contactsv1.ListLeadsRe
 
 // CountLeads see the contract.
 func (s *leadsServer) CountLeads(ctx context.Context, req *contactsv1.CountLeadsRequest) (*contactsv1.CountLeadsResponse, error) {
-	n, more, err := s.Leads.Count(ctx, s.caller(ctx, record.Lead), req.GetFilter())
+	n, more, err := s.Leads.Count(ctx, s.caller(ctx, record.Lead), req.GetFilter(), req.GetShowDeleted())
 	if err != nil {
 		return nil, err
 	}
@@ -110,7 +110,7 @@ func (s *leadsServer) UndeleteLead(ctx context.Context, req *contactsv1.Undelete
 
 // GetLeadHistory see the contract.
 func (s *leadsServer) GetLeadHistory(ctx context.Context, req *contactsv1.GetLeadHistoryRequest) (*contactsv1.GetLeadHistoryResponse, error) {
-	entries, next, err := history(ctx, s.Leads, s.caller(ctx, record.Lead), req)
+	entries, next, err := past(ctx, s.Leads, s.caller(ctx, record.Lead), req)
 	if err != nil {
 		return nil, err
 	}

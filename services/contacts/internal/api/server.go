@@ -7,18 +7,17 @@ import (
 	"time"
 
 	"google.golang.org/grpc"
-	"google.golang.org/protobuf/types/known/anypb"
-	"google.golang.org/protobuf/types/known/timestamppb"
 
-	"kontor.internal/libs/aip"
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/event"
+	"kontor.internal/libs/history"
 	"kontor.internal/libs/operation"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
+	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/contacts/internal/company"
 	"kontor.internal/services/contacts/internal/contact"
 	"kontor.internal/services/contacts/internal/lead"
@@ -98,58 +97,11 @@ type historian interface {
 	History(ctx context.Context, who record.Caller, id string, before int64, limit int) ([]event.Event, error)
 }
 
-// historyRequest is any of the history requests.
-type historyRequest interface {
-	GetId() string
-	GetPageSize() int32
-	GetPageToken() string
-}
-
-const (
-	historyPage    = 50
-	historyPageMax = 500
-)
-
-// history reads a page of events. The token is the version of the last event shown: versions go down by one.
-func history(ctx context.Context, h historian, who record.Caller, req historyRequest) ([]*contactsv1.HistoryEntry, string, error) {
-	before := int64(0)
-	if t := req.GetPageToken(); t != "" {
-		v, err := aip.Version(t)
-		if err != nil || v == 0 {
-			return nil, "", aip.ErrPageToken
-		}
-		before = v
-	}
-	size := min(int(req.GetPageSize()), historyPageMax)
-	if size == 0 {
-		size = historyPage
-	}
-	evs, err := h.History(ctx, who, req.GetId(), before, size+1)
-	if err != nil {
-		return nil, "", err
-	}
-	next := ""
-	if len(evs) > size {
-		evs = evs[:size]
-		next = aip.Etag(evs[size-1].Version)
-	}
-	out := make([]*contactsv1.HistoryEntry, len(evs))
-	for i := range evs {
-		out[i] = entry(&evs[i])
-	}
-	return out, next, nil
-}
-
-func entry(ev *event.Event) *contactsv1.HistoryEntry {
-	e := &contactsv1.HistoryEntry{
-		Id: ev.ID, Version: ev.Version, Type: ev.Type, HappenTime: timestamppb.New(ev.HappenedAt), UserId: ev.Actor, Cause: ev.Cause,
-		// The payload is stored as it was encoded: no need to decode it to pass it on.
-		Event: &anypb.Any{TypeUrl: "type.googleapis.com/" + ev.Type, Value: ev.Payload},
-	}
-	if ev.EffectiveAt != nil {
-		e.EffectiveTime = timestamppb.New(*ev.EffectiveAt)
-	}
-	return e
+// past returns a page of what happened to a record that the caller may see.
+func past(ctx context.Context, h historian, who record.Caller, req history.Request) ([]*typev1.HistoryEntry, string, error) {
+	return history.Page(req, func(before int64, limit int) ([]event.Event, error) {
+		return h.History(ctx, who, req.GetId(), before, limit)
+	})
 }
 
 // operationsServer serves the OperationsService of this context.

@@ -158,8 +158,8 @@ func (b *Book[T, P]) List(ctx context.Context, who Caller, q Query) (Page[T], er
 }
 
 // Count counts what List would return, exactly up to CountLimit.
-func (b *Book[T, P]) Count(ctx context.Context, who Caller, filter string) (n int, more bool, err error) {
-	return b.Store.Count(ctx, who, filter)
+func (b *Book[T, P]) Count(ctx context.Context, who Caller, filter string, deleted bool) (n int, more bool, err error) {
+	return b.Store.Count(ctx, who, filter, deleted)
 }
 
 // History returns what happened to a record that the caller may see, newest first.

@@ -24,8 +24,8 @@ type Store[T any] interface {
 	// List returns a page of the records that the caller may see.
 	List(ctx context.Context, c Caller, q Query) (Page[T], error)
 
-	// Count counts what List would return, exactly up to CountLimit; more says that there are more.
-	Count(ctx context.Context, c Caller, filter string) (n int, more bool, err error)
+	// Count counts what List would return, in the bin if deleted is set, exactly up to CountLimit; more says that there are more.
+	Count(ctx context.Context, c Caller, filter string, deleted bool) (n int, more bool, err error)
 
 	// History returns the record's events below version before (0: from the newest), newest first, at most limit.
 	History(ctx context.Context, org, id string, before int64, limit int) ([]event.Event, error)
@@ -40,6 +40,8 @@ type Query interface {
 	GetOrderBy() string
 	GetPageSize() int32
 	GetPageToken() string
+	// GetShowDeleted asks for what is in the bin instead.
+	GetShowDeleted() bool
 }
 
 // Page is some of the records that a query selects.

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"maps"
-	"regexp"
 	"strings"
 	"unicode/utf8"
 
@@ -24,7 +23,6 @@ func commonFields(kind record.Kind) map[string]aip.Field {
 		"available_to_everyone": {Column: "everyone", Type: aip.Bool},
 		"create_time":           {Column: "created_at", Type: aip.Time, Sortable: true},
 		"update_time":           {Column: "updated_at", Type: aip.Time, Sortable: true},
-		"deleted":               {Custom: deleted},
 		"phones.e164":           {Custom: points(kind, reach.PhonePoint)},
 		"phones":                {Custom: points(kind, reach.PhonePoint)},
 		"emails.normalized":     {Custom: points(kind, reach.EmailPoint)},
@@ -90,28 +88,12 @@ func escapeLike(s string) string {
 	return strings.NewReplacer(`\`, `\\`, `%`, `\%`, `_`, `\_`).Replace(s)
 }
 
-func deleted(c aip.Comparison, _ func(any) string) (string, error) {
-	if c.Op != "=" && c.Op != "!=" || c.Value != "true" && c.Value != "false" {
-		return "", errors.New("use deleted = true or deleted = false")
+// bin is the condition that tells the bin from the rest.
+func bin(deleted bool) string {
+	if deleted {
+		return "deleted_at IS NOT NULL"
 	}
-	if (c.Value == "true") == (c.Op == "=") {
-		return "deleted_at IS NOT NULL", nil
-	}
-	return "deleted_at IS NULL", nil
-}
-
-// asksForBin matches a filter with a condition on deleted, outside of quotes.
-var (
-	quoted     = regexp.MustCompile(`"(\\.|[^"\\])*"|'(\\.|[^'\\])*'`)
-	asksForBin = regexp.MustCompile(`\bdeleted\s*(=|!=)`)
-)
-
-// notInBin leaves out deleted records unless the filter says which it wants.
-func notInBin(filter string) string {
-	if asksForBin.MatchString(quoted.ReplaceAllString(filter, `""`)) {
-		return ""
-	}
-	return " AND deleted_at IS NULL"
+	return "deleted_at IS NULL"
 }
 
 // points finds records by a number or an address: the whole of it with =, a part of it with ":".

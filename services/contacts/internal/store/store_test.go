@@ -89,12 +89,14 @@ func (b *bundle) addCompany(t *testing.T, name string, change ...func(*company.C
 type query struct {
 	filter, order, token string
 	size                 int32
+	deleted              bool
 }
 
 func (q query) GetFilter() string    { return q.filter }
 func (q query) GetOrderBy() string   { return q.order }
 func (q query) GetPageToken() string { return q.token }
 func (q query) GetPageSize() int32   { return q.size }
+func (q query) GetShowDeleted() bool { return q.deleted }
 
 func names(cs []*contact.Contact) []string {
 	out := make([]string, len(cs))
@@ -355,8 +357,6 @@ func TestFilters(t *testing.T) {
 		"emails:example":                  {"Борис"},
 		`company_id = "` + firm.ID + `"`:  {"Ann Łuczak"},
 		`external_ids.shop = "42"`:        {"Борис"},
-		"deleted = true":                  {"Gone"},
-		`name:"deleted = true"`:           {},
 		"vip = true OR name:борис":        {"Ann Łuczak", "Борис"},
 		`create_time > "2020-01-01"`:      {"100% pure_gold", "Ann Łuczak", "Борис"},
 		`create_time < "2020-01-01"`:      {},
@@ -366,13 +366,20 @@ func TestFilters(t *testing.T) {
 			page, err := b.contacts.List(b.ctx(t), b.all(), query{filter: filter, order: "name"})
 			require.NoError(t, err)
 			require.Equal(t, want, names(page.Records))
-			n, more, err := b.contacts.Count(b.ctx(t), b.all(), filter)
+			n, more, err := b.contacts.Count(b.ctx(t), b.all(), filter, false)
 			require.NoError(t, err)
 			require.Equal(t, len(want), n)
 			require.False(t, more)
 		})
 	}
-	for _, bad := range []string{"nothing = 1", "name = ", "vip = maybe", "(", `responsible_id = "x"`} {
+	// CON-23: the bin instead, by the same filters.
+	page, err := b.contacts.List(b.ctx(t), b.all(), query{order: "name", filter: "name:gone OR name:ann", deleted: true})
+	require.NoError(t, err)
+	require.Equal(t, []string{"Gone"}, names(page.Records))
+	n, _, err := b.contacts.Count(b.ctx(t), b.all(), "", true)
+	require.NoError(t, err)
+	require.Equal(t, 1, n)
+	for _, bad := range []string{"deleted = true", "nothing = 1", "name = ", "vip = maybe", "(", `responsible_id = "x"`} {
 		_, err := b.contacts.List(b.ctx(t), b.all(), query{filter: bad})
 		require.ErrorIs(t, err, aip.ErrFilter, bad)
 	}
@@ -395,7 +402,7 @@ func TestScopes(t *testing.T) {
 	page, err := b.contacts.List(b.ctx(t), who, query{order: "name"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"observed", "open", "own"}, names(page.Records))
-	n, _, err := b.contacts.Count(b.ctx(t), who, "")
+	n, _, err := b.contacts.Count(b.ctx(t), who, "", false)
 	require.NoError(t, err)
 	require.Equal(t, 3, n)
 	for _, c := range []*contact.Contact{own, observed, open} {
@@ -443,7 +450,7 @@ func TestARepeatedRequestHasOneEffect(t *testing.T) {
 	require.Equal(t, first, again, "the answer is the first one, not the record as it is now")
 	_, err = b.contacts.Create(request("b"), b.all(), fresh())
 	require.ErrorIs(t, err, idem.ErrReused)
-	n, _, err := b.contacts.Count(b.ctx(t), b.all(), "")
+	n, _, err := b.contacts.Count(b.ctx(t), b.all(), "", false)
 	require.NoError(t, err)
 	require.Equal(t, 1, n)
 }

@@ -402,7 +402,7 @@ func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query)
 	if err != nil {
 		return record.Page[T]{}, err
 	}
-	l, err := schema.List(q, bound(c)...)
+	l, err := schema.List(q, append(bound(c), strconv.FormatBool(q.GetShowDeleted()))...)
 	if err != nil {
 		return record.Page[T]{}, err
 	}
@@ -412,7 +412,7 @@ func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query)
 		names[i] = col.name
 	}
 	sql := "SELECT " + strings.Join(names, ", ") + ", " + l.Key() + " FROM " + t.name +
-		" WHERE organization_id = $1 AND " + visible(c, &args) + notInBin(q.GetFilter()) + " AND " + l.Where(&args) +
+		" WHERE organization_id = $1 AND " + visible(c, &args) + " AND " + bin(q.GetShowDeleted()) + " AND " + l.Where(&args) +
 		" ORDER BY " + l.OrderBy() + " LIMIT " + l.Limit()
 	rows, err := t.db.Query(ctx, c.OrganizationID, sql, args...)
 	if err != nil {
@@ -437,7 +437,7 @@ func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query)
 }
 
 // Count see [record.Store].Count.
-func (t *table[T, P]) Count(ctx context.Context, c record.Caller, filter string) (n int, more bool, err error) {
+func (t *table[T, P]) Count(ctx context.Context, c record.Caller, filter string, deleted bool) (n int, more bool, err error) {
 	schema, err := t.resolve(ctx, c, filter)
 	if err != nil {
 		return 0, false, err
@@ -449,7 +449,7 @@ func (t *table[T, P]) Count(ctx context.Context, c record.Caller, filter string)
 		return 0, false, err
 	}
 	err = t.db.QueryRow(ctx, c.OrganizationID, "SELECT count(*) FROM (SELECT FROM "+t.name+
-		" WHERE organization_id = $1 AND "+where+notInBin(filter)+" AND "+cond+
+		" WHERE organization_id = $1 AND "+where+" AND "+bin(deleted)+" AND "+cond+
 		" LIMIT "+strconv.Itoa(record.CountLimit+1)+") AS counted", args...).Scan(&n)
 	if err != nil {
 		return 0, false, fmt.Errorf("count %s: %w", t.name, err)

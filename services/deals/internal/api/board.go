@@ -68,8 +68,8 @@ func (b *boardView) column(c *store.Column, by dealsv1.BoardGroupBy) *dealsv1.Bo
 	}
 	base := money.Zero(settings.BaseCurrency)
 	for _, s := range c.Sums {
-		m.Count += s.Deals
-		m.UnratedCount += s.Unrated
+		m.Count += int32(s.Deals)
+		m.UnratedCount += int32(s.Unrated)
 		base.Amount = base.Amount.Add(s.Base)
 		m.Totals = append(m.Totals, money.ToProto(money.Money{Currency: s.Currency, Amount: s.Amount}))
 	}

@@ -74,7 +74,7 @@ func (s *PipelinesServer) CountPipelines(ctx context.Context, req *dealsv1.Count
 	if err != nil {
 		return nil, err
 	}
-	return &dealsv1.CountPipelinesResponse{Count: n, More: more}, nil
+	return &dealsv1.CountPipelinesResponse{Count: int32(n), More: more}, nil
 }
 
 // UpdatePipeline see the contract.

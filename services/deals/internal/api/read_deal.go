@@ -90,7 +90,7 @@ func (s *Server) CountDeals(ctx context.Context, req *dealsv1.CountDealsRequest)
 	if err != nil {
 		return nil, err
 	}
-	return &dealsv1.CountDealsResponse{Count: n, More: more}, nil
+	return &dealsv1.CountDealsResponse{Count: int32(n), More: more}, nil
 }
 
 // Page of search results.

@@ -8,6 +8,7 @@ import {
 } from "@tanstack/react-query";
 import { useRef } from "react";
 import { ApiError } from "./errors";
+import type { HistoryItem } from "./history";
 
 /** What every record has. */
 export interface Record_ {
@@ -27,19 +28,6 @@ export interface Query {
   filter?: string;
   orderBy?: string;
   showDeleted?: boolean;
-}
-
-/** One change in a record's history, whatever service it is of. */
-export interface HistoryItem {
-  version: string;
-  /** Name of the event without its package, such as "DealMoved". */
-  type: string;
-  at?: string | undefined;
-  effectiveAt?: string | undefined;
-  userId: string;
-  cause: string;
-  changes: { field: string; before?: unknown; after?: unknown }[];
-  stage?: { from: string; to: string } | undefined;
 }
 
 /** How the client reaches one kind of record. */

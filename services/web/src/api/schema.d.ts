@@ -159,6 +159,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/companies:previewImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewCompanyImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+         *      if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+         * @description Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+         */
+        post: operations["kontor.contacts.v1.CompaniesService.PreviewCompanyImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/companies/{id}": {
         parameters: {
             query?: never;
@@ -309,6 +330,27 @@ export interface paths {
         get: operations["kontor.contacts.v1.ContactsService.LookupContactPoint"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts:previewImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewContactImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+         *      if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+         * @description Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+         */
+        post: operations["kontor.contacts.v1.ContactsService.PreviewContactImport"];
         delete?: never;
         options?: never;
         head?: never;
@@ -632,6 +674,27 @@ export interface paths {
          *      IMPORT_COLUMN_MISSING. What is wrong with a row is in the operation.
          */
         post: operations["kontor.deals.v1.DealsService.ImportDeals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deals:previewImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewDealImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+         *      if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+         * @description Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+         */
+        post: operations["kontor.deals.v1.DealsService.PreviewDealImport"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1127,6 +1190,89 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/handovers": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListHandovers pages through the handovers.
+         * @description Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+         */
+        get: operations["kontor.identity.v1.UsersService.ListHandovers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/handovers/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetHandover returns a handover and how far it is.
+         * @description Errors: HANDOVER_NOT_FOUND.
+         */
+        get: operations["kontor.identity.v1.UsersService.GetHandover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/handovers/{id}:revert": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RevertHandover activates the user again and gives the records back. A record that somebody has changed since stays as
+         *      it is, and is listed as kept.
+         * @description Errors: HANDOVER_NOT_FOUND; HANDOVER_RUNNING while it is on its way; HANDOVER_REVERTED if it is reverted already;
+         *      HANDOVER_TOO_OLD after 30 days; ROLE_NOT_YOURS.
+         */
+        post: operations["kontor.identity.v1.UsersService.RevertHandover"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/handovers/{id}/records": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListHandoverRecords pages through the records of a handover: those that changed hands, and those that were left where
+         *      they are, with the reason.
+         * @description Errors: HANDOVER_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+         */
+        get: operations["kontor.identity.v1.UsersService.ListHandoverRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/leads": {
         parameters: {
             query?: never;
@@ -1187,6 +1333,27 @@ export interface paths {
          * @description Errors: FILE_NOT_FOUND, MAPPING_INVALID.
          */
         post: operations["kontor.contacts.v1.LeadsService.ImportLeads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leads:previewImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewLeadImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+         *      if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+         * @description Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+         */
+        post: operations["kontor.contacts.v1.LeadsService.PreviewLeadImport"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1855,6 +2022,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/products:previewImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewProductImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+         *      if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+         * @description Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+         */
+        post: operations["kontor.catalog.v1.ProductsService.PreviewProductImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/products:search": {
         parameters: {
             query?: never;
@@ -1912,10 +2100,10 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * ListProductHistory pages through the changes of a product, the newest first.
+         * GetProductHistory returns what happened to a product, newest first.
          * @description Errors: PRODUCT_NOT_FOUND, INVALID_PAGE_TOKEN.
          */
-        get: operations["kontor.catalog.v1.ProductsService.ListProductHistory"];
+        get: operations["kontor.catalog.v1.ProductsService.GetProductHistory"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2475,6 +2663,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users:previewImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewUserImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+         *      if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+         * @description Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+         */
+        post: operations["kontor.identity.v1.UsersService.PreviewUserImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/{id}": {
         parameters: {
             query?: never;
@@ -2530,10 +2739,35 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * DeactivateUser takes away the right to sign in and ends the user's sessions. Records stay with the user.
-         * @description Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, LAST_ADMINISTRATOR, ROLE_NOT_YOURS.
+         * DeactivateUser takes away the right to sign in and ends the user's sessions. With a successor, every open record that
+         *      the user is responsible for (leads, contacts, companies, deals) goes to that user, by an operation with progress that
+         *      works with the caller's rights; RevertHandover takes both back for 30 days.
+         * @description Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, LAST_ADMINISTRATOR, ROLE_NOT_YOURS; SUCCESSOR_INVALID if the successor is
+         *      no other active user; HANDOVER_RUNNING while records of the user are on their way.
          */
         post: operations["kontor.identity.v1.UsersService.DeactivateUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}:explainAccess": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ExplainAccess says why a user may or may not do something to a record, or to records of a kind: the grants that
+         *      matter with their roles, how far they reach, and what the record adds.
+         * @description Errors: USER_NOT_FOUND; EXPLAIN_KIND if single records of the kind cannot be looked into; NOT_FOUND errors of the
+         *      record's kind if the caller does not see the record.
+         */
+        get: operations["kontor.identity.v1.UsersService.ExplainAccess"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2565,14 +2799,6 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** @description Contains an arbitrary serialized message along with a @type that describes the type of the serialized message. */
-        "google.protobuf.Any": {
-            type?: string;
-            /** Format: binary */
-            value?: string;
-        } & {
-            [key: string]: unknown;
-        };
         /**
          * Format: duration
          * @description A Duration represents a signed, fixed-length span of time represented
@@ -3750,6 +3976,45 @@ export interface components {
             priceType?: components["schemas"]["kontor.catalog.v1.PriceType"];
         };
         /**
+         * GetProductHistoryRequest
+         * @description GetProductHistoryRequest names a product and a page of its history.
+         */
+        "kontor.catalog.v1.GetProductHistoryRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the product.
+             */
+            id?: string;
+            /**
+             * page_size
+             * Format: int32
+             * @description At most this many; 50 if zero, capped at 500.
+             */
+            pageSize?: number;
+            /**
+             * page_token
+             * @description next_page_token of the previous response.
+             */
+            pageToken?: string;
+        };
+        /**
+         * GetProductHistoryResponse
+         * @description GetProductHistoryResponse carries a page of a product's history.
+         */
+        "kontor.catalog.v1.GetProductHistoryResponse": {
+            /**
+             * entries
+             * @description The entries, newest first.
+             */
+            entries?: components["schemas"]["kontor.type.v1.HistoryEntry"][];
+            /**
+             * next_page_token
+             * @description Token of the next page. Empty on the last one.
+             */
+            nextPageToken?: string;
+        };
+        /**
          * GetProductRequest
          * @description GetProductRequest names a product.
          */
@@ -3941,45 +4206,6 @@ export interface components {
             priceTypes?: components["schemas"]["kontor.catalog.v1.PriceType"][];
         };
         /**
-         * ListProductHistoryRequest
-         * @description ListProductHistoryRequest names a product and a page of its history.
-         */
-        "kontor.catalog.v1.ListProductHistoryRequest": {
-            /**
-             * id
-             * Format: uuid
-             * @description ID of the product.
-             */
-            id?: string;
-            /**
-             * page_size
-             * Format: int32
-             * @description At most this many; 50 if zero, capped at 500.
-             */
-            pageSize?: number;
-            /**
-             * page_token
-             * @description next_page_token of the previous response.
-             */
-            pageToken?: string;
-        };
-        /**
-         * ListProductHistoryResponse
-         * @description ListProductHistoryResponse is one page.
-         */
-        "kontor.catalog.v1.ListProductHistoryResponse": {
-            /**
-             * next_page_token
-             * @description Token of the next page. Empty on the last one.
-             */
-            nextPageToken?: string;
-            /**
-             * revisions
-             * @description The changes, the newest first.
-             */
-            revisions?: components["schemas"]["kontor.catalog.v1.ProductRevision"][];
-        };
-        /**
          * ListProductsRequest
          * @description ListProductsRequest selects, orders and pages products.
          */
@@ -4130,6 +4356,45 @@ export interface components {
             products?: components["schemas"]["kontor.catalog.v1.ProductSummary"][];
         };
         /**
+         * PreviewProductImportRequest
+         * @description PreviewProductImportRequest names a file and says how it is to be imported.
+         */
+        "kontor.catalog.v1.PreviewProductImportRequest": {
+            /**
+             * file_id
+             * Format: uuid
+             * @description The uploaded file.
+             */
+            fileId?: string;
+            /**
+             * mapping
+             * @description The mapping from columns to fields, as YAML text. Empty to have one proposed.
+             */
+            mapping?: string;
+            /**
+             * rows
+             * Format: int32
+             * @description How many rows are wanted; 10 if zero.
+             */
+            rows?: number;
+            /**
+             * source
+             * @description How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+             */
+            source?: components["schemas"]["kontor.type.v1.ImportSource"];
+        };
+        /**
+         * PreviewProductImportResponse
+         * @description PreviewProductImportResponse shows how the file would be imported.
+         */
+        "kontor.catalog.v1.PreviewProductImportResponse": {
+            /**
+             * preview
+             * @description The preview.
+             */
+            preview?: components["schemas"]["kontor.type.v1.ImportPreview"];
+        };
+        /**
          * Price
          * @description Price is what one unit costs under a price type.
          */
@@ -4255,9 +4520,10 @@ export interface components {
         "kontor.catalog.v1.Product": {
             /**
              * active
-             * @description Whether it is offered. An inactive product stays on what it is on already.
+             * @description Whether it is offered; absent in a new product, it is. An inactive product stays on what it is on already. Always
+             *      there in answers.
              */
-            active?: boolean;
+            active?: boolean | null;
             /**
              * barcode
              * @description EAN, UPC or another barcode. May be empty.
@@ -4371,48 +4637,6 @@ export interface components {
              * @description The product after the change.
              */
             product?: components["schemas"]["kontor.catalog.v1.Product"];
-        };
-        /**
-         * ProductRevision
-         * @description ProductRevision is one change in the history of a product.
-         */
-        "kontor.catalog.v1.ProductRevision": {
-            /**
-             * actor
-             * @description The user, or "service/…", who did it.
-             */
-            actor?: string;
-            /**
-             * cause
-             * @description What made them do it, such as "import/…"; empty for a plain request.
-             */
-            cause?: string;
-            /**
-             * changed_fields
-             * @description Names of the fields that changed; empty for a product's first revision.
-             */
-            changedFields?: string[];
-            /**
-             * happen_time
-             * @description When we learnt of it.
-             */
-            happenTime?: components["schemas"]["google.protobuf.Timestamp"];
-            /**
-             * product
-             * @description The product after the change.
-             */
-            product?: components["schemas"]["kontor.catalog.v1.Product"];
-            /**
-             * type
-             * @description Full name of the event, such as "kontor.catalog.v1.ProductUpdated".
-             */
-            type?: string;
-            /**
-             * version
-             * Format: int64
-             * @description Version of the product after the change.
-             */
-            version?: number | string;
         };
         /**
          * ProductSummary
@@ -5648,6 +5872,11 @@ export interface components {
              * @description As in ListCompaniesRequest.
              */
             filter?: string;
+            /**
+             * show_deleted
+             * @description As in ListCompaniesRequest.
+             */
+            showDeleted?: boolean;
         };
         /**
          * CountCompaniesResponse
@@ -5676,6 +5905,11 @@ export interface components {
              * @description As in ListContactsRequest.
              */
             filter?: string;
+            /**
+             * show_deleted
+             * @description As in ListContactsRequest.
+             */
+            showDeleted?: boolean;
         };
         /**
          * CountContactsResponse
@@ -5704,6 +5938,11 @@ export interface components {
              * @description As in ListLeadsRequest.
              */
             filter?: string;
+            /**
+             * show_deleted
+             * @description As in ListLeadsRequest.
+             */
+            showDeleted?: boolean;
         };
         /**
          * CountLeadsResponse
@@ -6066,7 +6305,7 @@ export interface components {
              * entries
              * @description The entries, newest first.
              */
-            entries?: components["schemas"]["kontor.contacts.v1.HistoryEntry"][];
+            entries?: components["schemas"]["kontor.type.v1.HistoryEntry"][];
             /**
              * next_page_token
              * @description Token for the next page; empty on the last.
@@ -6128,7 +6367,7 @@ export interface components {
              * entries
              * @description The entries, newest first.
              */
-            entries?: components["schemas"]["kontor.contacts.v1.HistoryEntry"][];
+            entries?: components["schemas"]["kontor.type.v1.HistoryEntry"][];
             /**
              * next_page_token
              * @description Token for the next page; empty on the last.
@@ -6190,7 +6429,7 @@ export interface components {
              * entries
              * @description The entries, newest first.
              */
-            entries?: components["schemas"]["kontor.contacts.v1.HistoryEntry"][];
+            entries?: components["schemas"]["kontor.type.v1.HistoryEntry"][];
             /**
              * next_page_token
              * @description Token for the next page; empty on the last.
@@ -6235,53 +6474,6 @@ export interface components {
              * @description The settings.
              */
             leadSettings?: components["schemas"]["kontor.contacts.v1.LeadSettings"];
-        };
-        /**
-         * HistoryEntry
-         * @description HistoryEntry is one thing that happened to a record.
-         */
-        "kontor.contacts.v1.HistoryEntry": {
-            /**
-             * cause
-             * @description What led to it, such as "import/contacts.0190…" or "lead/0190…". Empty for a user's own doing.
-             */
-            cause?: string;
-            /**
-             * effective_time
-             * @description When it took place, if that is known to be another time.
-             */
-            effectiveTime?: components["schemas"]["google.protobuf.Timestamp"];
-            /**
-             * event
-             * @description The event, with the record as it was then.
-             */
-            event?: components["schemas"]["google.protobuf.Any"];
-            /**
-             * happen_time
-             * @description When the suite learnt of it.
-             */
-            happenTime?: components["schemas"]["google.protobuf.Timestamp"];
-            /**
-             * id
-             * @description ID of the event.
-             */
-            id?: string;
-            /**
-             * type
-             * @description Full name of the event's message, such as "kontor.contacts.v1.ContactUpdated".
-             */
-            type?: string;
-            /**
-             * user_id
-             * @description The user who did it.
-             */
-            userId?: string;
-            /**
-             * version
-             * Format: int64
-             * @description Version of the record after it.
-             */
-            version?: number | string;
         };
         /**
          * ImportCompaniesRequest
@@ -6840,8 +7032,8 @@ export interface components {
         "kontor.contacts.v1.ListCompaniesRequest": {
             /**
              * filter
-             * @description AIP-160 filter over id, name, legal_name, type, industry, employees, parent_id, country, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-             *      companies in the bin are left out.
+             * @description AIP-160 filter over id, name, legal_name, type, industry, employees, parent_id, country, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+             *      the name.
              */
             filter?: string;
             /**
@@ -6860,6 +7052,11 @@ export interface components {
              * @description next_page_token of the previous response. The other fields must not change between pages.
              */
             pageToken?: string;
+            /**
+             * show_deleted
+             * @description Whether to list what is in the bin instead.
+             */
+            showDeleted?: boolean;
         };
         /**
          * ListCompaniesResponse
@@ -6884,8 +7081,8 @@ export interface components {
         "kontor.contacts.v1.ListContactsRequest": {
             /**
              * filter
-             * @description AIP-160 filter over id, name, first_name, last_name, position, type, vip, company_id, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-             *      contacts in the bin are left out.
+             * @description AIP-160 filter over id, name, first_name, last_name, position, type, vip, company_id, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+             *      the name.
              */
             filter?: string;
             /**
@@ -6904,6 +7101,11 @@ export interface components {
              * @description next_page_token of the previous response. The other fields must not change between pages.
              */
             pageToken?: string;
+            /**
+             * show_deleted
+             * @description Whether to list what is in the bin instead.
+             */
+            showDeleted?: boolean;
         };
         /**
          * ListContactsResponse
@@ -6928,8 +7130,8 @@ export interface components {
         "kontor.contacts.v1.ListLeadsRequest": {
             /**
              * filter
-             * @description AIP-160 filter over id, title, name, company_name, status_id, contact_id, company_id, deal_id (of the conversion), utm_campaign, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-             *      leads in the bin are left out.
+             * @description AIP-160 filter over id, title, name, company_name, status_id, contact_id, company_id, deal_id (of the conversion), utm_campaign, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+             *      the name.
              */
             filter?: string;
             /**
@@ -6948,6 +7150,11 @@ export interface components {
              * @description next_page_token of the previous response. The other fields must not change between pages.
              */
             pageToken?: string;
+            /**
+             * show_deleted
+             * @description Whether to list what is in the bin instead.
+             */
+            showDeleted?: boolean;
         };
         /**
          * ListLeadsResponse
@@ -7119,6 +7326,84 @@ export interface components {
             lead?: components["schemas"]["kontor.contacts.v1.Lead"];
         };
         /**
+         * PreviewCompanyImportRequest
+         * @description PreviewCompanyImportRequest names a file and says how it is to be imported.
+         */
+        "kontor.contacts.v1.PreviewCompanyImportRequest": {
+            /**
+             * file_id
+             * Format: uuid
+             * @description The uploaded file.
+             */
+            fileId?: string;
+            /**
+             * mapping
+             * @description The mapping from columns to fields, as YAML text. Empty to have one proposed.
+             */
+            mapping?: string;
+            /**
+             * rows
+             * Format: int32
+             * @description How many rows are wanted; 10 if zero.
+             */
+            rows?: number;
+            /**
+             * source
+             * @description How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+             */
+            source?: components["schemas"]["kontor.type.v1.ImportSource"];
+        };
+        /**
+         * PreviewCompanyImportResponse
+         * @description PreviewCompanyImportResponse shows how the file would be imported.
+         */
+        "kontor.contacts.v1.PreviewCompanyImportResponse": {
+            /**
+             * preview
+             * @description The preview.
+             */
+            preview?: components["schemas"]["kontor.type.v1.ImportPreview"];
+        };
+        /**
+         * PreviewContactImportRequest
+         * @description PreviewContactImportRequest names a file and says how it is to be imported.
+         */
+        "kontor.contacts.v1.PreviewContactImportRequest": {
+            /**
+             * file_id
+             * Format: uuid
+             * @description The uploaded file.
+             */
+            fileId?: string;
+            /**
+             * mapping
+             * @description The mapping from columns to fields, as YAML text. Empty to have one proposed.
+             */
+            mapping?: string;
+            /**
+             * rows
+             * Format: int32
+             * @description How many rows are wanted; 10 if zero.
+             */
+            rows?: number;
+            /**
+             * source
+             * @description How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+             */
+            source?: components["schemas"]["kontor.type.v1.ImportSource"];
+        };
+        /**
+         * PreviewContactImportResponse
+         * @description PreviewContactImportResponse shows how the file would be imported.
+         */
+        "kontor.contacts.v1.PreviewContactImportResponse": {
+            /**
+             * preview
+             * @description The preview.
+             */
+            preview?: components["schemas"]["kontor.type.v1.ImportPreview"];
+        };
+        /**
          * PreviewConversionRequest
          * @description PreviewConversionRequest names a lead.
          */
@@ -7150,6 +7435,45 @@ export interface components {
              * @description The contact as it would be made. Absent if the lead names no person.
              */
             contact?: components["schemas"]["kontor.contacts.v1.Contact"];
+        };
+        /**
+         * PreviewLeadImportRequest
+         * @description PreviewLeadImportRequest names a file and says how it is to be imported.
+         */
+        "kontor.contacts.v1.PreviewLeadImportRequest": {
+            /**
+             * file_id
+             * Format: uuid
+             * @description The uploaded file.
+             */
+            fileId?: string;
+            /**
+             * mapping
+             * @description The mapping from columns to fields, as YAML text. Empty to have one proposed.
+             */
+            mapping?: string;
+            /**
+             * rows
+             * Format: int32
+             * @description How many rows are wanted; 10 if zero.
+             */
+            rows?: number;
+            /**
+             * source
+             * @description How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+             */
+            source?: components["schemas"]["kontor.type.v1.ImportSource"];
+        };
+        /**
+         * PreviewLeadImportResponse
+         * @description PreviewLeadImportResponse shows how the file would be imported.
+         */
+        "kontor.contacts.v1.PreviewLeadImportResponse": {
+            /**
+             * preview
+             * @description The preview.
+             */
+            preview?: components["schemas"]["kontor.type.v1.ImportPreview"];
         };
         /**
          * ReorderLeadStatusesRequest
@@ -8161,10 +8485,10 @@ export interface components {
             cards?: components["schemas"]["kontor.deals.v1.BoardCard"][];
             /**
              * count
-             * Format: int64
+             * Format: int32
              * @description How many deals are in it, those not loaded included.
              */
-            count?: number | string;
+            count?: number;
             /**
              * key
              * @description Key of the column: ID of the stage, ID of the user, or month as "2026-11". "none" for deals without a planned
@@ -8193,10 +8517,10 @@ export interface components {
             totals?: components["schemas"]["kontor.type.v1.Money"][];
             /**
              * unrated_count
-             * Format: int64
+             * Format: int32
              * @description How many of them are not in base_total because there was no rate.
              */
-            unratedCount?: number | string;
+            unratedCount?: number;
         };
         /**
          * BoardGroupBy
@@ -8227,10 +8551,10 @@ export interface components {
         "kontor.deals.v1.CountDealsResponse": {
             /**
              * count
-             * Format: int64
+             * Format: int32
              * @description How many deals fit; 10,000 if there are more.
              */
-            count?: number | string;
+            count?: number;
             /**
              * more
              * @description Whether there are more than count.
@@ -8260,10 +8584,10 @@ export interface components {
         "kontor.deals.v1.CountPipelinesResponse": {
             /**
              * count
-             * Format: int64
+             * Format: int32
              * @description How many pipelines fit; 10,000 if there are more.
              */
-            count?: number | string;
+            count?: number;
             /**
              * more
              * @description Whether there are more than count.
@@ -8922,27 +9246,6 @@ export interface components {
             pipeline?: components["schemas"]["kontor.deals.v1.Pipeline"];
         };
         /**
-         * FieldChange
-         * @description FieldChange is the old and the new value of one field.
-         */
-        "kontor.deals.v1.FieldChange": {
-            /**
-             * field
-             * @description Name of the field, such as "planned_close_date".
-             */
-            field?: string;
-            /**
-             * new_value
-             * @description The new value, in its JSON form. Absent if there is none.
-             */
-            newValue?: components["schemas"]["google.protobuf.Value"];
-            /**
-             * old_value
-             * @description The old value, in its JSON form. Absent if there was none.
-             */
-            oldValue?: components["schemas"]["google.protobuf.Value"];
-        };
-        /**
          * GetBoardRequest
          * @description GetBoardRequest selects a board, or further cards of one of its columns.
          */
@@ -9028,7 +9331,7 @@ export interface components {
              * entries
              * @description What happened, newest first.
              */
-            entries?: components["schemas"]["kontor.deals.v1.HistoryEntry"][];
+            entries?: components["schemas"]["kontor.type.v1.HistoryEntry"][];
             /**
              * next_page_token
              * @description Token for the next page. Empty at the end.
@@ -9085,53 +9388,6 @@ export interface components {
              * @description The pipeline.
              */
             pipeline?: components["schemas"]["kontor.deals.v1.Pipeline"];
-        };
-        /**
-         * HistoryEntry
-         * @description HistoryEntry is one change of a deal.
-         */
-        "kontor.deals.v1.HistoryEntry": {
-            /**
-             * cause
-             * @description What brought it about when it was not the user by hand, such as "import/{operation}". Empty otherwise.
-             */
-            cause?: string;
-            /**
-             * changes
-             * @description The fields that changed.
-             */
-            changes?: components["schemas"]["kontor.deals.v1.FieldChange"][];
-            /**
-             * effective_time
-             * @description When it took place. Absent if not known.
-             */
-            effectiveTime?: components["schemas"]["google.protobuf.Timestamp"];
-            /**
-             * happen_time
-             * @description When we learnt of it.
-             */
-            happenTime?: components["schemas"]["google.protobuf.Timestamp"];
-            /**
-             * stage_change
-             * @description From where to where, if the stage changed.
-             */
-            stageChange?: components["schemas"]["kontor.deals.v1.StageChange"];
-            /**
-             * type
-             * @description The event, such as "DealMoved".
-             */
-            type?: string;
-            /**
-             * user_id
-             * @description The user who did it. Empty if it was not a user.
-             */
-            userId?: string;
-            /**
-             * version
-             * Format: int64
-             * @description Version of the deal after the change.
-             */
-            version?: number | string;
         };
         /**
          * ImportDealsRequest
@@ -9574,6 +9830,45 @@ export interface components {
              * @description IDs of the stages it is about. Empty with validate_only for stages that have none yet.
              */
             stageIds?: string[];
+        };
+        /**
+         * PreviewDealImportRequest
+         * @description PreviewDealImportRequest names a file and says how it is to be imported.
+         */
+        "kontor.deals.v1.PreviewDealImportRequest": {
+            /**
+             * file_id
+             * Format: uuid
+             * @description The uploaded file.
+             */
+            fileId?: string;
+            /**
+             * mapping
+             * @description The mapping from columns to fields, as YAML text. Empty to have one proposed.
+             */
+            mapping?: string;
+            /**
+             * rows
+             * Format: int32
+             * @description How many rows are wanted; 10 if zero.
+             */
+            rows?: number;
+            /**
+             * source
+             * @description How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+             */
+            source?: components["schemas"]["kontor.type.v1.ImportSource"];
+        };
+        /**
+         * PreviewDealImportResponse
+         * @description PreviewDealImportResponse shows how the file would be imported.
+         */
+        "kontor.deals.v1.PreviewDealImportResponse": {
+            /**
+             * preview
+             * @description The preview.
+             */
+            preview?: components["schemas"]["kontor.type.v1.ImportPreview"];
         };
         /**
          * ReopenDealRequest
@@ -10656,6 +10951,12 @@ export interface components {
             file?: components["schemas"]["kontor.files.v1.File"];
         };
         /**
+         * AccessReason
+         * @description AccessReason says what decides.
+         * @enum {string}
+         */
+        "kontor.identity.v1.AccessReason": "ACCESS_REASON_UNSPECIFIED" | "ACCESS_REASON_USER_INACTIVE" | "ACCESS_REASON_NO_GRANT" | "ACCESS_REASON_OUT_OF_SCOPE" | "ACCESS_REASON_SCOPE" | "ACCESS_REASON_OBSERVER" | "ACCESS_REASON_AVAILABLE_TO_EVERYONE" | "ACCESS_REASON_SOME_RECORDS";
+        /**
          * ActivateUserRequest
          * @description ActivateUserRequest names a user.
          */
@@ -11226,12 +11527,23 @@ export interface components {
              * @description The caller's idempotency key. Empty for none.
              */
             requestId?: string;
+            /**
+             * successor_id
+             * Format: uuid
+             * @description Who gets every open record that the user is responsible for. Empty to leave them as they are.
+             */
+            successorId?: string;
         };
         /**
          * DeactivateUserResponse
          * @description DeactivateUserResponse carries the user.
          */
         "kontor.identity.v1.DeactivateUserResponse": {
+            /**
+             * handover
+             * @description The handover that has begun. Absent without a successor.
+             */
+            handover?: components["schemas"]["kontor.identity.v1.Handover"];
             /**
              * user
              * @description The user.
@@ -11466,6 +11778,70 @@ export interface components {
             expireTime?: components["schemas"]["google.protobuf.Timestamp"];
         };
         /**
+         * ExplainAccessRequest
+         * @description ExplainAccessRequest asks about a user, an action and a record.
+         */
+        "kontor.identity.v1.ExplainAccessRequest": {
+            /**
+             * action
+             * @description The action.
+             */
+            action?: components["schemas"]["kontor.options.v1.Action"];
+            /**
+             * id
+             * Format: uuid
+             * @description The user's ID.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description The record kind, such as "deal".
+             */
+            kind?: string;
+            /**
+             * record_id
+             * Format: uuid
+             * @description The record: a lead, contact, company or deal that the caller sees. Empty to ask about the kind.
+             */
+            recordId?: string;
+        };
+        /**
+         * ExplainAccessResponse
+         * @description ExplainAccessResponse is the answer.
+         */
+        "kontor.identity.v1.ExplainAccessResponse": {
+            /**
+             * allowed
+             * @description Whether the user may. Without a record: whether for any.
+             */
+            allowed?: boolean;
+            /**
+             * department_ids
+             * @description The departments that the scope covers. Empty for own, all and none.
+             */
+            departmentIds?: string[];
+            /**
+             * grants
+             * @description All grants that match, whichever won.
+             */
+            grants?: components["schemas"]["kontor.identity.v1.GrantExplanation"][];
+            /**
+             * reason
+             * @description What decides.
+             */
+            reason?: components["schemas"]["kontor.identity.v1.AccessReason"];
+            /**
+             * responsible_id
+             * @description Who is responsible for the record. Empty without a record.
+             */
+            responsibleId?: string;
+            /**
+             * scope
+             * @description The widest scope granted.
+             */
+            scope?: components["schemas"]["kontor.access.v1.Scope"];
+        };
+        /**
          * ExternalKey
          * @description ExternalKey is an ID in another system.
          */
@@ -11526,6 +11902,29 @@ export interface components {
              * @description The department.
              */
             department?: components["schemas"]["kontor.identity.v1.Department"];
+        };
+        /**
+         * GetHandoverRequest
+         * @description GetHandoverRequest names a handover.
+         */
+        "kontor.identity.v1.GetHandoverRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description The handover's ID.
+             */
+            id?: string;
+        };
+        /**
+         * GetHandoverResponse
+         * @description GetHandoverResponse carries the handover.
+         */
+        "kontor.identity.v1.GetHandoverResponse": {
+            /**
+             * handover
+             * @description The handover.
+             */
+            handover?: components["schemas"]["kontor.identity.v1.Handover"];
         };
         /**
          * GetJwksRequest
@@ -11673,6 +12072,194 @@ export interface components {
              */
             user?: components["schemas"]["kontor.identity.v1.User"];
         };
+        /**
+         * GrantExplanation
+         * @description GrantExplanation is a grant that matches, with its role.
+         */
+        "kontor.identity.v1.GrantExplanation": {
+            /**
+             * action
+             * @description The action granted; ACTION_UNSPECIFIED for every action.
+             */
+            action?: components["schemas"]["kontor.options.v1.Action"];
+            /**
+             * kind
+             * @description The kind granted; "*" for every kind.
+             */
+            kind?: string;
+            /**
+             * role_id
+             * @description The role.
+             */
+            roleId?: string;
+            /**
+             * role_name
+             * @description The role's name.
+             */
+            roleName?: string;
+            /**
+             * scope
+             * @description How far it reaches.
+             */
+            scope?: components["schemas"]["kontor.access.v1.Scope"];
+        };
+        /**
+         * Handover
+         * @description Handover is the passing on of every open record of a user who leaves to a successor.
+         */
+        "kontor.identity.v1.Handover": {
+            /**
+             * create_time
+             * @description When it was asked for.
+             */
+            createTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * creator_id
+             * @description Who asked for it.
+             */
+            creatorId?: string;
+            /**
+             * id
+             * @description ID of the handover (UUIDv7).
+             */
+            id?: string;
+            /**
+             * kept
+             * Format: int64
+             * @description How many stay with the successor after all, because somebody changed them meanwhile.
+             */
+            kept?: number | string;
+            /**
+             * left
+             * Format: int64
+             * @description How many could not be moved, with the reason in their list.
+             */
+            left?: number | string;
+            /**
+             * moved
+             * Format: int64
+             * @description How many records have changed hands and not gone back.
+             */
+            moved?: number | string;
+            /**
+             * operation_id
+             * @description The operation that is working or has worked on it last, with its progress.
+             */
+            operationId?: string;
+            /**
+             * returned
+             * Format: int64
+             * @description How many have gone back.
+             */
+            returned?: number | string;
+            /**
+             * revertible_until
+             * @description Until when it can be reverted.
+             */
+            revertibleUntil?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * state
+             * @description How far it is.
+             */
+            state?: components["schemas"]["kontor.identity.v1.HandoverState"];
+            /**
+             * successor_id
+             * @description Who gets the records.
+             */
+            successorId?: string;
+            /**
+             * user_id
+             * @description Who leaves.
+             */
+            userId?: string;
+        };
+        /**
+         * HandoverFinished
+         * @description HandoverFinished says that all records of a handover have been seen to.
+         */
+        "kontor.identity.v1.HandoverFinished": {
+            /**
+             * handover
+             * @description The handover after the change.
+             */
+            handover?: components["schemas"]["kontor.identity.v1.Handover"];
+        };
+        /**
+         * HandoverRecord
+         * @description HandoverRecord is a record of a handover.
+         */
+        "kontor.identity.v1.HandoverRecord": {
+            /**
+             * kind
+             * @description Its kind: "lead", "contact", "company" or "deal".
+             */
+            kind?: string;
+            /**
+             * name
+             * @description Its name when it was handed over.
+             */
+            name?: string;
+            /**
+             * reason
+             * @description Why it was left or kept: the reason that its service gave. Empty otherwise.
+             */
+            reason?: string;
+            /**
+             * record_id
+             * @description Its ID.
+             */
+            recordId?: string;
+            /**
+             * state
+             * @description What became of it.
+             */
+            state?: components["schemas"]["kontor.identity.v1.HandoverRecordState"];
+        };
+        /**
+         * HandoverRecordState
+         * @description HandoverRecordState says what became of a record.
+         * @enum {string}
+         */
+        "kontor.identity.v1.HandoverRecordState": "HANDOVER_RECORD_STATE_UNSPECIFIED" | "HANDOVER_RECORD_STATE_PENDING" | "HANDOVER_RECORD_STATE_MOVED" | "HANDOVER_RECORD_STATE_LEFT" | "HANDOVER_RECORD_STATE_RETURNED" | "HANDOVER_RECORD_STATE_KEPT";
+        /**
+         * HandoverReverted
+         * @description HandoverReverted says that the records of a handover are back where they can be.
+         */
+        "kontor.identity.v1.HandoverReverted": {
+            /**
+             * handover
+             * @description The handover after the change.
+             */
+            handover?: components["schemas"]["kontor.identity.v1.Handover"];
+        };
+        /**
+         * HandoverReverting
+         * @description HandoverReverting says that a handover is being taken back.
+         */
+        "kontor.identity.v1.HandoverReverting": {
+            /**
+             * handover
+             * @description The handover after the change.
+             */
+            handover?: components["schemas"]["kontor.identity.v1.Handover"];
+        };
+        /**
+         * HandoverStarted
+         * @description HandoverStarted says that a user's records are being handed over to another.
+         */
+        "kontor.identity.v1.HandoverStarted": {
+            /**
+             * handover
+             * @description The handover after the change.
+             */
+            handover?: components["schemas"]["kontor.identity.v1.Handover"];
+        };
+        /**
+         * HandoverState
+         * @description HandoverState says how far a handover is.
+         * @enum {string}
+         */
+        "kontor.identity.v1.HandoverState": "HANDOVER_STATE_UNSPECIFIED" | "HANDOVER_STATE_RUNNING" | "HANDOVER_STATE_DONE" | "HANDOVER_STATE_REVERTING" | "HANDOVER_STATE_REVERTED";
         /**
          * Holiday
          * @description Holiday is a day on which nobody works.
@@ -11888,6 +12475,99 @@ export interface components {
              * @description The departments.
              */
             departments?: components["schemas"]["kontor.identity.v1.Department"][];
+            /**
+             * next_page_token
+             * @description For the next page. Empty on the last.
+             */
+            nextPageToken?: string;
+        };
+        /**
+         * ListHandoverRecordsRequest
+         * @description ListHandoverRecordsRequest selects and pages the records of a handover.
+         */
+        "kontor.identity.v1.ListHandoverRecordsRequest": {
+            /**
+             * filter
+             * @description AIP-160 filter over kind, record_id, state ("pending", "moved", "left", "returned", "kept"); such as
+             *      `state = "left"`.
+             */
+            filter?: string;
+            /**
+             * id
+             * Format: uuid
+             * @description The handover's ID.
+             */
+            id?: string;
+            /**
+             * order_by
+             * @description AIP-132 order over name. By name if empty.
+             */
+            orderBy?: string;
+            /**
+             * page_size
+             * Format: int32
+             * @description At most this many; 50 if zero, capped at 500.
+             */
+            pageSize?: number;
+            /**
+             * page_token
+             * @description next_page_token of the previous response. The other fields must not change between pages.
+             */
+            pageToken?: string;
+        };
+        /**
+         * ListHandoverRecordsResponse
+         * @description ListHandoverRecordsResponse carries a page of records.
+         */
+        "kontor.identity.v1.ListHandoverRecordsResponse": {
+            /**
+             * next_page_token
+             * @description For the next page. Empty on the last.
+             */
+            nextPageToken?: string;
+            /**
+             * records
+             * @description The records.
+             */
+            records?: components["schemas"]["kontor.identity.v1.HandoverRecord"][];
+        };
+        /**
+         * ListHandoversRequest
+         * @description ListHandoversRequest selects and pages handovers.
+         */
+        "kontor.identity.v1.ListHandoversRequest": {
+            /**
+             * filter
+             * @description AIP-160 filter over id, user_id, successor_id, create_time.
+             */
+            filter?: string;
+            /**
+             * order_by
+             * @description AIP-132 order over create_time. Newest first if empty.
+             */
+            orderBy?: string;
+            /**
+             * page_size
+             * Format: int32
+             * @description At most this many; 50 if zero, capped at 500.
+             */
+            pageSize?: number;
+            /**
+             * page_token
+             * @description next_page_token of the previous response. The other fields must not change between pages.
+             */
+            pageToken?: string;
+        };
+        /**
+         * ListHandoversResponse
+         * @description ListHandoversResponse carries a page of handovers.
+         */
+        "kontor.identity.v1.ListHandoversResponse": {
+            /**
+             * handovers
+             * @description The handovers.
+             */
+            handovers?: components["schemas"]["kontor.identity.v1.Handover"][];
             /**
              * next_page_token
              * @description For the next page. Empty on the last.
@@ -12224,6 +12904,45 @@ export interface components {
          */
         "kontor.identity.v1.PresenceState": "PRESENCE_STATE_UNSPECIFIED" | "PRESENCE_STATE_AVAILABLE" | "PRESENCE_STATE_AWAY" | "PRESENCE_STATE_ABSENT";
         /**
+         * PreviewUserImportRequest
+         * @description PreviewUserImportRequest names a file and says how it is to be imported.
+         */
+        "kontor.identity.v1.PreviewUserImportRequest": {
+            /**
+             * file_id
+             * Format: uuid
+             * @description The uploaded file.
+             */
+            fileId?: string;
+            /**
+             * mapping
+             * @description The mapping from columns to fields, as YAML text. Empty to have one proposed.
+             */
+            mapping?: string;
+            /**
+             * rows
+             * Format: int32
+             * @description How many rows are wanted; 10 if zero.
+             */
+            rows?: number;
+            /**
+             * source
+             * @description How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+             */
+            source?: components["schemas"]["kontor.type.v1.ImportSource"];
+        };
+        /**
+         * PreviewUserImportResponse
+         * @description PreviewUserImportResponse shows how the file would be imported.
+         */
+        "kontor.identity.v1.PreviewUserImportResponse": {
+            /**
+             * preview
+             * @description The preview.
+             */
+            preview?: components["schemas"]["kontor.type.v1.ImportPreview"];
+        };
+        /**
          * RefreshSessionRequest
          * @description RefreshSessionRequest carries a refresh token.
          */
@@ -12259,6 +12978,34 @@ export interface components {
              * @description The session.
              */
             session?: components["schemas"]["kontor.identity.v1.Session"];
+        };
+        /**
+         * RevertHandoverRequest
+         * @description RevertHandoverRequest names a handover.
+         */
+        "kontor.identity.v1.RevertHandoverRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description The handover's ID.
+             */
+            id?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key. Empty for none.
+             */
+            requestId?: string;
+        };
+        /**
+         * RevertHandoverResponse
+         * @description RevertHandoverResponse carries the handover.
+         */
+        "kontor.identity.v1.RevertHandoverResponse": {
+            /**
+             * handover
+             * @description The handover, on its way back.
+             */
+            handover?: components["schemas"]["kontor.identity.v1.Handover"];
         };
         /**
          * RevokeApiKeyRequest
@@ -14442,8 +15189,8 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description AIP-160 filter over id, name, legal_name, type, industry, employees, parent_id, country, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-                 *      companies in the bin are left out.
+                 * @description AIP-160 filter over id, name, legal_name, type, industry, employees, parent_id, country, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+                 *      the name.
                  */
                 filter?: string;
                 /** @description Sort keys, such as "name, create_time desc"; newest first if empty. Keys: name, industry, employees, create_time, update_time, id. */
@@ -14452,6 +15199,8 @@ export interface operations {
                 pageSize?: number;
                 /** @description next_page_token of the previous response. The other fields must not change between pages. */
                 pageToken?: string;
+                /** @description Whether to list what is in the bin instead. */
+                showDeleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -14505,6 +15254,8 @@ export interface operations {
             query?: {
                 /** @description As in ListCompaniesRequest. */
                 filter?: string;
+                /** @description As in ListCompaniesRequest. */
+                showDeleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -14544,6 +15295,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.ImportCompaniesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.CompaniesService.PreviewCompanyImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.PreviewCompanyImportRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.PreviewCompanyImportResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -14706,8 +15482,8 @@ export interface operations {
         parameters: {
             query?: {
                 /**
-                 * @description AIP-160 filter over id, name, first_name, last_name, position, type, vip, company_id, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-                 *      contacts in the bin are left out.
+                 * @description AIP-160 filter over id, name, first_name, last_name, position, type, vip, company_id, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+                 *      the name.
                  */
                 filter?: string;
                 /** @description Sort keys, such as "name, create_time desc"; newest first if empty. Keys: name, last_name, create_time, update_time, id. */
@@ -14716,6 +15492,8 @@ export interface operations {
                 pageSize?: number;
                 /** @description next_page_token of the previous response. The other fields must not change between pages. */
                 pageToken?: string;
+                /** @description Whether to list what is in the bin instead. */
+                showDeleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -14769,6 +15547,8 @@ export interface operations {
             query?: {
                 /** @description As in ListContactsRequest. */
                 filter?: string;
+                /** @description As in ListContactsRequest. */
+                showDeleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -14837,6 +15617,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.LookupContactPointResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.ContactsService.PreviewContactImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.PreviewContactImportRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.PreviewContactImportResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -15436,6 +16241,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.deals.v1.ImportDealsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.deals.v1.DealsService.PreviewDealImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.deals.v1.PreviewDealImportRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.deals.v1.PreviewDealImportResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -16426,12 +17256,136 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.UsersService.ListHandovers": {
+        parameters: {
+            query?: {
+                /** @description AIP-160 filter over id, user_id, successor_id, create_time. */
+                filter?: string;
+                /** @description AIP-132 order over create_time. Newest first if empty. */
+                orderBy?: string;
+                /** @description At most this many; 50 if zero, capped at 500. */
+                pageSize?: number;
+                /** @description next_page_token of the previous response. The other fields must not change between pages. */
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ListHandoversResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.UsersService.GetHandover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The handover's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.GetHandoverResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.UsersService.RevertHandover": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The handover's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * request_id
+                     * @description The caller's idempotency key. Empty for none.
+                     */
+                    requestId?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.RevertHandoverResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.UsersService.ListHandoverRecords": {
+        parameters: {
+            query?: {
+                /**
+                 * @description AIP-160 filter over kind, record_id, state ("pending", "moved", "left", "returned", "kept"); such as
+                 *      `state = "left"`.
+                 */
+                filter?: string;
+                /** @description AIP-132 order over name. By name if empty. */
+                orderBy?: string;
+                /** @description At most this many; 50 if zero, capped at 500. */
+                pageSize?: number;
+                /** @description next_page_token of the previous response. The other fields must not change between pages. */
+                pageToken?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The handover's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ListHandoverRecordsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.contacts.v1.LeadsService.ListLeads": {
         parameters: {
             query?: {
                 /**
-                 * @description AIP-160 filter over id, title, name, company_name, status_id, contact_id, company_id, deal_id (of the conversion), utm_campaign, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-                 *      leads in the bin are left out.
+                 * @description AIP-160 filter over id, title, name, company_name, status_id, contact_id, company_id, deal_id (of the conversion), utm_campaign, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+                 *      the name.
                  */
                 filter?: string;
                 /** @description Sort keys, such as "name, create_time desc"; newest first if empty. Keys: title, name, company_name, create_time, update_time, id. */
@@ -16440,6 +17394,8 @@ export interface operations {
                 pageSize?: number;
                 /** @description next_page_token of the previous response. The other fields must not change between pages. */
                 pageToken?: string;
+                /** @description Whether to list what is in the bin instead. */
+                showDeleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -16493,6 +17449,8 @@ export interface operations {
             query?: {
                 /** @description As in ListLeadsRequest. */
                 filter?: string;
+                /** @description As in ListLeadsRequest. */
+                showDeleted?: boolean;
             };
             header?: never;
             path?: never;
@@ -16532,6 +17490,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.ImportLeadsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.LeadsService.PreviewLeadImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.PreviewLeadImportRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.PreviewLeadImportResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -17795,6 +18778,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.catalog.v1.ProductsService.PreviewProductImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.catalog.v1.PreviewProductImportRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.catalog.v1.PreviewProductImportResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.catalog.v1.ProductsService.SearchProducts": {
         parameters: {
             query?: {
@@ -17911,7 +18919,7 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
-    "kontor.catalog.v1.ProductsService.ListProductHistory": {
+    "kontor.catalog.v1.ProductsService.GetProductHistory": {
         parameters: {
             query?: {
                 /** @description At most this many; 50 if zero, capped at 500. */
@@ -17934,7 +18942,7 @@ export interface operations {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["kontor.catalog.v1.ListProductHistoryResponse"];
+                    "application/json": components["schemas"]["kontor.catalog.v1.GetProductHistoryResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -18925,6 +19933,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.UsersService.PreviewUserImport": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.PreviewUserImportRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.PreviewUserImportResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.identity.v1.UsersService.GetUser": {
         parameters: {
             query?: never;
@@ -19048,6 +20081,12 @@ export interface operations {
                      * @description The caller's idempotency key. Empty for none.
                      */
                     requestId?: string;
+                    /**
+                     * successor_id
+                     * Format: uuid
+                     * @description Who gets every open record that the user is responsible for. Empty to leave them as they are.
+                     */
+                    successorId?: string;
                 };
             };
         };
@@ -19059,6 +20098,37 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.DeactivateUserResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.UsersService.ExplainAccess": {
+        parameters: {
+            query?: {
+                /** @description The action. */
+                action?: components["schemas"]["kontor.options.v1.Action"];
+                /** @description The record kind, such as "deal". */
+                kind?: string;
+                /** @description The record: a lead, contact, company or deal that the caller sees. Empty to ask about the kind. */
+                recordId?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The user's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ExplainAccessResponse"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -48,8 +48,9 @@ type Product struct {
 	SectionId string `protobuf:"bytes,8,opt,name=section_id,json=sectionId,proto3" json:"section_id,omitempty"`
 	// Unit it is sold by, such as "piece", "h" or "kg".
 	Unit string `protobuf:"bytes,9,opt,name=unit,proto3" json:"unit,omitempty"`
-	// Whether it is offered. An inactive product stays on what it is on already.
-	Active bool `protobuf:"varint,10,opt,name=active,proto3" json:"active,omitempty"`
+	// Whether it is offered; absent in a new product, it is. An inactive product stays on what it is on already. Always
+	// there in answers.
+	Active *bool `protobuf:"varint,10,opt,name=active,proto3,oneof" json:"active,omitempty"`
 	// Place among its neighbours; smaller comes first.
 	Sort int32 `protobuf:"varint,11,opt,name=sort,proto3" json:"sort,omitempty"`
 	// Tax rate in percent, a decimal number as text such as "19" or "5.5". Empty if none is set.
@@ -166,8 +167,8 @@ func (x *Product) GetUnit() string {
 }
 
 func (x *Product) GetActive() bool {
-	if x != nil {
-		return x.Active
+	if x != nil && x.Active != nil {
+		return *x.Active
 	}
 	return false
 }
@@ -427,111 +428,11 @@ func (x *ProductSummary) GetMinimumPrice() *v1.Money {
 	return nil
 }
 
-// ProductRevision is one change in the history of a product.
-type ProductRevision struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Version of the product after the change.
-	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	// Full name of the event, such as "kontor.catalog.v1.ProductUpdated".
-	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// When we learnt of it.
-	HappenTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=happen_time,json=happenTime,proto3" json:"happen_time,omitempty"`
-	// The user, or "service/…", who did it.
-	Actor string `protobuf:"bytes,4,opt,name=actor,proto3" json:"actor,omitempty"`
-	// What made them do it, such as "import/…"; empty for a plain request.
-	Cause string `protobuf:"bytes,5,opt,name=cause,proto3" json:"cause,omitempty"`
-	// Names of the fields that changed; empty for a product's first revision.
-	ChangedFields []string `protobuf:"bytes,6,rep,name=changed_fields,json=changedFields,proto3" json:"changed_fields,omitempty"`
-	// The product after the change.
-	Product       *Product `protobuf:"bytes,7,opt,name=product,proto3" json:"product,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ProductRevision) Reset() {
-	*x = ProductRevision{}
-	mi := &file_kontor_catalog_v1_product_proto_msgTypes[3]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ProductRevision) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ProductRevision) ProtoMessage() {}
-
-func (x *ProductRevision) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_catalog_v1_product_proto_msgTypes[3]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ProductRevision.ProtoReflect.Descriptor instead.
-func (*ProductRevision) Descriptor() ([]byte, []int) {
-	return file_kontor_catalog_v1_product_proto_rawDescGZIP(), []int{3}
-}
-
-func (x *ProductRevision) GetVersion() int64 {
-	if x != nil {
-		return x.Version
-	}
-	return 0
-}
-
-func (x *ProductRevision) GetType() string {
-	if x != nil {
-		return x.Type
-	}
-	return ""
-}
-
-func (x *ProductRevision) GetHappenTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.HappenTime
-	}
-	return nil
-}
-
-func (x *ProductRevision) GetActor() string {
-	if x != nil {
-		return x.Actor
-	}
-	return ""
-}
-
-func (x *ProductRevision) GetCause() string {
-	if x != nil {
-		return x.Cause
-	}
-	return ""
-}
-
-func (x *ProductRevision) GetChangedFields() []string {
-	if x != nil {
-		return x.ChangedFields
-	}
-	return nil
-}
-
-func (x *ProductRevision) GetProduct() *Product {
-	if x != nil {
-		return x.Product
-	}
-	return nil
-}
-
 var File_kontor_catalog_v1_product_proto protoreflect.FileDescriptor
 
 const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkontor/catalog/v1/product.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xc4\x06\n" +
+	"\x1fkontor/catalog/v1/product.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xd4\x06\n" +
 	"\aProduct\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1c\n" +
@@ -542,9 +443,9 @@ const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"\x10picture_file_ids\x18\a \x03(\tB\x0f\xbaH\f\x92\x01\t\x10 \"\x05r\x03\xb0\x01\x01R\x0epictureFileIds\x12\x1d\n" +
 	"\n" +
 	"section_id\x18\b \x01(\tR\tsectionId\x12\x1b\n" +
-	"\x04unit\x18\t \x01(\tB\a\xbaH\x04r\x02\x18 R\x04unit\x12\x16\n" +
+	"\x04unit\x18\t \x01(\tB\a\xbaH\x04r\x02\x18 R\x04unit\x12\x1b\n" +
 	"\x06active\x18\n" +
-	" \x01(\bR\x06active\x12\x12\n" +
+	" \x01(\bH\x00R\x06active\x88\x01\x01\x12\x12\n" +
 	"\x04sort\x18\v \x01(\x05R\x04sort\x12@\n" +
 	"\btax_rate\x18\f \x01(\tB%\xbaH\"r 2\x1e^([0-9]{1,3}(\\.[0-9]{1,4})?)?$R\ataxRate\x12;\n" +
 	"\x06prices\x18\r \x03(\v2\x18.kontor.catalog.v1.PriceB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x06prices\x12:\n" +
@@ -556,7 +457,8 @@ const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"\vupdate_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12;\n" +
 	"\vdelete_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"deleteTime\"j\n" +
+	"deleteTimeB\t\n" +
+	"\a_active\"j\n" +
 	"\x05Price\x12,\n" +
 	"\rprice_type_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\vpriceTypeId\x123\n" +
 	"\x05price\x18\x02 \x01(\v2\x15.kontor.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05price\"\xd2\x02\n" +
@@ -574,16 +476,7 @@ const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"section_id\x18\t \x01(\tR\tsectionId\x12\x18\n" +
 	"\aversion\x18\n" +
 	" \x01(\x03R\aversion\x12:\n" +
-	"\rminimum_price\x18\v \x01(\v2\x15.kontor.type.v1.MoneyR\fminimumPrice\"\x85\x02\n" +
-	"\x0fProductRevision\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\x12;\n" +
-	"\vhappen_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"happenTime\x12\x14\n" +
-	"\x05actor\x18\x04 \x01(\tR\x05actor\x12\x14\n" +
-	"\x05cause\x18\x05 \x01(\tR\x05cause\x12%\n" +
-	"\x0echanged_fields\x18\x06 \x03(\tR\rchangedFields\x124\n" +
-	"\aproduct\x18\a \x01(\v2\x1a.kontor.catalog.v1.ProductR\aproductB7Z5kontor.internal/proto/gen/kontor/catalog/v1;catalogv1b\x06proto3"
+	"\rminimum_price\x18\v \x01(\v2\x15.kontor.type.v1.MoneyR\fminimumPriceB7Z5kontor.internal/proto/gen/kontor/catalog/v1;catalogv1b\x06proto3"
 
 var (
 	file_kontor_catalog_v1_product_proto_rawDescOnce sync.Once
@@ -597,35 +490,32 @@ func file_kontor_catalog_v1_product_proto_rawDescGZIP() []byte {
 	return file_kontor_catalog_v1_product_proto_rawDescData
 }
 
-var file_kontor_catalog_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_kontor_catalog_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
 var file_kontor_catalog_v1_product_proto_goTypes = []any{
 	(*Product)(nil),               // 0: kontor.catalog.v1.Product
 	(*Price)(nil),                 // 1: kontor.catalog.v1.Price
 	(*ProductSummary)(nil),        // 2: kontor.catalog.v1.ProductSummary
-	(*ProductRevision)(nil),       // 3: kontor.catalog.v1.ProductRevision
-	(*v1.Money)(nil),              // 4: kontor.type.v1.Money
-	(*v1.ExternalId)(nil),         // 5: kontor.type.v1.ExternalId
-	(*v1.Origin)(nil),             // 6: kontor.type.v1.Origin
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*v1.Money)(nil),              // 3: kontor.type.v1.Money
+	(*v1.ExternalId)(nil),         // 4: kontor.type.v1.ExternalId
+	(*v1.Origin)(nil),             // 5: kontor.type.v1.Origin
+	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
 }
 var file_kontor_catalog_v1_product_proto_depIdxs = []int32{
 	1,  // 0: kontor.catalog.v1.Product.prices:type_name -> kontor.catalog.v1.Price
-	4,  // 1: kontor.catalog.v1.Product.minimum_price:type_name -> kontor.type.v1.Money
-	5,  // 2: kontor.catalog.v1.Product.external_ids:type_name -> kontor.type.v1.ExternalId
-	6,  // 3: kontor.catalog.v1.Product.origin:type_name -> kontor.type.v1.Origin
-	7,  // 4: kontor.catalog.v1.Product.create_time:type_name -> google.protobuf.Timestamp
-	7,  // 5: kontor.catalog.v1.Product.update_time:type_name -> google.protobuf.Timestamp
-	7,  // 6: kontor.catalog.v1.Product.delete_time:type_name -> google.protobuf.Timestamp
-	4,  // 7: kontor.catalog.v1.Price.price:type_name -> kontor.type.v1.Money
-	4,  // 8: kontor.catalog.v1.ProductSummary.list_price:type_name -> kontor.type.v1.Money
-	4,  // 9: kontor.catalog.v1.ProductSummary.minimum_price:type_name -> kontor.type.v1.Money
-	7,  // 10: kontor.catalog.v1.ProductRevision.happen_time:type_name -> google.protobuf.Timestamp
-	0,  // 11: kontor.catalog.v1.ProductRevision.product:type_name -> kontor.catalog.v1.Product
-	12, // [12:12] is the sub-list for method output_type
-	12, // [12:12] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	3,  // 1: kontor.catalog.v1.Product.minimum_price:type_name -> kontor.type.v1.Money
+	4,  // 2: kontor.catalog.v1.Product.external_ids:type_name -> kontor.type.v1.ExternalId
+	5,  // 3: kontor.catalog.v1.Product.origin:type_name -> kontor.type.v1.Origin
+	6,  // 4: kontor.catalog.v1.Product.create_time:type_name -> google.protobuf.Timestamp
+	6,  // 5: kontor.catalog.v1.Product.update_time:type_name -> google.protobuf.Timestamp
+	6,  // 6: kontor.catalog.v1.Product.delete_time:type_name -> google.protobuf.Timestamp
+	3,  // 7: kontor.catalog.v1.Price.price:type_name -> kontor.type.v1.Money
+	3,  // 8: kontor.catalog.v1.ProductSummary.list_price:type_name -> kontor.type.v1.Money
+	3,  // 9: kontor.catalog.v1.ProductSummary.minimum_price:type_name -> kontor.type.v1.Money
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_kontor_catalog_v1_product_proto_init() }
@@ -633,13 +523,14 @@ func file_kontor_catalog_v1_product_proto_init() {
 	if File_kontor_catalog_v1_product_proto != nil {
 		return
 	}
+	file_kontor_catalog_v1_product_proto_msgTypes[0].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_catalog_v1_product_proto_rawDesc), len(file_kontor_catalog_v1_product_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   3,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

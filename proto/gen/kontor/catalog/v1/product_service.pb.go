@@ -12,8 +12,9 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
-	v1 "kontor.internal/proto/gen/kontor/operation/v1"
+	v11 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
+	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -1166,8 +1167,8 @@ func (x *SearchProductsResponse) GetHits() []*SearchProductsResponse_Hit {
 	return nil
 }
 
-// ListProductHistoryRequest names a product and a page of its history.
-type ListProductHistoryRequest struct {
+// GetProductHistoryRequest names a product and a page of its history.
+type GetProductHistoryRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// ID of the product.
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
@@ -1179,20 +1180,20 @@ type ListProductHistoryRequest struct {
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ListProductHistoryRequest) Reset() {
-	*x = ListProductHistoryRequest{}
+func (x *GetProductHistoryRequest) Reset() {
+	*x = GetProductHistoryRequest{}
 	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ListProductHistoryRequest) String() string {
+func (x *GetProductHistoryRequest) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ListProductHistoryRequest) ProtoMessage() {}
+func (*GetProductHistoryRequest) ProtoMessage() {}
 
-func (x *ListProductHistoryRequest) ProtoReflect() protoreflect.Message {
+func (x *GetProductHistoryRequest) ProtoReflect() protoreflect.Message {
 	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1204,57 +1205,57 @@ func (x *ListProductHistoryRequest) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ListProductHistoryRequest.ProtoReflect.Descriptor instead.
-func (*ListProductHistoryRequest) Descriptor() ([]byte, []int) {
+// Deprecated: Use GetProductHistoryRequest.ProtoReflect.Descriptor instead.
+func (*GetProductHistoryRequest) Descriptor() ([]byte, []int) {
 	return file_kontor_catalog_v1_product_service_proto_rawDescGZIP(), []int{20}
 }
 
-func (x *ListProductHistoryRequest) GetId() string {
+func (x *GetProductHistoryRequest) GetId() string {
 	if x != nil {
 		return x.Id
 	}
 	return ""
 }
 
-func (x *ListProductHistoryRequest) GetPageSize() int32 {
+func (x *GetProductHistoryRequest) GetPageSize() int32 {
 	if x != nil {
 		return x.PageSize
 	}
 	return 0
 }
 
-func (x *ListProductHistoryRequest) GetPageToken() string {
+func (x *GetProductHistoryRequest) GetPageToken() string {
 	if x != nil {
 		return x.PageToken
 	}
 	return ""
 }
 
-// ListProductHistoryResponse is one page.
-type ListProductHistoryResponse struct {
+// GetProductHistoryResponse carries a page of a product's history.
+type GetProductHistoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The changes, the newest first.
-	Revisions []*ProductRevision `protobuf:"bytes,1,rep,name=revisions,proto3" json:"revisions,omitempty"`
+	// The entries, newest first.
+	Entries []*v1.HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Token of the next page. Empty on the last one.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
-func (x *ListProductHistoryResponse) Reset() {
-	*x = ListProductHistoryResponse{}
+func (x *GetProductHistoryResponse) Reset() {
+	*x = GetProductHistoryResponse{}
 	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
 
-func (x *ListProductHistoryResponse) String() string {
+func (x *GetProductHistoryResponse) String() string {
 	return protoimpl.X.MessageStringOf(x)
 }
 
-func (*ListProductHistoryResponse) ProtoMessage() {}
+func (*GetProductHistoryResponse) ProtoMessage() {}
 
-func (x *ListProductHistoryResponse) ProtoReflect() protoreflect.Message {
+func (x *GetProductHistoryResponse) ProtoReflect() protoreflect.Message {
 	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
@@ -1266,23 +1267,142 @@ func (x *ListProductHistoryResponse) ProtoReflect() protoreflect.Message {
 	return mi.MessageOf(x)
 }
 
-// Deprecated: Use ListProductHistoryResponse.ProtoReflect.Descriptor instead.
-func (*ListProductHistoryResponse) Descriptor() ([]byte, []int) {
+// Deprecated: Use GetProductHistoryResponse.ProtoReflect.Descriptor instead.
+func (*GetProductHistoryResponse) Descriptor() ([]byte, []int) {
 	return file_kontor_catalog_v1_product_service_proto_rawDescGZIP(), []int{21}
 }
 
-func (x *ListProductHistoryResponse) GetRevisions() []*ProductRevision {
+func (x *GetProductHistoryResponse) GetEntries() []*v1.HistoryEntry {
 	if x != nil {
-		return x.Revisions
+		return x.Entries
 	}
 	return nil
 }
 
-func (x *ListProductHistoryResponse) GetNextPageToken() string {
+func (x *GetProductHistoryResponse) GetNextPageToken() string {
 	if x != nil {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+// PreviewProductImportRequest names a file and says how it is to be imported.
+type PreviewProductImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The uploaded file.
+	FileId string `protobuf:"bytes,1,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
+	// The mapping from columns to fields, as YAML text. Empty to have one proposed.
+	Mapping string `protobuf:"bytes,2,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+	Source *v1.ImportSource `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// How many rows are wanted; 10 if zero.
+	Rows          int32 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewProductImportRequest) Reset() {
+	*x = PreviewProductImportRequest{}
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewProductImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewProductImportRequest) ProtoMessage() {}
+
+func (x *PreviewProductImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewProductImportRequest.ProtoReflect.Descriptor instead.
+func (*PreviewProductImportRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_catalog_v1_product_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *PreviewProductImportRequest) GetFileId() string {
+	if x != nil {
+		return x.FileId
+	}
+	return ""
+}
+
+func (x *PreviewProductImportRequest) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *PreviewProductImportRequest) GetSource() *v1.ImportSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *PreviewProductImportRequest) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// PreviewProductImportResponse shows how the file would be imported.
+type PreviewProductImportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The preview.
+	Preview       *v1.ImportPreview `protobuf:"bytes,1,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewProductImportResponse) Reset() {
+	*x = PreviewProductImportResponse{}
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewProductImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewProductImportResponse) ProtoMessage() {}
+
+func (x *PreviewProductImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewProductImportResponse.ProtoReflect.Descriptor instead.
+func (*PreviewProductImportResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_catalog_v1_product_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *PreviewProductImportResponse) GetPreview() *v1.ImportPreview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
 }
 
 // ImportProductsRequest names an uploaded file and says how to read it.
@@ -1302,7 +1422,7 @@ type ImportProductsRequest struct {
 
 func (x *ImportProductsRequest) Reset() {
 	*x = ImportProductsRequest{}
-	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[22]
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1314,7 +1434,7 @@ func (x *ImportProductsRequest) String() string {
 func (*ImportProductsRequest) ProtoMessage() {}
 
 func (x *ImportProductsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[22]
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1327,7 +1447,7 @@ func (x *ImportProductsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportProductsRequest.ProtoReflect.Descriptor instead.
 func (*ImportProductsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_catalog_v1_product_service_proto_rawDescGZIP(), []int{22}
+	return file_kontor_catalog_v1_product_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ImportProductsRequest) GetFileId() string {
@@ -1362,14 +1482,14 @@ func (x *ImportProductsRequest) GetRequestId() string {
 type ImportProductsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The operation; follow it at /v1/operations/{id}.
-	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation     *v11.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportProductsResponse) Reset() {
 	*x = ImportProductsResponse{}
-	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[23]
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1381,7 +1501,7 @@ func (x *ImportProductsResponse) String() string {
 func (*ImportProductsResponse) ProtoMessage() {}
 
 func (x *ImportProductsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[23]
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1394,10 +1514,10 @@ func (x *ImportProductsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportProductsResponse.ProtoReflect.Descriptor instead.
 func (*ImportProductsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_catalog_v1_product_service_proto_rawDescGZIP(), []int{23}
+	return file_kontor_catalog_v1_product_service_proto_rawDescGZIP(), []int{25}
 }
 
-func (x *ImportProductsResponse) GetOperation() *v1.Operation {
+func (x *ImportProductsResponse) GetOperation() *v11.Operation {
 	if x != nil {
 		return x.Operation
 	}
@@ -1417,7 +1537,7 @@ type LookupProductsResponse_Match struct {
 
 func (x *LookupProductsResponse_Match) Reset() {
 	*x = LookupProductsResponse_Match{}
-	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[24]
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1429,7 +1549,7 @@ func (x *LookupProductsResponse_Match) String() string {
 func (*LookupProductsResponse_Match) ProtoMessage() {}
 
 func (x *LookupProductsResponse_Match) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[24]
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1474,7 +1594,7 @@ type SearchProductsResponse_Hit struct {
 
 func (x *SearchProductsResponse_Hit) Reset() {
 	*x = SearchProductsResponse_Hit{}
-	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[25]
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1486,7 +1606,7 @@ func (x *SearchProductsResponse_Hit) String() string {
 func (*SearchProductsResponse_Hit) ProtoMessage() {}
 
 func (x *SearchProductsResponse_Hit) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[25]
+	mi := &file_kontor_catalog_v1_product_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1527,7 +1647,7 @@ var File_kontor_catalog_v1_product_service_proto protoreflect.FileDescriptor
 
 const file_kontor_catalog_v1_product_service_proto_rawDesc = "" +
 	"\n" +
-	"'kontor/catalog/v1/product_service.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fkontor/catalog/v1/product.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\"}\n" +
+	"'kontor/catalog/v1/product_service.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fkontor/catalog/v1/product.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\"}\n" +
 	"\x14CreateProductRequest\x12<\n" +
 	"\aproduct\x18\x01 \x01(\v2\x1a.kontor.catalog.v1.ProductB\x06\xbaH\x03\xc8\x01\x01R\aproduct\x12'\n" +
 	"\n" +
@@ -1605,15 +1725,22 @@ const file_kontor_catalog_v1_product_service_proto_rawDesc = "" +
 	"\x03Hit\x12;\n" +
 	"\aproduct\x18\x01 \x01(\v2!.kontor.catalog.v1.ProductSummaryR\aproduct\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x14\n" +
-	"\x05score\x18\x03 \x01(\x01R\x05score\"\x84\x01\n" +
-	"\x19ListProductHistoryRequest\x12\x18\n" +
+	"\x05score\x18\x03 \x01(\x01R\x05score\"\x83\x01\n" +
+	"\x18GetProductHistoryRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"\x86\x01\n" +
-	"\x1aListProductHistoryResponse\x12@\n" +
-	"\trevisions\x18\x01 \x03(\v2\".kontor.catalog.v1.ProductRevisionR\trevisions\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa3\x01\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"{\n" +
+	"\x19GetProductHistoryResponse\x126\n" +
+	"\aentries\x18\x01 \x03(\v2\x1c.kontor.type.v1.HistoryEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n" +
+	"\x1bPreviewProductImportRequest\x12!\n" +
+	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12#\n" +
+	"\amapping\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10R\amapping\x124\n" +
+	"\x06source\x18\x03 \x01(\v2\x1c.kontor.type.v1.ImportSourceR\x06source\x12\x1d\n" +
+	"\x04rows\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x04rows\"W\n" +
+	"\x1cPreviewProductImportResponse\x127\n" +
+	"\apreview\x18\x01 \x01(\v2\x1d.kontor.type.v1.ImportPreviewR\apreview\"\xa3\x01\n" +
 	"\x15ImportProductsRequest\x12!\n" +
 	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12%\n" +
 	"\amapping\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x10R\amapping\x12\x17\n" +
@@ -1621,7 +1748,7 @@ const file_kontor_catalog_v1_product_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"V\n" +
 	"\x16ImportProductsResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation2\x8d\x0e\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation2\xba\x0f\n" +
 	"\x0fProductsService\x12\x90\x01\n" +
 	"\rCreateProduct\x12'.kontor.catalog.v1.CreateProductRequest\x1a(.kontor.catalog.v1.CreateProductResponse\",\xca\xf3\x18\v\n" +
 	"\aproduct\x10\x02\x82\xd3\xe4\x93\x02\x17:\aproduct\"\f/v1/products\x12\x83\x01\n" +
@@ -1643,9 +1770,11 @@ const file_kontor_catalog_v1_product_service_proto_rawDesc = "" +
 	"\x0eLookupProducts\x12(.kontor.catalog.v1.LookupProductsRequest\x1a).kontor.catalog.v1.LookupProductsResponse\"-\xca\xf3\x18\v\n" +
 	"\aproduct\x10\x01\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/products:lookup\x12\x91\x01\n" +
 	"\x0eSearchProducts\x12(.kontor.catalog.v1.SearchProductsRequest\x1a).kontor.catalog.v1.SearchProductsResponse\"*\xca\xf3\x18\v\n" +
-	"\aproduct\x10\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/products:search\x12\xa3\x01\n" +
-	"\x12ListProductHistory\x12,.kontor.catalog.v1.ListProductHistoryRequest\x1a-.kontor.catalog.v1.ListProductHistoryResponse\"0\xca\xf3\x18\v\n" +
-	"\aproduct\x10\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/products/{id}:history\x12\x94\x01\n" +
+	"\aproduct\x10\x01\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/products:search\x12\xa0\x01\n" +
+	"\x11GetProductHistory\x12+.kontor.catalog.v1.GetProductHistoryRequest\x1a,.kontor.catalog.v1.GetProductHistoryResponse\"0\xca\xf3\x18\v\n" +
+	"\aproduct\x10\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/products/{id}:history\x12\xad\x01\n" +
+	"\x14PreviewProductImport\x12..kontor.catalog.v1.PreviewProductImportRequest\x1a/.kontor.catalog.v1.PreviewProductImportResponse\"4\xca\xf3\x18\v\n" +
+	"\aproduct\x10\x06\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/products:previewImport\x12\x94\x01\n" +
 	"\x0eImportProducts\x12(.kontor.catalog.v1.ImportProductsRequest\x1a).kontor.catalog.v1.ImportProductsResponse\"-\xca\xf3\x18\v\n" +
 	"\aproduct\x10\x06\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/products:importB7Z5kontor.internal/proto/gen/kontor/catalog/v1;catalogv1b\x06proto3"
 
@@ -1662,7 +1791,7 @@ func file_kontor_catalog_v1_product_service_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_catalog_v1_product_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_catalog_v1_product_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_kontor_catalog_v1_product_service_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_kontor_catalog_v1_product_service_proto_goTypes = []any{
 	(LookupProductsRequest_By)(0),        // 0: kontor.catalog.v1.LookupProductsRequest.By
 	(*CreateProductRequest)(nil),         // 1: kontor.catalog.v1.CreateProductRequest
@@ -1685,65 +1814,73 @@ var file_kontor_catalog_v1_product_service_proto_goTypes = []any{
 	(*LookupProductsResponse)(nil),       // 18: kontor.catalog.v1.LookupProductsResponse
 	(*SearchProductsRequest)(nil),        // 19: kontor.catalog.v1.SearchProductsRequest
 	(*SearchProductsResponse)(nil),       // 20: kontor.catalog.v1.SearchProductsResponse
-	(*ListProductHistoryRequest)(nil),    // 21: kontor.catalog.v1.ListProductHistoryRequest
-	(*ListProductHistoryResponse)(nil),   // 22: kontor.catalog.v1.ListProductHistoryResponse
-	(*ImportProductsRequest)(nil),        // 23: kontor.catalog.v1.ImportProductsRequest
-	(*ImportProductsResponse)(nil),       // 24: kontor.catalog.v1.ImportProductsResponse
-	(*LookupProductsResponse_Match)(nil), // 25: kontor.catalog.v1.LookupProductsResponse.Match
-	(*SearchProductsResponse_Hit)(nil),   // 26: kontor.catalog.v1.SearchProductsResponse.Hit
-	(*Product)(nil),                      // 27: kontor.catalog.v1.Product
-	(*fieldmaskpb.FieldMask)(nil),        // 28: google.protobuf.FieldMask
-	(*ProductSummary)(nil),               // 29: kontor.catalog.v1.ProductSummary
-	(*ProductRevision)(nil),              // 30: kontor.catalog.v1.ProductRevision
-	(*v1.Operation)(nil),                 // 31: kontor.operation.v1.Operation
+	(*GetProductHistoryRequest)(nil),     // 21: kontor.catalog.v1.GetProductHistoryRequest
+	(*GetProductHistoryResponse)(nil),    // 22: kontor.catalog.v1.GetProductHistoryResponse
+	(*PreviewProductImportRequest)(nil),  // 23: kontor.catalog.v1.PreviewProductImportRequest
+	(*PreviewProductImportResponse)(nil), // 24: kontor.catalog.v1.PreviewProductImportResponse
+	(*ImportProductsRequest)(nil),        // 25: kontor.catalog.v1.ImportProductsRequest
+	(*ImportProductsResponse)(nil),       // 26: kontor.catalog.v1.ImportProductsResponse
+	(*LookupProductsResponse_Match)(nil), // 27: kontor.catalog.v1.LookupProductsResponse.Match
+	(*SearchProductsResponse_Hit)(nil),   // 28: kontor.catalog.v1.SearchProductsResponse.Hit
+	(*Product)(nil),                      // 29: kontor.catalog.v1.Product
+	(*fieldmaskpb.FieldMask)(nil),        // 30: google.protobuf.FieldMask
+	(*ProductSummary)(nil),               // 31: kontor.catalog.v1.ProductSummary
+	(*v1.HistoryEntry)(nil),              // 32: kontor.type.v1.HistoryEntry
+	(*v1.ImportSource)(nil),              // 33: kontor.type.v1.ImportSource
+	(*v1.ImportPreview)(nil),             // 34: kontor.type.v1.ImportPreview
+	(*v11.Operation)(nil),                // 35: kontor.operation.v1.Operation
 }
 var file_kontor_catalog_v1_product_service_proto_depIdxs = []int32{
-	27, // 0: kontor.catalog.v1.CreateProductRequest.product:type_name -> kontor.catalog.v1.Product
-	27, // 1: kontor.catalog.v1.CreateProductResponse.product:type_name -> kontor.catalog.v1.Product
-	27, // 2: kontor.catalog.v1.GetProductResponse.product:type_name -> kontor.catalog.v1.Product
-	27, // 3: kontor.catalog.v1.ListProductsResponse.products:type_name -> kontor.catalog.v1.Product
-	27, // 4: kontor.catalog.v1.UpdateProductRequest.product:type_name -> kontor.catalog.v1.Product
-	28, // 5: kontor.catalog.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
-	27, // 6: kontor.catalog.v1.UpdateProductResponse.product:type_name -> kontor.catalog.v1.Product
-	27, // 7: kontor.catalog.v1.DeleteProductResponse.product:type_name -> kontor.catalog.v1.Product
-	27, // 8: kontor.catalog.v1.UndeleteProductResponse.product:type_name -> kontor.catalog.v1.Product
-	29, // 9: kontor.catalog.v1.BatchGetProductsResponse.products:type_name -> kontor.catalog.v1.ProductSummary
+	29, // 0: kontor.catalog.v1.CreateProductRequest.product:type_name -> kontor.catalog.v1.Product
+	29, // 1: kontor.catalog.v1.CreateProductResponse.product:type_name -> kontor.catalog.v1.Product
+	29, // 2: kontor.catalog.v1.GetProductResponse.product:type_name -> kontor.catalog.v1.Product
+	29, // 3: kontor.catalog.v1.ListProductsResponse.products:type_name -> kontor.catalog.v1.Product
+	29, // 4: kontor.catalog.v1.UpdateProductRequest.product:type_name -> kontor.catalog.v1.Product
+	30, // 5: kontor.catalog.v1.UpdateProductRequest.update_mask:type_name -> google.protobuf.FieldMask
+	29, // 6: kontor.catalog.v1.UpdateProductResponse.product:type_name -> kontor.catalog.v1.Product
+	29, // 7: kontor.catalog.v1.DeleteProductResponse.product:type_name -> kontor.catalog.v1.Product
+	29, // 8: kontor.catalog.v1.UndeleteProductResponse.product:type_name -> kontor.catalog.v1.Product
+	31, // 9: kontor.catalog.v1.BatchGetProductsResponse.products:type_name -> kontor.catalog.v1.ProductSummary
 	0,  // 10: kontor.catalog.v1.LookupProductsRequest.by:type_name -> kontor.catalog.v1.LookupProductsRequest.By
-	25, // 11: kontor.catalog.v1.LookupProductsResponse.matches:type_name -> kontor.catalog.v1.LookupProductsResponse.Match
-	26, // 12: kontor.catalog.v1.SearchProductsResponse.hits:type_name -> kontor.catalog.v1.SearchProductsResponse.Hit
-	30, // 13: kontor.catalog.v1.ListProductHistoryResponse.revisions:type_name -> kontor.catalog.v1.ProductRevision
-	31, // 14: kontor.catalog.v1.ImportProductsResponse.operation:type_name -> kontor.operation.v1.Operation
-	29, // 15: kontor.catalog.v1.LookupProductsResponse.Match.products:type_name -> kontor.catalog.v1.ProductSummary
-	29, // 16: kontor.catalog.v1.SearchProductsResponse.Hit.product:type_name -> kontor.catalog.v1.ProductSummary
-	1,  // 17: kontor.catalog.v1.ProductsService.CreateProduct:input_type -> kontor.catalog.v1.CreateProductRequest
-	3,  // 18: kontor.catalog.v1.ProductsService.GetProduct:input_type -> kontor.catalog.v1.GetProductRequest
-	5,  // 19: kontor.catalog.v1.ProductsService.ListProducts:input_type -> kontor.catalog.v1.ListProductsRequest
-	7,  // 20: kontor.catalog.v1.ProductsService.CountProducts:input_type -> kontor.catalog.v1.CountProductsRequest
-	9,  // 21: kontor.catalog.v1.ProductsService.UpdateProduct:input_type -> kontor.catalog.v1.UpdateProductRequest
-	11, // 22: kontor.catalog.v1.ProductsService.DeleteProduct:input_type -> kontor.catalog.v1.DeleteProductRequest
-	13, // 23: kontor.catalog.v1.ProductsService.UndeleteProduct:input_type -> kontor.catalog.v1.UndeleteProductRequest
-	15, // 24: kontor.catalog.v1.ProductsService.BatchGetProducts:input_type -> kontor.catalog.v1.BatchGetProductsRequest
-	17, // 25: kontor.catalog.v1.ProductsService.LookupProducts:input_type -> kontor.catalog.v1.LookupProductsRequest
-	19, // 26: kontor.catalog.v1.ProductsService.SearchProducts:input_type -> kontor.catalog.v1.SearchProductsRequest
-	21, // 27: kontor.catalog.v1.ProductsService.ListProductHistory:input_type -> kontor.catalog.v1.ListProductHistoryRequest
-	23, // 28: kontor.catalog.v1.ProductsService.ImportProducts:input_type -> kontor.catalog.v1.ImportProductsRequest
-	2,  // 29: kontor.catalog.v1.ProductsService.CreateProduct:output_type -> kontor.catalog.v1.CreateProductResponse
-	4,  // 30: kontor.catalog.v1.ProductsService.GetProduct:output_type -> kontor.catalog.v1.GetProductResponse
-	6,  // 31: kontor.catalog.v1.ProductsService.ListProducts:output_type -> kontor.catalog.v1.ListProductsResponse
-	8,  // 32: kontor.catalog.v1.ProductsService.CountProducts:output_type -> kontor.catalog.v1.CountProductsResponse
-	10, // 33: kontor.catalog.v1.ProductsService.UpdateProduct:output_type -> kontor.catalog.v1.UpdateProductResponse
-	12, // 34: kontor.catalog.v1.ProductsService.DeleteProduct:output_type -> kontor.catalog.v1.DeleteProductResponse
-	14, // 35: kontor.catalog.v1.ProductsService.UndeleteProduct:output_type -> kontor.catalog.v1.UndeleteProductResponse
-	16, // 36: kontor.catalog.v1.ProductsService.BatchGetProducts:output_type -> kontor.catalog.v1.BatchGetProductsResponse
-	18, // 37: kontor.catalog.v1.ProductsService.LookupProducts:output_type -> kontor.catalog.v1.LookupProductsResponse
-	20, // 38: kontor.catalog.v1.ProductsService.SearchProducts:output_type -> kontor.catalog.v1.SearchProductsResponse
-	22, // 39: kontor.catalog.v1.ProductsService.ListProductHistory:output_type -> kontor.catalog.v1.ListProductHistoryResponse
-	24, // 40: kontor.catalog.v1.ProductsService.ImportProducts:output_type -> kontor.catalog.v1.ImportProductsResponse
-	29, // [29:41] is the sub-list for method output_type
-	17, // [17:29] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	27, // 11: kontor.catalog.v1.LookupProductsResponse.matches:type_name -> kontor.catalog.v1.LookupProductsResponse.Match
+	28, // 12: kontor.catalog.v1.SearchProductsResponse.hits:type_name -> kontor.catalog.v1.SearchProductsResponse.Hit
+	32, // 13: kontor.catalog.v1.GetProductHistoryResponse.entries:type_name -> kontor.type.v1.HistoryEntry
+	33, // 14: kontor.catalog.v1.PreviewProductImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	34, // 15: kontor.catalog.v1.PreviewProductImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	35, // 16: kontor.catalog.v1.ImportProductsResponse.operation:type_name -> kontor.operation.v1.Operation
+	31, // 17: kontor.catalog.v1.LookupProductsResponse.Match.products:type_name -> kontor.catalog.v1.ProductSummary
+	31, // 18: kontor.catalog.v1.SearchProductsResponse.Hit.product:type_name -> kontor.catalog.v1.ProductSummary
+	1,  // 19: kontor.catalog.v1.ProductsService.CreateProduct:input_type -> kontor.catalog.v1.CreateProductRequest
+	3,  // 20: kontor.catalog.v1.ProductsService.GetProduct:input_type -> kontor.catalog.v1.GetProductRequest
+	5,  // 21: kontor.catalog.v1.ProductsService.ListProducts:input_type -> kontor.catalog.v1.ListProductsRequest
+	7,  // 22: kontor.catalog.v1.ProductsService.CountProducts:input_type -> kontor.catalog.v1.CountProductsRequest
+	9,  // 23: kontor.catalog.v1.ProductsService.UpdateProduct:input_type -> kontor.catalog.v1.UpdateProductRequest
+	11, // 24: kontor.catalog.v1.ProductsService.DeleteProduct:input_type -> kontor.catalog.v1.DeleteProductRequest
+	13, // 25: kontor.catalog.v1.ProductsService.UndeleteProduct:input_type -> kontor.catalog.v1.UndeleteProductRequest
+	15, // 26: kontor.catalog.v1.ProductsService.BatchGetProducts:input_type -> kontor.catalog.v1.BatchGetProductsRequest
+	17, // 27: kontor.catalog.v1.ProductsService.LookupProducts:input_type -> kontor.catalog.v1.LookupProductsRequest
+	19, // 28: kontor.catalog.v1.ProductsService.SearchProducts:input_type -> kontor.catalog.v1.SearchProductsRequest
+	21, // 29: kontor.catalog.v1.ProductsService.GetProductHistory:input_type -> kontor.catalog.v1.GetProductHistoryRequest
+	23, // 30: kontor.catalog.v1.ProductsService.PreviewProductImport:input_type -> kontor.catalog.v1.PreviewProductImportRequest
+	25, // 31: kontor.catalog.v1.ProductsService.ImportProducts:input_type -> kontor.catalog.v1.ImportProductsRequest
+	2,  // 32: kontor.catalog.v1.ProductsService.CreateProduct:output_type -> kontor.catalog.v1.CreateProductResponse
+	4,  // 33: kontor.catalog.v1.ProductsService.GetProduct:output_type -> kontor.catalog.v1.GetProductResponse
+	6,  // 34: kontor.catalog.v1.ProductsService.ListProducts:output_type -> kontor.catalog.v1.ListProductsResponse
+	8,  // 35: kontor.catalog.v1.ProductsService.CountProducts:output_type -> kontor.catalog.v1.CountProductsResponse
+	10, // 36: kontor.catalog.v1.ProductsService.UpdateProduct:output_type -> kontor.catalog.v1.UpdateProductResponse
+	12, // 37: kontor.catalog.v1.ProductsService.DeleteProduct:output_type -> kontor.catalog.v1.DeleteProductResponse
+	14, // 38: kontor.catalog.v1.ProductsService.UndeleteProduct:output_type -> kontor.catalog.v1.UndeleteProductResponse
+	16, // 39: kontor.catalog.v1.ProductsService.BatchGetProducts:output_type -> kontor.catalog.v1.BatchGetProductsResponse
+	18, // 40: kontor.catalog.v1.ProductsService.LookupProducts:output_type -> kontor.catalog.v1.LookupProductsResponse
+	20, // 41: kontor.catalog.v1.ProductsService.SearchProducts:output_type -> kontor.catalog.v1.SearchProductsResponse
+	22, // 42: kontor.catalog.v1.ProductsService.GetProductHistory:output_type -> kontor.catalog.v1.GetProductHistoryResponse
+	24, // 43: kontor.catalog.v1.ProductsService.PreviewProductImport:output_type -> kontor.catalog.v1.PreviewProductImportResponse
+	26, // 44: kontor.catalog.v1.ProductsService.ImportProducts:output_type -> kontor.catalog.v1.ImportProductsResponse
+	32, // [32:45] is the sub-list for method output_type
+	19, // [19:32] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_kontor_catalog_v1_product_service_proto_init() }
@@ -1758,7 +1895,7 @@ func file_kontor_catalog_v1_product_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_catalog_v1_product_service_proto_rawDesc), len(file_kontor_catalog_v1_product_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   26,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

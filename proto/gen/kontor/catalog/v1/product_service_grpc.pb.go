@@ -19,18 +19,19 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ProductsService_CreateProduct_FullMethodName      = "/kontor.catalog.v1.ProductsService/CreateProduct"
-	ProductsService_GetProduct_FullMethodName         = "/kontor.catalog.v1.ProductsService/GetProduct"
-	ProductsService_ListProducts_FullMethodName       = "/kontor.catalog.v1.ProductsService/ListProducts"
-	ProductsService_CountProducts_FullMethodName      = "/kontor.catalog.v1.ProductsService/CountProducts"
-	ProductsService_UpdateProduct_FullMethodName      = "/kontor.catalog.v1.ProductsService/UpdateProduct"
-	ProductsService_DeleteProduct_FullMethodName      = "/kontor.catalog.v1.ProductsService/DeleteProduct"
-	ProductsService_UndeleteProduct_FullMethodName    = "/kontor.catalog.v1.ProductsService/UndeleteProduct"
-	ProductsService_BatchGetProducts_FullMethodName   = "/kontor.catalog.v1.ProductsService/BatchGetProducts"
-	ProductsService_LookupProducts_FullMethodName     = "/kontor.catalog.v1.ProductsService/LookupProducts"
-	ProductsService_SearchProducts_FullMethodName     = "/kontor.catalog.v1.ProductsService/SearchProducts"
-	ProductsService_ListProductHistory_FullMethodName = "/kontor.catalog.v1.ProductsService/ListProductHistory"
-	ProductsService_ImportProducts_FullMethodName     = "/kontor.catalog.v1.ProductsService/ImportProducts"
+	ProductsService_CreateProduct_FullMethodName        = "/kontor.catalog.v1.ProductsService/CreateProduct"
+	ProductsService_GetProduct_FullMethodName           = "/kontor.catalog.v1.ProductsService/GetProduct"
+	ProductsService_ListProducts_FullMethodName         = "/kontor.catalog.v1.ProductsService/ListProducts"
+	ProductsService_CountProducts_FullMethodName        = "/kontor.catalog.v1.ProductsService/CountProducts"
+	ProductsService_UpdateProduct_FullMethodName        = "/kontor.catalog.v1.ProductsService/UpdateProduct"
+	ProductsService_DeleteProduct_FullMethodName        = "/kontor.catalog.v1.ProductsService/DeleteProduct"
+	ProductsService_UndeleteProduct_FullMethodName      = "/kontor.catalog.v1.ProductsService/UndeleteProduct"
+	ProductsService_BatchGetProducts_FullMethodName     = "/kontor.catalog.v1.ProductsService/BatchGetProducts"
+	ProductsService_LookupProducts_FullMethodName       = "/kontor.catalog.v1.ProductsService/LookupProducts"
+	ProductsService_SearchProducts_FullMethodName       = "/kontor.catalog.v1.ProductsService/SearchProducts"
+	ProductsService_GetProductHistory_FullMethodName    = "/kontor.catalog.v1.ProductsService/GetProductHistory"
+	ProductsService_PreviewProductImport_FullMethodName = "/kontor.catalog.v1.ProductsService/PreviewProductImport"
+	ProductsService_ImportProducts_FullMethodName       = "/kontor.catalog.v1.ProductsService/ImportProducts"
 )
 
 // ProductsServiceClient is the client API for ProductsService service.
@@ -83,10 +84,15 @@ type ProductsServiceClient interface {
 	//
 	// Errors: none of its own.
 	SearchProducts(ctx context.Context, in *SearchProductsRequest, opts ...grpc.CallOption) (*SearchProductsResponse, error)
-	// ListProductHistory pages through the changes of a product, the newest first.
+	// GetProductHistory returns what happened to a product, newest first.
 	//
 	// Errors: PRODUCT_NOT_FOUND, INVALID_PAGE_TOKEN.
-	ListProductHistory(ctx context.Context, in *ListProductHistoryRequest, opts ...grpc.CallOption) (*ListProductHistoryResponse, error)
+	GetProductHistory(ctx context.Context, in *GetProductHistoryRequest, opts ...grpc.CallOption) (*GetProductHistoryResponse, error)
+	// PreviewProductImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewProductImport(ctx context.Context, in *PreviewProductImportRequest, opts ...grpc.CallOption) (*PreviewProductImportResponse, error)
 	// ImportProducts reads products from a CSV file that was uploaded to the files service.
 	//
 	// Errors: IMPORT_MAPPING_INVALID, FILE_NOT_FOUND.
@@ -201,10 +207,20 @@ func (c *productsServiceClient) SearchProducts(ctx context.Context, in *SearchPr
 	return out, nil
 }
 
-func (c *productsServiceClient) ListProductHistory(ctx context.Context, in *ListProductHistoryRequest, opts ...grpc.CallOption) (*ListProductHistoryResponse, error) {
+func (c *productsServiceClient) GetProductHistory(ctx context.Context, in *GetProductHistoryRequest, opts ...grpc.CallOption) (*GetProductHistoryResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
-	out := new(ListProductHistoryResponse)
-	err := c.cc.Invoke(ctx, ProductsService_ListProductHistory_FullMethodName, in, out, cOpts...)
+	out := new(GetProductHistoryResponse)
+	err := c.cc.Invoke(ctx, ProductsService_GetProductHistory_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *productsServiceClient) PreviewProductImport(ctx context.Context, in *PreviewProductImportRequest, opts ...grpc.CallOption) (*PreviewProductImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewProductImportResponse)
+	err := c.cc.Invoke(ctx, ProductsService_PreviewProductImport_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -271,10 +287,15 @@ type ProductsServiceServer interface {
 	//
 	// Errors: none of its own.
 	SearchProducts(context.Context, *SearchProductsRequest) (*SearchProductsResponse, error)
-	// ListProductHistory pages through the changes of a product, the newest first.
+	// GetProductHistory returns what happened to a product, newest first.
 	//
 	// Errors: PRODUCT_NOT_FOUND, INVALID_PAGE_TOKEN.
-	ListProductHistory(context.Context, *ListProductHistoryRequest) (*ListProductHistoryResponse, error)
+	GetProductHistory(context.Context, *GetProductHistoryRequest) (*GetProductHistoryResponse, error)
+	// PreviewProductImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewProductImport(context.Context, *PreviewProductImportRequest) (*PreviewProductImportResponse, error)
 	// ImportProducts reads products from a CSV file that was uploaded to the files service.
 	//
 	// Errors: IMPORT_MAPPING_INVALID, FILE_NOT_FOUND.
@@ -319,8 +340,11 @@ func (UnimplementedProductsServiceServer) LookupProducts(context.Context, *Looku
 func (UnimplementedProductsServiceServer) SearchProducts(context.Context, *SearchProductsRequest) (*SearchProductsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SearchProducts not implemented")
 }
-func (UnimplementedProductsServiceServer) ListProductHistory(context.Context, *ListProductHistoryRequest) (*ListProductHistoryResponse, error) {
-	return nil, status.Error(codes.Unimplemented, "method ListProductHistory not implemented")
+func (UnimplementedProductsServiceServer) GetProductHistory(context.Context, *GetProductHistoryRequest) (*GetProductHistoryResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetProductHistory not implemented")
+}
+func (UnimplementedProductsServiceServer) PreviewProductImport(context.Context, *PreviewProductImportRequest) (*PreviewProductImportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewProductImport not implemented")
 }
 func (UnimplementedProductsServiceServer) ImportProducts(context.Context, *ImportProductsRequest) (*ImportProductsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportProducts not implemented")
@@ -526,20 +550,38 @@ func _ProductsService_SearchProducts_Handler(srv interface{}, ctx context.Contex
 	return interceptor(ctx, in, info, handler)
 }
 
-func _ProductsService_ListProductHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
-	in := new(ListProductHistoryRequest)
+func _ProductsService_GetProductHistory_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetProductHistoryRequest)
 	if err := dec(in); err != nil {
 		return nil, err
 	}
 	if interceptor == nil {
-		return srv.(ProductsServiceServer).ListProductHistory(ctx, in)
+		return srv.(ProductsServiceServer).GetProductHistory(ctx, in)
 	}
 	info := &grpc.UnaryServerInfo{
 		Server:     srv,
-		FullMethod: ProductsService_ListProductHistory_FullMethodName,
+		FullMethod: ProductsService_GetProductHistory_FullMethodName,
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
-		return srv.(ProductsServiceServer).ListProductHistory(ctx, req.(*ListProductHistoryRequest))
+		return srv.(ProductsServiceServer).GetProductHistory(ctx, req.(*GetProductHistoryRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _ProductsService_PreviewProductImport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewProductImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ProductsServiceServer).PreviewProductImport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ProductsService_PreviewProductImport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ProductsServiceServer).PreviewProductImport(ctx, req.(*PreviewProductImportRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -610,8 +652,12 @@ var ProductsService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _ProductsService_SearchProducts_Handler,
 		},
 		{
-			MethodName: "ListProductHistory",
-			Handler:    _ProductsService_ListProductHistory_Handler,
+			MethodName: "GetProductHistory",
+			Handler:    _ProductsService_GetProductHistory_Handler,
+		},
+		{
+			MethodName: "PreviewProductImport",
+			Handler:    _ProductsService_PreviewProductImport_Handler,
 		},
 		{
 			MethodName: "ImportProducts",

@@ -12,9 +12,9 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
-	v1 "kontor.internal/proto/gen/kontor/operation/v1"
+	v11 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
-	v11 "kontor.internal/proto/gen/kontor/type/v1"
+	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -227,11 +227,13 @@ type ListCompaniesRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the previous response. The other fields must not change between pages.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over id, name, legal_name, type, industry, employees, parent_id, country, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-	// companies in the bin are left out.
+	// AIP-160 filter over id, name, legal_name, type, industry, employees, parent_id, country, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+	// the name.
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Sort keys, such as "name, create_time desc"; newest first if empty. Keys: name, industry, employees, create_time, update_time, id.
-	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	OrderBy string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Whether to list what is in the bin instead.
+	ShowDeleted   bool `protobuf:"varint,5,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -294,6 +296,13 @@ func (x *ListCompaniesRequest) GetOrderBy() string {
 	return ""
 }
 
+func (x *ListCompaniesRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
+}
+
 // ListCompaniesResponse carries a page of companies.
 type ListCompaniesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -353,7 +362,9 @@ func (x *ListCompaniesResponse) GetNextPageToken() string {
 type CountCompaniesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in ListCompaniesRequest.
-	Filter        string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	// As in ListCompaniesRequest.
+	ShowDeleted   bool `protobuf:"varint,2,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -393,6 +404,13 @@ func (x *CountCompaniesRequest) GetFilter() string {
 		return x.Filter
 	}
 	return ""
+}
+
+func (x *CountCompaniesRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
 }
 
 // CountCompaniesResponse carries a count.
@@ -849,7 +867,7 @@ func (x *GetCompanyHistoryRequest) GetPageToken() string {
 type GetCompanyHistoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entries, newest first.
-	Entries []*HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Entries []*v1.HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Token for the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -886,7 +904,7 @@ func (*GetCompanyHistoryResponse) Descriptor() ([]byte, []int) {
 	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{15}
 }
 
-func (x *GetCompanyHistoryResponse) GetEntries() []*HistoryEntry {
+func (x *GetCompanyHistoryResponse) GetEntries() []*v1.HistoryEntry {
 	if x != nil {
 		return x.Entries
 	}
@@ -898,6 +916,125 @@ func (x *GetCompanyHistoryResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+// PreviewCompanyImportRequest names a file and says how it is to be imported.
+type PreviewCompanyImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The uploaded file.
+	FileId string `protobuf:"bytes,1,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
+	// The mapping from columns to fields, as YAML text. Empty to have one proposed.
+	Mapping string `protobuf:"bytes,2,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+	Source *v1.ImportSource `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// How many rows are wanted; 10 if zero.
+	Rows          int32 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewCompanyImportRequest) Reset() {
+	*x = PreviewCompanyImportRequest{}
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewCompanyImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewCompanyImportRequest) ProtoMessage() {}
+
+func (x *PreviewCompanyImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewCompanyImportRequest.ProtoReflect.Descriptor instead.
+func (*PreviewCompanyImportRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PreviewCompanyImportRequest) GetFileId() string {
+	if x != nil {
+		return x.FileId
+	}
+	return ""
+}
+
+func (x *PreviewCompanyImportRequest) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *PreviewCompanyImportRequest) GetSource() *v1.ImportSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *PreviewCompanyImportRequest) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// PreviewCompanyImportResponse shows how the file would be imported.
+type PreviewCompanyImportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The preview.
+	Preview       *v1.ImportPreview `protobuf:"bytes,1,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewCompanyImportResponse) Reset() {
+	*x = PreviewCompanyImportResponse{}
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewCompanyImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewCompanyImportResponse) ProtoMessage() {}
+
+func (x *PreviewCompanyImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewCompanyImportResponse.ProtoReflect.Descriptor instead.
+func (*PreviewCompanyImportResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PreviewCompanyImportResponse) GetPreview() *v1.ImportPreview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
 }
 
 // ImportCompaniesRequest says what to import and how.
@@ -917,7 +1054,7 @@ type ImportCompaniesRequest struct {
 
 func (x *ImportCompaniesRequest) Reset() {
 	*x = ImportCompaniesRequest{}
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1066,7 @@ func (x *ImportCompaniesRequest) String() string {
 func (*ImportCompaniesRequest) ProtoMessage() {}
 
 func (x *ImportCompaniesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1079,7 @@ func (x *ImportCompaniesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportCompaniesRequest.ProtoReflect.Descriptor instead.
 func (*ImportCompaniesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{16}
+	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ImportCompaniesRequest) GetFileId() string {
@@ -977,14 +1114,14 @@ func (x *ImportCompaniesRequest) GetRequestId() string {
 type ImportCompaniesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The operation, to be followed with GetOperation.
-	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation     *v11.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportCompaniesResponse) Reset() {
 	*x = ImportCompaniesResponse{}
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1133,7 @@ func (x *ImportCompaniesResponse) String() string {
 func (*ImportCompaniesResponse) ProtoMessage() {}
 
 func (x *ImportCompaniesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,10 +1146,10 @@ func (x *ImportCompaniesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportCompaniesResponse.ProtoReflect.Descriptor instead.
 func (*ImportCompaniesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{17}
+	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{19}
 }
 
-func (x *ImportCompaniesResponse) GetOperation() *v1.Operation {
+func (x *ImportCompaniesResponse) GetOperation() *v11.Operation {
 	if x != nil {
 		return x.Operation
 	}
@@ -1025,7 +1162,7 @@ type LookupCompaniesRequest struct {
 	// Names.
 	Names []string `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
 	// IDs in other systems.
-	ExternalIds []*v11.ExternalId `protobuf:"bytes,2,rep,name=external_ids,json=externalIds,proto3" json:"external_ids,omitempty"`
+	ExternalIds []*v1.ExternalId `protobuf:"bytes,2,rep,name=external_ids,json=externalIds,proto3" json:"external_ids,omitempty"`
 	// E-mail addresses.
 	Emails        []string `protobuf:"bytes,3,rep,name=emails,proto3" json:"emails,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1034,7 +1171,7 @@ type LookupCompaniesRequest struct {
 
 func (x *LookupCompaniesRequest) Reset() {
 	*x = LookupCompaniesRequest{}
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1046,7 +1183,7 @@ func (x *LookupCompaniesRequest) String() string {
 func (*LookupCompaniesRequest) ProtoMessage() {}
 
 func (x *LookupCompaniesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1059,7 +1196,7 @@ func (x *LookupCompaniesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupCompaniesRequest.ProtoReflect.Descriptor instead.
 func (*LookupCompaniesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{18}
+	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LookupCompaniesRequest) GetNames() []string {
@@ -1069,7 +1206,7 @@ func (x *LookupCompaniesRequest) GetNames() []string {
 	return nil
 }
 
-func (x *LookupCompaniesRequest) GetExternalIds() []*v11.ExternalId {
+func (x *LookupCompaniesRequest) GetExternalIds() []*v1.ExternalId {
 	if x != nil {
 		return x.ExternalIds
 	}
@@ -1094,7 +1231,7 @@ type LookupCompaniesResponse struct {
 
 func (x *LookupCompaniesResponse) Reset() {
 	*x = LookupCompaniesResponse{}
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1106,7 +1243,7 @@ func (x *LookupCompaniesResponse) String() string {
 func (*LookupCompaniesResponse) ProtoMessage() {}
 
 func (x *LookupCompaniesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1119,7 +1256,7 @@ func (x *LookupCompaniesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupCompaniesResponse.ProtoReflect.Descriptor instead.
 func (*LookupCompaniesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{19}
+	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LookupCompaniesResponse) GetHits() []*CompanyHit {
@@ -1148,7 +1285,7 @@ type CompanyHit struct {
 
 func (x *CompanyHit) Reset() {
 	*x = CompanyHit{}
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[20]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1160,7 +1297,7 @@ func (x *CompanyHit) String() string {
 func (*CompanyHit) ProtoMessage() {}
 
 func (x *CompanyHit) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[20]
+	mi := &file_kontor_contacts_v1_companies_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1173,7 +1310,7 @@ func (x *CompanyHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyHit.ProtoReflect.Descriptor instead.
 func (*CompanyHit) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{20}
+	return file_kontor_contacts_v1_companies_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *CompanyHit) GetId() string {
@@ -1246,7 +1383,7 @@ var File_kontor_contacts_v1_companies_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_companies_service_proto_rawDesc = "" +
 	"\n" +
-	"*kontor/contacts/v1/companies_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/history.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x18kontor/type/v1/ref.proto\"~\n" +
+	"*kontor/contacts/v1/companies_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"~\n" +
 	"\x14CreateCompanyRequest\x12=\n" +
 	"\acompany\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01R\acompany\x12'\n" +
 	"\n" +
@@ -1256,18 +1393,20 @@ const file_kontor_contacts_v1_companies_service_proto_rawDesc = "" +
 	"\x11GetCompanyRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"K\n" +
 	"\x12GetCompanyResponse\x125\n" +
-	"\acompany\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.CompanyR\acompany\"\xac\x01\n" +
+	"\acompany\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.CompanyR\acompany\"\xcf\x01\n" +
 	"\x14ListCompaniesRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\x12 \n" +
 	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\x12#\n" +
-	"\border_by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\"z\n" +
+	"\border_by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\x12!\n" +
+	"\fshow_deleted\x18\x05 \x01(\bR\vshowDeleted\"z\n" +
 	"\x15ListCompaniesResponse\x129\n" +
 	"\tcompanies\x18\x01 \x03(\v2\x1b.kontor.contacts.v1.CompanyR\tcompanies\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\\\n" +
 	"\x15CountCompaniesRequest\x12 \n" +
-	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\"B\n" +
+	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\x12!\n" +
+	"\fshow_deleted\x18\x02 \x01(\bR\vshowDeleted\"B\n" +
 	"\x16CountCompaniesResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\"\xd5\x01\n" +
@@ -1297,10 +1436,17 @@ const file_kontor_contacts_v1_companies_service_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"\x7f\n" +
-	"\x19GetCompanyHistoryResponse\x12:\n" +
-	"\aentries\x18\x01 \x03(\v2 .kontor.contacts.v1.HistoryEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa4\x01\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"{\n" +
+	"\x19GetCompanyHistoryResponse\x126\n" +
+	"\aentries\x18\x01 \x03(\v2\x1c.kontor.type.v1.HistoryEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n" +
+	"\x1bPreviewCompanyImportRequest\x12!\n" +
+	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12#\n" +
+	"\amapping\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10R\amapping\x124\n" +
+	"\x06source\x18\x03 \x01(\v2\x1c.kontor.type.v1.ImportSourceR\x06source\x12\x1d\n" +
+	"\x04rows\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x04rows\"W\n" +
+	"\x1cPreviewCompanyImportResponse\x127\n" +
+	"\apreview\x18\x01 \x01(\v2\x1d.kontor.type.v1.ImportPreviewR\apreview\"\xa4\x01\n" +
 	"\x16ImportCompaniesRequest\x12!\n" +
 	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12%\n" +
 	"\amapping\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x10R\amapping\x12\x17\n" +
@@ -1323,7 +1469,7 @@ const file_kontor_contacts_v1_companies_service_proto_rawDesc = "" +
 	"\x11external_id_index\x18\x03 \x01(\x05H\x00R\x0fexternalIdIndex\x12!\n" +
 	"\vemail_index\x18\x04 \x01(\x05H\x00R\n" +
 	"emailIndexB\x04\n" +
-	"\x02by2\xe5\v\n" +
+	"\x02by2\x98\r\n" +
 	"\x10CompaniesService\x12\x93\x01\n" +
 	"\rCreateCompany\x12(.kontor.contacts.v1.CreateCompanyRequest\x1a).kontor.contacts.v1.CreateCompanyResponse\"-\xca\xf3\x18\v\n" +
 	"\acompany\x10\x02\x82\xd3\xe4\x93\x02\x18:\acompany\"\r/v1/companies\x12\x86\x01\n" +
@@ -1341,7 +1487,9 @@ const file_kontor_contacts_v1_companies_service_proto_rawDesc = "" +
 	"\x0fUndeleteCompany\x12*.kontor.contacts.v1.UndeleteCompanyRequest\x1a+.kontor.contacts.v1.UndeleteCompanyResponse\"5\xca\xf3\x18\v\n" +
 	"\acompany\x10\x04\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/companies/{id}:undelete\x12\xa3\x01\n" +
 	"\x11GetCompanyHistory\x12,.kontor.contacts.v1.GetCompanyHistoryRequest\x1a-.kontor.contacts.v1.GetCompanyHistoryResponse\"1\xca\xf3\x18\v\n" +
-	"\acompany\x10\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/companies/{id}:history\x12\x9a\x01\n" +
+	"\acompany\x10\x01\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/companies/{id}:history\x12\xb0\x01\n" +
+	"\x14PreviewCompanyImport\x12/.kontor.contacts.v1.PreviewCompanyImportRequest\x1a0.kontor.contacts.v1.PreviewCompanyImportResponse\"5\xca\xf3\x18\v\n" +
+	"\acompany\x10\x06\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/companies:previewImport\x12\x9a\x01\n" +
 	"\x0fImportCompanies\x12*.kontor.contacts.v1.ImportCompaniesRequest\x1a+.kontor.contacts.v1.ImportCompaniesResponse\".\xca\xf3\x18\v\n" +
 	"\acompany\x10\x06\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/companies:import\x12{\n" +
 	"\x0fLookupCompanies\x12*.kontor.contacts.v1.LookupCompaniesRequest\x1a+.kontor.contacts.v1.LookupCompaniesResponse\"\x0f\xca\xf3\x18\v\n" +
@@ -1359,74 +1507,82 @@ func file_kontor_contacts_v1_companies_service_proto_rawDescGZIP() []byte {
 	return file_kontor_contacts_v1_companies_service_proto_rawDescData
 }
 
-var file_kontor_contacts_v1_companies_service_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
+var file_kontor_contacts_v1_companies_service_proto_msgTypes = make([]protoimpl.MessageInfo, 23)
 var file_kontor_contacts_v1_companies_service_proto_goTypes = []any{
-	(*CreateCompanyRequest)(nil),      // 0: kontor.contacts.v1.CreateCompanyRequest
-	(*CreateCompanyResponse)(nil),     // 1: kontor.contacts.v1.CreateCompanyResponse
-	(*GetCompanyRequest)(nil),         // 2: kontor.contacts.v1.GetCompanyRequest
-	(*GetCompanyResponse)(nil),        // 3: kontor.contacts.v1.GetCompanyResponse
-	(*ListCompaniesRequest)(nil),      // 4: kontor.contacts.v1.ListCompaniesRequest
-	(*ListCompaniesResponse)(nil),     // 5: kontor.contacts.v1.ListCompaniesResponse
-	(*CountCompaniesRequest)(nil),     // 6: kontor.contacts.v1.CountCompaniesRequest
-	(*CountCompaniesResponse)(nil),    // 7: kontor.contacts.v1.CountCompaniesResponse
-	(*UpdateCompanyRequest)(nil),      // 8: kontor.contacts.v1.UpdateCompanyRequest
-	(*UpdateCompanyResponse)(nil),     // 9: kontor.contacts.v1.UpdateCompanyResponse
-	(*DeleteCompanyRequest)(nil),      // 10: kontor.contacts.v1.DeleteCompanyRequest
-	(*DeleteCompanyResponse)(nil),     // 11: kontor.contacts.v1.DeleteCompanyResponse
-	(*UndeleteCompanyRequest)(nil),    // 12: kontor.contacts.v1.UndeleteCompanyRequest
-	(*UndeleteCompanyResponse)(nil),   // 13: kontor.contacts.v1.UndeleteCompanyResponse
-	(*GetCompanyHistoryRequest)(nil),  // 14: kontor.contacts.v1.GetCompanyHistoryRequest
-	(*GetCompanyHistoryResponse)(nil), // 15: kontor.contacts.v1.GetCompanyHistoryResponse
-	(*ImportCompaniesRequest)(nil),    // 16: kontor.contacts.v1.ImportCompaniesRequest
-	(*ImportCompaniesResponse)(nil),   // 17: kontor.contacts.v1.ImportCompaniesResponse
-	(*LookupCompaniesRequest)(nil),    // 18: kontor.contacts.v1.LookupCompaniesRequest
-	(*LookupCompaniesResponse)(nil),   // 19: kontor.contacts.v1.LookupCompaniesResponse
-	(*CompanyHit)(nil),                // 20: kontor.contacts.v1.CompanyHit
-	(*Company)(nil),                   // 21: kontor.contacts.v1.Company
-	(*fieldmaskpb.FieldMask)(nil),     // 22: google.protobuf.FieldMask
-	(*HistoryEntry)(nil),              // 23: kontor.contacts.v1.HistoryEntry
-	(*v1.Operation)(nil),              // 24: kontor.operation.v1.Operation
-	(*v11.ExternalId)(nil),            // 25: kontor.type.v1.ExternalId
+	(*CreateCompanyRequest)(nil),         // 0: kontor.contacts.v1.CreateCompanyRequest
+	(*CreateCompanyResponse)(nil),        // 1: kontor.contacts.v1.CreateCompanyResponse
+	(*GetCompanyRequest)(nil),            // 2: kontor.contacts.v1.GetCompanyRequest
+	(*GetCompanyResponse)(nil),           // 3: kontor.contacts.v1.GetCompanyResponse
+	(*ListCompaniesRequest)(nil),         // 4: kontor.contacts.v1.ListCompaniesRequest
+	(*ListCompaniesResponse)(nil),        // 5: kontor.contacts.v1.ListCompaniesResponse
+	(*CountCompaniesRequest)(nil),        // 6: kontor.contacts.v1.CountCompaniesRequest
+	(*CountCompaniesResponse)(nil),       // 7: kontor.contacts.v1.CountCompaniesResponse
+	(*UpdateCompanyRequest)(nil),         // 8: kontor.contacts.v1.UpdateCompanyRequest
+	(*UpdateCompanyResponse)(nil),        // 9: kontor.contacts.v1.UpdateCompanyResponse
+	(*DeleteCompanyRequest)(nil),         // 10: kontor.contacts.v1.DeleteCompanyRequest
+	(*DeleteCompanyResponse)(nil),        // 11: kontor.contacts.v1.DeleteCompanyResponse
+	(*UndeleteCompanyRequest)(nil),       // 12: kontor.contacts.v1.UndeleteCompanyRequest
+	(*UndeleteCompanyResponse)(nil),      // 13: kontor.contacts.v1.UndeleteCompanyResponse
+	(*GetCompanyHistoryRequest)(nil),     // 14: kontor.contacts.v1.GetCompanyHistoryRequest
+	(*GetCompanyHistoryResponse)(nil),    // 15: kontor.contacts.v1.GetCompanyHistoryResponse
+	(*PreviewCompanyImportRequest)(nil),  // 16: kontor.contacts.v1.PreviewCompanyImportRequest
+	(*PreviewCompanyImportResponse)(nil), // 17: kontor.contacts.v1.PreviewCompanyImportResponse
+	(*ImportCompaniesRequest)(nil),       // 18: kontor.contacts.v1.ImportCompaniesRequest
+	(*ImportCompaniesResponse)(nil),      // 19: kontor.contacts.v1.ImportCompaniesResponse
+	(*LookupCompaniesRequest)(nil),       // 20: kontor.contacts.v1.LookupCompaniesRequest
+	(*LookupCompaniesResponse)(nil),      // 21: kontor.contacts.v1.LookupCompaniesResponse
+	(*CompanyHit)(nil),                   // 22: kontor.contacts.v1.CompanyHit
+	(*Company)(nil),                      // 23: kontor.contacts.v1.Company
+	(*fieldmaskpb.FieldMask)(nil),        // 24: google.protobuf.FieldMask
+	(*v1.HistoryEntry)(nil),              // 25: kontor.type.v1.HistoryEntry
+	(*v1.ImportSource)(nil),              // 26: kontor.type.v1.ImportSource
+	(*v1.ImportPreview)(nil),             // 27: kontor.type.v1.ImportPreview
+	(*v11.Operation)(nil),                // 28: kontor.operation.v1.Operation
+	(*v1.ExternalId)(nil),                // 29: kontor.type.v1.ExternalId
 }
 var file_kontor_contacts_v1_companies_service_proto_depIdxs = []int32{
-	21, // 0: kontor.contacts.v1.CreateCompanyRequest.company:type_name -> kontor.contacts.v1.Company
-	21, // 1: kontor.contacts.v1.CreateCompanyResponse.company:type_name -> kontor.contacts.v1.Company
-	21, // 2: kontor.contacts.v1.GetCompanyResponse.company:type_name -> kontor.contacts.v1.Company
-	21, // 3: kontor.contacts.v1.ListCompaniesResponse.companies:type_name -> kontor.contacts.v1.Company
-	21, // 4: kontor.contacts.v1.UpdateCompanyRequest.company:type_name -> kontor.contacts.v1.Company
-	22, // 5: kontor.contacts.v1.UpdateCompanyRequest.update_mask:type_name -> google.protobuf.FieldMask
-	21, // 6: kontor.contacts.v1.UpdateCompanyResponse.company:type_name -> kontor.contacts.v1.Company
-	21, // 7: kontor.contacts.v1.DeleteCompanyResponse.company:type_name -> kontor.contacts.v1.Company
-	21, // 8: kontor.contacts.v1.UndeleteCompanyResponse.company:type_name -> kontor.contacts.v1.Company
-	23, // 9: kontor.contacts.v1.GetCompanyHistoryResponse.entries:type_name -> kontor.contacts.v1.HistoryEntry
-	24, // 10: kontor.contacts.v1.ImportCompaniesResponse.operation:type_name -> kontor.operation.v1.Operation
-	25, // 11: kontor.contacts.v1.LookupCompaniesRequest.external_ids:type_name -> kontor.type.v1.ExternalId
-	20, // 12: kontor.contacts.v1.LookupCompaniesResponse.hits:type_name -> kontor.contacts.v1.CompanyHit
-	0,  // 13: kontor.contacts.v1.CompaniesService.CreateCompany:input_type -> kontor.contacts.v1.CreateCompanyRequest
-	2,  // 14: kontor.contacts.v1.CompaniesService.GetCompany:input_type -> kontor.contacts.v1.GetCompanyRequest
-	4,  // 15: kontor.contacts.v1.CompaniesService.ListCompanies:input_type -> kontor.contacts.v1.ListCompaniesRequest
-	6,  // 16: kontor.contacts.v1.CompaniesService.CountCompanies:input_type -> kontor.contacts.v1.CountCompaniesRequest
-	8,  // 17: kontor.contacts.v1.CompaniesService.UpdateCompany:input_type -> kontor.contacts.v1.UpdateCompanyRequest
-	10, // 18: kontor.contacts.v1.CompaniesService.DeleteCompany:input_type -> kontor.contacts.v1.DeleteCompanyRequest
-	12, // 19: kontor.contacts.v1.CompaniesService.UndeleteCompany:input_type -> kontor.contacts.v1.UndeleteCompanyRequest
-	14, // 20: kontor.contacts.v1.CompaniesService.GetCompanyHistory:input_type -> kontor.contacts.v1.GetCompanyHistoryRequest
-	16, // 21: kontor.contacts.v1.CompaniesService.ImportCompanies:input_type -> kontor.contacts.v1.ImportCompaniesRequest
-	18, // 22: kontor.contacts.v1.CompaniesService.LookupCompanies:input_type -> kontor.contacts.v1.LookupCompaniesRequest
-	1,  // 23: kontor.contacts.v1.CompaniesService.CreateCompany:output_type -> kontor.contacts.v1.CreateCompanyResponse
-	3,  // 24: kontor.contacts.v1.CompaniesService.GetCompany:output_type -> kontor.contacts.v1.GetCompanyResponse
-	5,  // 25: kontor.contacts.v1.CompaniesService.ListCompanies:output_type -> kontor.contacts.v1.ListCompaniesResponse
-	7,  // 26: kontor.contacts.v1.CompaniesService.CountCompanies:output_type -> kontor.contacts.v1.CountCompaniesResponse
-	9,  // 27: kontor.contacts.v1.CompaniesService.UpdateCompany:output_type -> kontor.contacts.v1.UpdateCompanyResponse
-	11, // 28: kontor.contacts.v1.CompaniesService.DeleteCompany:output_type -> kontor.contacts.v1.DeleteCompanyResponse
-	13, // 29: kontor.contacts.v1.CompaniesService.UndeleteCompany:output_type -> kontor.contacts.v1.UndeleteCompanyResponse
-	15, // 30: kontor.contacts.v1.CompaniesService.GetCompanyHistory:output_type -> kontor.contacts.v1.GetCompanyHistoryResponse
-	17, // 31: kontor.contacts.v1.CompaniesService.ImportCompanies:output_type -> kontor.contacts.v1.ImportCompaniesResponse
-	19, // 32: kontor.contacts.v1.CompaniesService.LookupCompanies:output_type -> kontor.contacts.v1.LookupCompaniesResponse
-	23, // [23:33] is the sub-list for method output_type
-	13, // [13:23] is the sub-list for method input_type
-	13, // [13:13] is the sub-list for extension type_name
-	13, // [13:13] is the sub-list for extension extendee
-	0,  // [0:13] is the sub-list for field type_name
+	23, // 0: kontor.contacts.v1.CreateCompanyRequest.company:type_name -> kontor.contacts.v1.Company
+	23, // 1: kontor.contacts.v1.CreateCompanyResponse.company:type_name -> kontor.contacts.v1.Company
+	23, // 2: kontor.contacts.v1.GetCompanyResponse.company:type_name -> kontor.contacts.v1.Company
+	23, // 3: kontor.contacts.v1.ListCompaniesResponse.companies:type_name -> kontor.contacts.v1.Company
+	23, // 4: kontor.contacts.v1.UpdateCompanyRequest.company:type_name -> kontor.contacts.v1.Company
+	24, // 5: kontor.contacts.v1.UpdateCompanyRequest.update_mask:type_name -> google.protobuf.FieldMask
+	23, // 6: kontor.contacts.v1.UpdateCompanyResponse.company:type_name -> kontor.contacts.v1.Company
+	23, // 7: kontor.contacts.v1.DeleteCompanyResponse.company:type_name -> kontor.contacts.v1.Company
+	23, // 8: kontor.contacts.v1.UndeleteCompanyResponse.company:type_name -> kontor.contacts.v1.Company
+	25, // 9: kontor.contacts.v1.GetCompanyHistoryResponse.entries:type_name -> kontor.type.v1.HistoryEntry
+	26, // 10: kontor.contacts.v1.PreviewCompanyImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	27, // 11: kontor.contacts.v1.PreviewCompanyImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	28, // 12: kontor.contacts.v1.ImportCompaniesResponse.operation:type_name -> kontor.operation.v1.Operation
+	29, // 13: kontor.contacts.v1.LookupCompaniesRequest.external_ids:type_name -> kontor.type.v1.ExternalId
+	22, // 14: kontor.contacts.v1.LookupCompaniesResponse.hits:type_name -> kontor.contacts.v1.CompanyHit
+	0,  // 15: kontor.contacts.v1.CompaniesService.CreateCompany:input_type -> kontor.contacts.v1.CreateCompanyRequest
+	2,  // 16: kontor.contacts.v1.CompaniesService.GetCompany:input_type -> kontor.contacts.v1.GetCompanyRequest
+	4,  // 17: kontor.contacts.v1.CompaniesService.ListCompanies:input_type -> kontor.contacts.v1.ListCompaniesRequest
+	6,  // 18: kontor.contacts.v1.CompaniesService.CountCompanies:input_type -> kontor.contacts.v1.CountCompaniesRequest
+	8,  // 19: kontor.contacts.v1.CompaniesService.UpdateCompany:input_type -> kontor.contacts.v1.UpdateCompanyRequest
+	10, // 20: kontor.contacts.v1.CompaniesService.DeleteCompany:input_type -> kontor.contacts.v1.DeleteCompanyRequest
+	12, // 21: kontor.contacts.v1.CompaniesService.UndeleteCompany:input_type -> kontor.contacts.v1.UndeleteCompanyRequest
+	14, // 22: kontor.contacts.v1.CompaniesService.GetCompanyHistory:input_type -> kontor.contacts.v1.GetCompanyHistoryRequest
+	16, // 23: kontor.contacts.v1.CompaniesService.PreviewCompanyImport:input_type -> kontor.contacts.v1.PreviewCompanyImportRequest
+	18, // 24: kontor.contacts.v1.CompaniesService.ImportCompanies:input_type -> kontor.contacts.v1.ImportCompaniesRequest
+	20, // 25: kontor.contacts.v1.CompaniesService.LookupCompanies:input_type -> kontor.contacts.v1.LookupCompaniesRequest
+	1,  // 26: kontor.contacts.v1.CompaniesService.CreateCompany:output_type -> kontor.contacts.v1.CreateCompanyResponse
+	3,  // 27: kontor.contacts.v1.CompaniesService.GetCompany:output_type -> kontor.contacts.v1.GetCompanyResponse
+	5,  // 28: kontor.contacts.v1.CompaniesService.ListCompanies:output_type -> kontor.contacts.v1.ListCompaniesResponse
+	7,  // 29: kontor.contacts.v1.CompaniesService.CountCompanies:output_type -> kontor.contacts.v1.CountCompaniesResponse
+	9,  // 30: kontor.contacts.v1.CompaniesService.UpdateCompany:output_type -> kontor.contacts.v1.UpdateCompanyResponse
+	11, // 31: kontor.contacts.v1.CompaniesService.DeleteCompany:output_type -> kontor.contacts.v1.DeleteCompanyResponse
+	13, // 32: kontor.contacts.v1.CompaniesService.UndeleteCompany:output_type -> kontor.contacts.v1.UndeleteCompanyResponse
+	15, // 33: kontor.contacts.v1.CompaniesService.GetCompanyHistory:output_type -> kontor.contacts.v1.GetCompanyHistoryResponse
+	17, // 34: kontor.contacts.v1.CompaniesService.PreviewCompanyImport:output_type -> kontor.contacts.v1.PreviewCompanyImportResponse
+	19, // 35: kontor.contacts.v1.CompaniesService.ImportCompanies:output_type -> kontor.contacts.v1.ImportCompaniesResponse
+	21, // 36: kontor.contacts.v1.CompaniesService.LookupCompanies:output_type -> kontor.contacts.v1.LookupCompaniesResponse
+	26, // [26:37] is the sub-list for method output_type
+	15, // [15:26] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_companies_service_proto_init() }
@@ -1435,8 +1591,7 @@ func file_kontor_contacts_v1_companies_service_proto_init() {
 		return
 	}
 	file_kontor_contacts_v1_company_proto_init()
-	file_kontor_contacts_v1_history_proto_init()
-	file_kontor_contacts_v1_companies_service_proto_msgTypes[20].OneofWrappers = []any{
+	file_kontor_contacts_v1_companies_service_proto_msgTypes[22].OneofWrappers = []any{
 		(*CompanyHit_NameIndex)(nil),
 		(*CompanyHit_ExternalIdIndex)(nil),
 		(*CompanyHit_EmailIndex)(nil),
@@ -1447,7 +1602,7 @@ func file_kontor_contacts_v1_companies_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_companies_service_proto_rawDesc), len(file_kontor_contacts_v1_companies_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   21,
+			NumMessages:   23,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -417,6 +417,33 @@ func local_request_CompaniesService_GetCompanyHistory_0(ctx context.Context, mar
 	return msg, metadata, err
 }
 
+func request_CompaniesService_PreviewCompanyImport_0(ctx context.Context, marshaler runtime.Marshaler, client CompaniesServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq PreviewCompanyImportRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.PreviewCompanyImport(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_CompaniesService_PreviewCompanyImport_0(ctx context.Context, marshaler runtime.Marshaler, server CompaniesServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq PreviewCompanyImportRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.PreviewCompanyImport(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_CompaniesService_ImportCompanies_0(ctx context.Context, marshaler runtime.Marshaler, client CompaniesServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq ImportCompaniesRequest
@@ -609,6 +636,26 @@ func RegisterCompaniesServiceHandlerServer(ctx context.Context, mux *runtime.Ser
 			return
 		}
 		forward_CompaniesService_GetCompanyHistory_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPost, pattern_CompaniesService_PreviewCompanyImport_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.contacts.v1.CompaniesService/PreviewCompanyImport", runtime.WithHTTPPathPattern("/v1/companies:previewImport"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_CompaniesService_PreviewCompanyImport_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_CompaniesService_PreviewCompanyImport_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodPost, pattern_CompaniesService_ImportCompanies_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -806,6 +853,23 @@ func RegisterCompaniesServiceHandlerClient(ctx context.Context, mux *runtime.Ser
 		}
 		forward_CompaniesService_GetCompanyHistory_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_CompaniesService_PreviewCompanyImport_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.contacts.v1.CompaniesService/PreviewCompanyImport", runtime.WithHTTPPathPattern("/v1/companies:previewImport"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_CompaniesService_PreviewCompanyImport_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_CompaniesService_PreviewCompanyImport_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_CompaniesService_ImportCompanies_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -827,25 +891,27 @@ func RegisterCompaniesServiceHandlerClient(ctx context.Context, mux *runtime.Ser
 }
 
 var (
-	pattern_CompaniesService_CreateCompany_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, ""))
-	pattern_CompaniesService_GetCompany_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, ""))
-	pattern_CompaniesService_ListCompanies_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, ""))
-	pattern_CompaniesService_CountCompanies_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, "count"))
-	pattern_CompaniesService_UpdateCompany_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, ""))
-	pattern_CompaniesService_DeleteCompany_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, ""))
-	pattern_CompaniesService_UndeleteCompany_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, "undelete"))
-	pattern_CompaniesService_GetCompanyHistory_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, "history"))
-	pattern_CompaniesService_ImportCompanies_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, "import"))
+	pattern_CompaniesService_CreateCompany_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, ""))
+	pattern_CompaniesService_GetCompany_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, ""))
+	pattern_CompaniesService_ListCompanies_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, ""))
+	pattern_CompaniesService_CountCompanies_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, "count"))
+	pattern_CompaniesService_UpdateCompany_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, ""))
+	pattern_CompaniesService_DeleteCompany_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, ""))
+	pattern_CompaniesService_UndeleteCompany_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, "undelete"))
+	pattern_CompaniesService_GetCompanyHistory_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "companies", "id"}, "history"))
+	pattern_CompaniesService_PreviewCompanyImport_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, "previewImport"))
+	pattern_CompaniesService_ImportCompanies_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, "import"))
 )
 
 var (
-	forward_CompaniesService_CreateCompany_0     = runtime.ForwardResponseMessage
-	forward_CompaniesService_GetCompany_0        = runtime.ForwardResponseMessage
-	forward_CompaniesService_ListCompanies_0     = runtime.ForwardResponseMessage
-	forward_CompaniesService_CountCompanies_0    = runtime.ForwardResponseMessage
-	forward_CompaniesService_UpdateCompany_0     = runtime.ForwardResponseMessage
-	forward_CompaniesService_DeleteCompany_0     = runtime.ForwardResponseMessage
-	forward_CompaniesService_UndeleteCompany_0   = runtime.ForwardResponseMessage
-	forward_CompaniesService_GetCompanyHistory_0 = runtime.ForwardResponseMessage
-	forward_CompaniesService_ImportCompanies_0   = runtime.ForwardResponseMessage
+	forward_CompaniesService_CreateCompany_0        = runtime.ForwardResponseMessage
+	forward_CompaniesService_GetCompany_0           = runtime.ForwardResponseMessage
+	forward_CompaniesService_ListCompanies_0        = runtime.ForwardResponseMessage
+	forward_CompaniesService_CountCompanies_0       = runtime.ForwardResponseMessage
+	forward_CompaniesService_UpdateCompany_0        = runtime.ForwardResponseMessage
+	forward_CompaniesService_DeleteCompany_0        = runtime.ForwardResponseMessage
+	forward_CompaniesService_UndeleteCompany_0      = runtime.ForwardResponseMessage
+	forward_CompaniesService_GetCompanyHistory_0    = runtime.ForwardResponseMessage
+	forward_CompaniesService_PreviewCompanyImport_0 = runtime.ForwardResponseMessage
+	forward_CompaniesService_ImportCompanies_0      = runtime.ForwardResponseMessage
 )

@@ -19,16 +19,17 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	CompaniesService_CreateCompany_FullMethodName     = "/kontor.contacts.v1.CompaniesService/CreateCompany"
-	CompaniesService_GetCompany_FullMethodName        = "/kontor.contacts.v1.CompaniesService/GetCompany"
-	CompaniesService_ListCompanies_FullMethodName     = "/kontor.contacts.v1.CompaniesService/ListCompanies"
-	CompaniesService_CountCompanies_FullMethodName    = "/kontor.contacts.v1.CompaniesService/CountCompanies"
-	CompaniesService_UpdateCompany_FullMethodName     = "/kontor.contacts.v1.CompaniesService/UpdateCompany"
-	CompaniesService_DeleteCompany_FullMethodName     = "/kontor.contacts.v1.CompaniesService/DeleteCompany"
-	CompaniesService_UndeleteCompany_FullMethodName   = "/kontor.contacts.v1.CompaniesService/UndeleteCompany"
-	CompaniesService_GetCompanyHistory_FullMethodName = "/kontor.contacts.v1.CompaniesService/GetCompanyHistory"
-	CompaniesService_ImportCompanies_FullMethodName   = "/kontor.contacts.v1.CompaniesService/ImportCompanies"
-	CompaniesService_LookupCompanies_FullMethodName   = "/kontor.contacts.v1.CompaniesService/LookupCompanies"
+	CompaniesService_CreateCompany_FullMethodName        = "/kontor.contacts.v1.CompaniesService/CreateCompany"
+	CompaniesService_GetCompany_FullMethodName           = "/kontor.contacts.v1.CompaniesService/GetCompany"
+	CompaniesService_ListCompanies_FullMethodName        = "/kontor.contacts.v1.CompaniesService/ListCompanies"
+	CompaniesService_CountCompanies_FullMethodName       = "/kontor.contacts.v1.CompaniesService/CountCompanies"
+	CompaniesService_UpdateCompany_FullMethodName        = "/kontor.contacts.v1.CompaniesService/UpdateCompany"
+	CompaniesService_DeleteCompany_FullMethodName        = "/kontor.contacts.v1.CompaniesService/DeleteCompany"
+	CompaniesService_UndeleteCompany_FullMethodName      = "/kontor.contacts.v1.CompaniesService/UndeleteCompany"
+	CompaniesService_GetCompanyHistory_FullMethodName    = "/kontor.contacts.v1.CompaniesService/GetCompanyHistory"
+	CompaniesService_PreviewCompanyImport_FullMethodName = "/kontor.contacts.v1.CompaniesService/PreviewCompanyImport"
+	CompaniesService_ImportCompanies_FullMethodName      = "/kontor.contacts.v1.CompaniesService/ImportCompanies"
+	CompaniesService_LookupCompanies_FullMethodName      = "/kontor.contacts.v1.CompaniesService/LookupCompanies"
 )
 
 // CompaniesServiceClient is the client API for CompaniesService service.
@@ -75,6 +76,11 @@ type CompaniesServiceClient interface {
 	//
 	// Errors: COMPANY_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetCompanyHistory(ctx context.Context, in *GetCompanyHistoryRequest, opts ...grpc.CallOption) (*GetCompanyHistoryResponse, error)
+	// PreviewCompanyImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewCompanyImport(ctx context.Context, in *PreviewCompanyImportRequest, opts ...grpc.CallOption) (*PreviewCompanyImportResponse, error)
 	// ImportCompanies makes and changes companies from an uploaded CSV file, as an operation that survives restarts.
 	//
 	// Errors: FILE_NOT_FOUND, MAPPING_INVALID.
@@ -173,6 +179,16 @@ func (c *companiesServiceClient) GetCompanyHistory(ctx context.Context, in *GetC
 	return out, nil
 }
 
+func (c *companiesServiceClient) PreviewCompanyImport(ctx context.Context, in *PreviewCompanyImportRequest, opts ...grpc.CallOption) (*PreviewCompanyImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewCompanyImportResponse)
+	err := c.cc.Invoke(ctx, CompaniesService_PreviewCompanyImport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *companiesServiceClient) ImportCompanies(ctx context.Context, in *ImportCompaniesRequest, opts ...grpc.CallOption) (*ImportCompaniesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ImportCompaniesResponse)
@@ -237,6 +253,11 @@ type CompaniesServiceServer interface {
 	//
 	// Errors: COMPANY_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetCompanyHistory(context.Context, *GetCompanyHistoryRequest) (*GetCompanyHistoryResponse, error)
+	// PreviewCompanyImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewCompanyImport(context.Context, *PreviewCompanyImportRequest) (*PreviewCompanyImportResponse, error)
 	// ImportCompanies makes and changes companies from an uploaded CSV file, as an operation that survives restarts.
 	//
 	// Errors: FILE_NOT_FOUND, MAPPING_INVALID.
@@ -278,6 +299,9 @@ func (UnimplementedCompaniesServiceServer) UndeleteCompany(context.Context, *Und
 }
 func (UnimplementedCompaniesServiceServer) GetCompanyHistory(context.Context, *GetCompanyHistoryRequest) (*GetCompanyHistoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetCompanyHistory not implemented")
+}
+func (UnimplementedCompaniesServiceServer) PreviewCompanyImport(context.Context, *PreviewCompanyImportRequest) (*PreviewCompanyImportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewCompanyImport not implemented")
 }
 func (UnimplementedCompaniesServiceServer) ImportCompanies(context.Context, *ImportCompaniesRequest) (*ImportCompaniesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportCompanies not implemented")
@@ -450,6 +474,24 @@ func _CompaniesService_GetCompanyHistory_Handler(srv interface{}, ctx context.Co
 	return interceptor(ctx, in, info, handler)
 }
 
+func _CompaniesService_PreviewCompanyImport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewCompanyImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(CompaniesServiceServer).PreviewCompanyImport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: CompaniesService_PreviewCompanyImport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(CompaniesServiceServer).PreviewCompanyImport(ctx, req.(*PreviewCompanyImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _CompaniesService_ImportCompanies_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ImportCompaniesRequest)
 	if err := dec(in); err != nil {
@@ -524,6 +566,10 @@ var CompaniesService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetCompanyHistory",
 			Handler:    _CompaniesService_GetCompanyHistory_Handler,
+		},
+		{
+			MethodName: "PreviewCompanyImport",
+			Handler:    _CompaniesService_PreviewCompanyImport_Handler,
 		},
 		{
 			MethodName: "ImportCompanies",

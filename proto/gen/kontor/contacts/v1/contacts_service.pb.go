@@ -12,9 +12,9 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
-	v1 "kontor.internal/proto/gen/kontor/operation/v1"
+	v11 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
-	v11 "kontor.internal/proto/gen/kontor/type/v1"
+	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -227,11 +227,13 @@ type ListContactsRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the previous response. The other fields must not change between pages.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over id, name, first_name, last_name, position, type, vip, company_id, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-	// contacts in the bin are left out.
+	// AIP-160 filter over id, name, first_name, last_name, position, type, vip, company_id, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+	// the name.
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Sort keys, such as "name, create_time desc"; newest first if empty. Keys: name, last_name, create_time, update_time, id.
-	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	OrderBy string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Whether to list what is in the bin instead.
+	ShowDeleted   bool `protobuf:"varint,5,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -294,6 +296,13 @@ func (x *ListContactsRequest) GetOrderBy() string {
 	return ""
 }
 
+func (x *ListContactsRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
+}
+
 // ListContactsResponse carries a page of contacts.
 type ListContactsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -353,7 +362,9 @@ func (x *ListContactsResponse) GetNextPageToken() string {
 type CountContactsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in ListContactsRequest.
-	Filter        string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	// As in ListContactsRequest.
+	ShowDeleted   bool `protobuf:"varint,2,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -393,6 +404,13 @@ func (x *CountContactsRequest) GetFilter() string {
 		return x.Filter
 	}
 	return ""
+}
+
+func (x *CountContactsRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
 }
 
 // CountContactsResponse carries a count.
@@ -849,7 +867,7 @@ func (x *GetContactHistoryRequest) GetPageToken() string {
 type GetContactHistoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entries, newest first.
-	Entries []*HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Entries []*v1.HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Token for the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -886,7 +904,7 @@ func (*GetContactHistoryResponse) Descriptor() ([]byte, []int) {
 	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{15}
 }
 
-func (x *GetContactHistoryResponse) GetEntries() []*HistoryEntry {
+func (x *GetContactHistoryResponse) GetEntries() []*v1.HistoryEntry {
 	if x != nil {
 		return x.Entries
 	}
@@ -898,6 +916,125 @@ func (x *GetContactHistoryResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+// PreviewContactImportRequest names a file and says how it is to be imported.
+type PreviewContactImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The uploaded file.
+	FileId string `protobuf:"bytes,1,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
+	// The mapping from columns to fields, as YAML text. Empty to have one proposed.
+	Mapping string `protobuf:"bytes,2,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+	Source *v1.ImportSource `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// How many rows are wanted; 10 if zero.
+	Rows          int32 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewContactImportRequest) Reset() {
+	*x = PreviewContactImportRequest{}
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewContactImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewContactImportRequest) ProtoMessage() {}
+
+func (x *PreviewContactImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewContactImportRequest.ProtoReflect.Descriptor instead.
+func (*PreviewContactImportRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PreviewContactImportRequest) GetFileId() string {
+	if x != nil {
+		return x.FileId
+	}
+	return ""
+}
+
+func (x *PreviewContactImportRequest) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *PreviewContactImportRequest) GetSource() *v1.ImportSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *PreviewContactImportRequest) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// PreviewContactImportResponse shows how the file would be imported.
+type PreviewContactImportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The preview.
+	Preview       *v1.ImportPreview `protobuf:"bytes,1,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewContactImportResponse) Reset() {
+	*x = PreviewContactImportResponse{}
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewContactImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewContactImportResponse) ProtoMessage() {}
+
+func (x *PreviewContactImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewContactImportResponse.ProtoReflect.Descriptor instead.
+func (*PreviewContactImportResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PreviewContactImportResponse) GetPreview() *v1.ImportPreview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
 }
 
 // ImportContactsRequest says what to import and how.
@@ -917,7 +1054,7 @@ type ImportContactsRequest struct {
 
 func (x *ImportContactsRequest) Reset() {
 	*x = ImportContactsRequest{}
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -929,7 +1066,7 @@ func (x *ImportContactsRequest) String() string {
 func (*ImportContactsRequest) ProtoMessage() {}
 
 func (x *ImportContactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -942,7 +1079,7 @@ func (x *ImportContactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportContactsRequest.ProtoReflect.Descriptor instead.
 func (*ImportContactsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{16}
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ImportContactsRequest) GetFileId() string {
@@ -977,14 +1114,14 @@ func (x *ImportContactsRequest) GetRequestId() string {
 type ImportContactsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The operation, to be followed with GetOperation.
-	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation     *v11.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportContactsResponse) Reset() {
 	*x = ImportContactsResponse{}
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -996,7 +1133,7 @@ func (x *ImportContactsResponse) String() string {
 func (*ImportContactsResponse) ProtoMessage() {}
 
 func (x *ImportContactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1009,10 +1146,10 @@ func (x *ImportContactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportContactsResponse.ProtoReflect.Descriptor instead.
 func (*ImportContactsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{17}
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{19}
 }
 
-func (x *ImportContactsResponse) GetOperation() *v1.Operation {
+func (x *ImportContactsResponse) GetOperation() *v11.Operation {
 	if x != nil {
 		return x.Operation
 	}
@@ -1033,7 +1170,7 @@ type LookupContactPointRequest struct {
 
 func (x *LookupContactPointRequest) Reset() {
 	*x = LookupContactPointRequest{}
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1045,7 +1182,7 @@ func (x *LookupContactPointRequest) String() string {
 func (*LookupContactPointRequest) ProtoMessage() {}
 
 func (x *LookupContactPointRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1058,7 +1195,7 @@ func (x *LookupContactPointRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupContactPointRequest.ProtoReflect.Descriptor instead.
 func (*LookupContactPointRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{18}
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *LookupContactPointRequest) GetPhone() string {
@@ -1086,7 +1223,7 @@ type LookupContactPointResponse struct {
 
 func (x *LookupContactPointResponse) Reset() {
 	*x = LookupContactPointResponse{}
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +1235,7 @@ func (x *LookupContactPointResponse) String() string {
 func (*LookupContactPointResponse) ProtoMessage() {}
 
 func (x *LookupContactPointResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +1248,7 @@ func (x *LookupContactPointResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupContactPointResponse.ProtoReflect.Descriptor instead.
 func (*LookupContactPointResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{19}
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *LookupContactPointResponse) GetMatches() []*ContactPointMatch {
@@ -1125,7 +1262,7 @@ func (x *LookupContactPointResponse) GetMatches() []*ContactPointMatch {
 type ContactPointMatch struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Record *v11.Ref `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	Record *v1.Ref `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
 	// Name of the record.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// The user who answers for it.
@@ -1138,7 +1275,7 @@ type ContactPointMatch struct {
 
 func (x *ContactPointMatch) Reset() {
 	*x = ContactPointMatch{}
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[20]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1287,7 @@ func (x *ContactPointMatch) String() string {
 func (*ContactPointMatch) ProtoMessage() {}
 
 func (x *ContactPointMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[20]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,10 +1300,10 @@ func (x *ContactPointMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactPointMatch.ProtoReflect.Descriptor instead.
 func (*ContactPointMatch) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{20}
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{22}
 }
 
-func (x *ContactPointMatch) GetRecord() *v11.Ref {
+func (x *ContactPointMatch) GetRecord() *v1.Ref {
 	if x != nil {
 		return x.Record
 	}
@@ -1200,7 +1337,7 @@ type LookupContactsRequest struct {
 	// Names.
 	Names []string `protobuf:"bytes,1,rep,name=names,proto3" json:"names,omitempty"`
 	// IDs in other systems.
-	ExternalIds []*v11.ExternalId `protobuf:"bytes,2,rep,name=external_ids,json=externalIds,proto3" json:"external_ids,omitempty"`
+	ExternalIds []*v1.ExternalId `protobuf:"bytes,2,rep,name=external_ids,json=externalIds,proto3" json:"external_ids,omitempty"`
 	// E-mail addresses.
 	Emails        []string `protobuf:"bytes,3,rep,name=emails,proto3" json:"emails,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1209,7 +1346,7 @@ type LookupContactsRequest struct {
 
 func (x *LookupContactsRequest) Reset() {
 	*x = LookupContactsRequest{}
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[21]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1358,7 @@ func (x *LookupContactsRequest) String() string {
 func (*LookupContactsRequest) ProtoMessage() {}
 
 func (x *LookupContactsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[21]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1371,7 @@ func (x *LookupContactsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupContactsRequest.ProtoReflect.Descriptor instead.
 func (*LookupContactsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{21}
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *LookupContactsRequest) GetNames() []string {
@@ -1244,7 +1381,7 @@ func (x *LookupContactsRequest) GetNames() []string {
 	return nil
 }
 
-func (x *LookupContactsRequest) GetExternalIds() []*v11.ExternalId {
+func (x *LookupContactsRequest) GetExternalIds() []*v1.ExternalId {
 	if x != nil {
 		return x.ExternalIds
 	}
@@ -1269,7 +1406,7 @@ type LookupContactsResponse struct {
 
 func (x *LookupContactsResponse) Reset() {
 	*x = LookupContactsResponse{}
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[22]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1281,7 +1418,7 @@ func (x *LookupContactsResponse) String() string {
 func (*LookupContactsResponse) ProtoMessage() {}
 
 func (x *LookupContactsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[22]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1294,7 +1431,7 @@ func (x *LookupContactsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupContactsResponse.ProtoReflect.Descriptor instead.
 func (*LookupContactsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{22}
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *LookupContactsResponse) GetHits() []*ContactHit {
@@ -1323,7 +1460,7 @@ type ContactHit struct {
 
 func (x *ContactHit) Reset() {
 	*x = ContactHit{}
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[23]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1335,7 +1472,7 @@ func (x *ContactHit) String() string {
 func (*ContactHit) ProtoMessage() {}
 
 func (x *ContactHit) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[23]
+	mi := &file_kontor_contacts_v1_contacts_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1348,7 +1485,7 @@ func (x *ContactHit) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactHit.ProtoReflect.Descriptor instead.
 func (*ContactHit) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{23}
+	return file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *ContactHit) GetId() string {
@@ -1421,7 +1558,7 @@ var File_kontor_contacts_v1_contacts_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_contacts_service_proto_rawDesc = "" +
 	"\n" +
-	")kontor/contacts/v1/contacts_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/contact.proto\x1a kontor/contacts/v1/history.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x18kontor/type/v1/ref.proto\"~\n" +
+	")kontor/contacts/v1/contacts_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/contact.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"~\n" +
 	"\x14CreateContactRequest\x12=\n" +
 	"\acontact\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.ContactB\x06\xbaH\x03\xc8\x01\x01R\acontact\x12'\n" +
 	"\n" +
@@ -1431,18 +1568,20 @@ const file_kontor_contacts_v1_contacts_service_proto_rawDesc = "" +
 	"\x11GetContactRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"K\n" +
 	"\x12GetContactResponse\x125\n" +
-	"\acontact\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.ContactR\acontact\"\xab\x01\n" +
+	"\acontact\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.ContactR\acontact\"\xce\x01\n" +
 	"\x13ListContactsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\x12 \n" +
 	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\x12#\n" +
-	"\border_by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\"w\n" +
+	"\border_by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\x12!\n" +
+	"\fshow_deleted\x18\x05 \x01(\bR\vshowDeleted\"w\n" +
 	"\x14ListContactsResponse\x127\n" +
 	"\bcontacts\x18\x01 \x03(\v2\x1b.kontor.contacts.v1.ContactR\bcontacts\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"8\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"[\n" +
 	"\x14CountContactsRequest\x12 \n" +
-	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\"A\n" +
+	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\x12!\n" +
+	"\fshow_deleted\x18\x02 \x01(\bR\vshowDeleted\"A\n" +
 	"\x15CountContactsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\"\xd5\x01\n" +
@@ -1472,10 +1611,17 @@ const file_kontor_contacts_v1_contacts_service_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"\x7f\n" +
-	"\x19GetContactHistoryResponse\x12:\n" +
-	"\aentries\x18\x01 \x03(\v2 .kontor.contacts.v1.HistoryEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa3\x01\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"{\n" +
+	"\x19GetContactHistoryResponse\x126\n" +
+	"\aentries\x18\x01 \x03(\v2\x1c.kontor.type.v1.HistoryEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xba\x01\n" +
+	"\x1bPreviewContactImportRequest\x12!\n" +
+	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12#\n" +
+	"\amapping\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10R\amapping\x124\n" +
+	"\x06source\x18\x03 \x01(\v2\x1c.kontor.type.v1.ImportSourceR\x06source\x12\x1d\n" +
+	"\x04rows\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x04rows\"W\n" +
+	"\x1cPreviewContactImportResponse\x127\n" +
+	"\apreview\x18\x01 \x01(\v2\x1d.kontor.type.v1.ImportPreviewR\apreview\"\xa3\x01\n" +
 	"\x15ImportContactsRequest\x12!\n" +
 	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12%\n" +
 	"\amapping\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x10R\amapping\x12\x17\n" +
@@ -1508,7 +1654,7 @@ const file_kontor_contacts_v1_contacts_service_proto_rawDesc = "" +
 	"\x11external_id_index\x18\x03 \x01(\x05H\x00R\x0fexternalIdIndex\x12!\n" +
 	"\vemail_index\x18\x04 \x01(\x05H\x00R\n" +
 	"emailIndexB\x04\n" +
-	"\x02by2\xf1\f\n" +
+	"\x02by2\xa3\x0e\n" +
 	"\x0fContactsService\x12\x92\x01\n" +
 	"\rCreateContact\x12(.kontor.contacts.v1.CreateContactRequest\x1a).kontor.contacts.v1.CreateContactResponse\",\xca\xf3\x18\v\n" +
 	"\acontact\x10\x02\x82\xd3\xe4\x93\x02\x17:\acontact\"\f/v1/contacts\x12\x85\x01\n" +
@@ -1526,7 +1672,9 @@ const file_kontor_contacts_v1_contacts_service_proto_rawDesc = "" +
 	"\x0fUndeleteContact\x12*.kontor.contacts.v1.UndeleteContactRequest\x1a+.kontor.contacts.v1.UndeleteContactResponse\"4\xca\xf3\x18\v\n" +
 	"\acontact\x10\x04\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/contacts/{id}:undelete\x12\xa2\x01\n" +
 	"\x11GetContactHistory\x12,.kontor.contacts.v1.GetContactHistoryRequest\x1a-.kontor.contacts.v1.GetContactHistoryResponse\"0\xca\xf3\x18\v\n" +
-	"\acontact\x10\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/contacts/{id}:history\x12\x96\x01\n" +
+	"\acontact\x10\x01\x82\xd3\xe4\x93\x02\x1b\x12\x19/v1/contacts/{id}:history\x12\xaf\x01\n" +
+	"\x14PreviewContactImport\x12/.kontor.contacts.v1.PreviewContactImportRequest\x1a0.kontor.contacts.v1.PreviewContactImportResponse\"4\xca\xf3\x18\v\n" +
+	"\acontact\x10\x06\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/contacts:previewImport\x12\x96\x01\n" +
 	"\x0eImportContacts\x12).kontor.contacts.v1.ImportContactsRequest\x1a*.kontor.contacts.v1.ImportContactsResponse\"-\xca\xf3\x18\v\n" +
 	"\acontact\x10\x06\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/contacts:import\x12\x9f\x01\n" +
 	"\x12LookupContactPoint\x12-.kontor.contacts.v1.LookupContactPointRequest\x1a..kontor.contacts.v1.LookupContactPointResponse\"*\xca\xf3\x18\v\n" +
@@ -1546,82 +1694,90 @@ func file_kontor_contacts_v1_contacts_service_proto_rawDescGZIP() []byte {
 	return file_kontor_contacts_v1_contacts_service_proto_rawDescData
 }
 
-var file_kontor_contacts_v1_contacts_service_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_kontor_contacts_v1_contacts_service_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_kontor_contacts_v1_contacts_service_proto_goTypes = []any{
-	(*CreateContactRequest)(nil),       // 0: kontor.contacts.v1.CreateContactRequest
-	(*CreateContactResponse)(nil),      // 1: kontor.contacts.v1.CreateContactResponse
-	(*GetContactRequest)(nil),          // 2: kontor.contacts.v1.GetContactRequest
-	(*GetContactResponse)(nil),         // 3: kontor.contacts.v1.GetContactResponse
-	(*ListContactsRequest)(nil),        // 4: kontor.contacts.v1.ListContactsRequest
-	(*ListContactsResponse)(nil),       // 5: kontor.contacts.v1.ListContactsResponse
-	(*CountContactsRequest)(nil),       // 6: kontor.contacts.v1.CountContactsRequest
-	(*CountContactsResponse)(nil),      // 7: kontor.contacts.v1.CountContactsResponse
-	(*UpdateContactRequest)(nil),       // 8: kontor.contacts.v1.UpdateContactRequest
-	(*UpdateContactResponse)(nil),      // 9: kontor.contacts.v1.UpdateContactResponse
-	(*DeleteContactRequest)(nil),       // 10: kontor.contacts.v1.DeleteContactRequest
-	(*DeleteContactResponse)(nil),      // 11: kontor.contacts.v1.DeleteContactResponse
-	(*UndeleteContactRequest)(nil),     // 12: kontor.contacts.v1.UndeleteContactRequest
-	(*UndeleteContactResponse)(nil),    // 13: kontor.contacts.v1.UndeleteContactResponse
-	(*GetContactHistoryRequest)(nil),   // 14: kontor.contacts.v1.GetContactHistoryRequest
-	(*GetContactHistoryResponse)(nil),  // 15: kontor.contacts.v1.GetContactHistoryResponse
-	(*ImportContactsRequest)(nil),      // 16: kontor.contacts.v1.ImportContactsRequest
-	(*ImportContactsResponse)(nil),     // 17: kontor.contacts.v1.ImportContactsResponse
-	(*LookupContactPointRequest)(nil),  // 18: kontor.contacts.v1.LookupContactPointRequest
-	(*LookupContactPointResponse)(nil), // 19: kontor.contacts.v1.LookupContactPointResponse
-	(*ContactPointMatch)(nil),          // 20: kontor.contacts.v1.ContactPointMatch
-	(*LookupContactsRequest)(nil),      // 21: kontor.contacts.v1.LookupContactsRequest
-	(*LookupContactsResponse)(nil),     // 22: kontor.contacts.v1.LookupContactsResponse
-	(*ContactHit)(nil),                 // 23: kontor.contacts.v1.ContactHit
-	(*Contact)(nil),                    // 24: kontor.contacts.v1.Contact
-	(*fieldmaskpb.FieldMask)(nil),      // 25: google.protobuf.FieldMask
-	(*HistoryEntry)(nil),               // 26: kontor.contacts.v1.HistoryEntry
-	(*v1.Operation)(nil),               // 27: kontor.operation.v1.Operation
-	(*v11.Ref)(nil),                    // 28: kontor.type.v1.Ref
-	(*v11.ExternalId)(nil),             // 29: kontor.type.v1.ExternalId
+	(*CreateContactRequest)(nil),         // 0: kontor.contacts.v1.CreateContactRequest
+	(*CreateContactResponse)(nil),        // 1: kontor.contacts.v1.CreateContactResponse
+	(*GetContactRequest)(nil),            // 2: kontor.contacts.v1.GetContactRequest
+	(*GetContactResponse)(nil),           // 3: kontor.contacts.v1.GetContactResponse
+	(*ListContactsRequest)(nil),          // 4: kontor.contacts.v1.ListContactsRequest
+	(*ListContactsResponse)(nil),         // 5: kontor.contacts.v1.ListContactsResponse
+	(*CountContactsRequest)(nil),         // 6: kontor.contacts.v1.CountContactsRequest
+	(*CountContactsResponse)(nil),        // 7: kontor.contacts.v1.CountContactsResponse
+	(*UpdateContactRequest)(nil),         // 8: kontor.contacts.v1.UpdateContactRequest
+	(*UpdateContactResponse)(nil),        // 9: kontor.contacts.v1.UpdateContactResponse
+	(*DeleteContactRequest)(nil),         // 10: kontor.contacts.v1.DeleteContactRequest
+	(*DeleteContactResponse)(nil),        // 11: kontor.contacts.v1.DeleteContactResponse
+	(*UndeleteContactRequest)(nil),       // 12: kontor.contacts.v1.UndeleteContactRequest
+	(*UndeleteContactResponse)(nil),      // 13: kontor.contacts.v1.UndeleteContactResponse
+	(*GetContactHistoryRequest)(nil),     // 14: kontor.contacts.v1.GetContactHistoryRequest
+	(*GetContactHistoryResponse)(nil),    // 15: kontor.contacts.v1.GetContactHistoryResponse
+	(*PreviewContactImportRequest)(nil),  // 16: kontor.contacts.v1.PreviewContactImportRequest
+	(*PreviewContactImportResponse)(nil), // 17: kontor.contacts.v1.PreviewContactImportResponse
+	(*ImportContactsRequest)(nil),        // 18: kontor.contacts.v1.ImportContactsRequest
+	(*ImportContactsResponse)(nil),       // 19: kontor.contacts.v1.ImportContactsResponse
+	(*LookupContactPointRequest)(nil),    // 20: kontor.contacts.v1.LookupContactPointRequest
+	(*LookupContactPointResponse)(nil),   // 21: kontor.contacts.v1.LookupContactPointResponse
+	(*ContactPointMatch)(nil),            // 22: kontor.contacts.v1.ContactPointMatch
+	(*LookupContactsRequest)(nil),        // 23: kontor.contacts.v1.LookupContactsRequest
+	(*LookupContactsResponse)(nil),       // 24: kontor.contacts.v1.LookupContactsResponse
+	(*ContactHit)(nil),                   // 25: kontor.contacts.v1.ContactHit
+	(*Contact)(nil),                      // 26: kontor.contacts.v1.Contact
+	(*fieldmaskpb.FieldMask)(nil),        // 27: google.protobuf.FieldMask
+	(*v1.HistoryEntry)(nil),              // 28: kontor.type.v1.HistoryEntry
+	(*v1.ImportSource)(nil),              // 29: kontor.type.v1.ImportSource
+	(*v1.ImportPreview)(nil),             // 30: kontor.type.v1.ImportPreview
+	(*v11.Operation)(nil),                // 31: kontor.operation.v1.Operation
+	(*v1.Ref)(nil),                       // 32: kontor.type.v1.Ref
+	(*v1.ExternalId)(nil),                // 33: kontor.type.v1.ExternalId
 }
 var file_kontor_contacts_v1_contacts_service_proto_depIdxs = []int32{
-	24, // 0: kontor.contacts.v1.CreateContactRequest.contact:type_name -> kontor.contacts.v1.Contact
-	24, // 1: kontor.contacts.v1.CreateContactResponse.contact:type_name -> kontor.contacts.v1.Contact
-	24, // 2: kontor.contacts.v1.GetContactResponse.contact:type_name -> kontor.contacts.v1.Contact
-	24, // 3: kontor.contacts.v1.ListContactsResponse.contacts:type_name -> kontor.contacts.v1.Contact
-	24, // 4: kontor.contacts.v1.UpdateContactRequest.contact:type_name -> kontor.contacts.v1.Contact
-	25, // 5: kontor.contacts.v1.UpdateContactRequest.update_mask:type_name -> google.protobuf.FieldMask
-	24, // 6: kontor.contacts.v1.UpdateContactResponse.contact:type_name -> kontor.contacts.v1.Contact
-	24, // 7: kontor.contacts.v1.DeleteContactResponse.contact:type_name -> kontor.contacts.v1.Contact
-	24, // 8: kontor.contacts.v1.UndeleteContactResponse.contact:type_name -> kontor.contacts.v1.Contact
-	26, // 9: kontor.contacts.v1.GetContactHistoryResponse.entries:type_name -> kontor.contacts.v1.HistoryEntry
-	27, // 10: kontor.contacts.v1.ImportContactsResponse.operation:type_name -> kontor.operation.v1.Operation
-	20, // 11: kontor.contacts.v1.LookupContactPointResponse.matches:type_name -> kontor.contacts.v1.ContactPointMatch
-	28, // 12: kontor.contacts.v1.ContactPointMatch.record:type_name -> kontor.type.v1.Ref
-	29, // 13: kontor.contacts.v1.LookupContactsRequest.external_ids:type_name -> kontor.type.v1.ExternalId
-	23, // 14: kontor.contacts.v1.LookupContactsResponse.hits:type_name -> kontor.contacts.v1.ContactHit
-	0,  // 15: kontor.contacts.v1.ContactsService.CreateContact:input_type -> kontor.contacts.v1.CreateContactRequest
-	2,  // 16: kontor.contacts.v1.ContactsService.GetContact:input_type -> kontor.contacts.v1.GetContactRequest
-	4,  // 17: kontor.contacts.v1.ContactsService.ListContacts:input_type -> kontor.contacts.v1.ListContactsRequest
-	6,  // 18: kontor.contacts.v1.ContactsService.CountContacts:input_type -> kontor.contacts.v1.CountContactsRequest
-	8,  // 19: kontor.contacts.v1.ContactsService.UpdateContact:input_type -> kontor.contacts.v1.UpdateContactRequest
-	10, // 20: kontor.contacts.v1.ContactsService.DeleteContact:input_type -> kontor.contacts.v1.DeleteContactRequest
-	12, // 21: kontor.contacts.v1.ContactsService.UndeleteContact:input_type -> kontor.contacts.v1.UndeleteContactRequest
-	14, // 22: kontor.contacts.v1.ContactsService.GetContactHistory:input_type -> kontor.contacts.v1.GetContactHistoryRequest
-	16, // 23: kontor.contacts.v1.ContactsService.ImportContacts:input_type -> kontor.contacts.v1.ImportContactsRequest
-	18, // 24: kontor.contacts.v1.ContactsService.LookupContactPoint:input_type -> kontor.contacts.v1.LookupContactPointRequest
-	21, // 25: kontor.contacts.v1.ContactsService.LookupContacts:input_type -> kontor.contacts.v1.LookupContactsRequest
-	1,  // 26: kontor.contacts.v1.ContactsService.CreateContact:output_type -> kontor.contacts.v1.CreateContactResponse
-	3,  // 27: kontor.contacts.v1.ContactsService.GetContact:output_type -> kontor.contacts.v1.GetContactResponse
-	5,  // 28: kontor.contacts.v1.ContactsService.ListContacts:output_type -> kontor.contacts.v1.ListContactsResponse
-	7,  // 29: kontor.contacts.v1.ContactsService.CountContacts:output_type -> kontor.contacts.v1.CountContactsResponse
-	9,  // 30: kontor.contacts.v1.ContactsService.UpdateContact:output_type -> kontor.contacts.v1.UpdateContactResponse
-	11, // 31: kontor.contacts.v1.ContactsService.DeleteContact:output_type -> kontor.contacts.v1.DeleteContactResponse
-	13, // 32: kontor.contacts.v1.ContactsService.UndeleteContact:output_type -> kontor.contacts.v1.UndeleteContactResponse
-	15, // 33: kontor.contacts.v1.ContactsService.GetContactHistory:output_type -> kontor.contacts.v1.GetContactHistoryResponse
-	17, // 34: kontor.contacts.v1.ContactsService.ImportContacts:output_type -> kontor.contacts.v1.ImportContactsResponse
-	19, // 35: kontor.contacts.v1.ContactsService.LookupContactPoint:output_type -> kontor.contacts.v1.LookupContactPointResponse
-	22, // 36: kontor.contacts.v1.ContactsService.LookupContacts:output_type -> kontor.contacts.v1.LookupContactsResponse
-	26, // [26:37] is the sub-list for method output_type
-	15, // [15:26] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	26, // 0: kontor.contacts.v1.CreateContactRequest.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 1: kontor.contacts.v1.CreateContactResponse.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 2: kontor.contacts.v1.GetContactResponse.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 3: kontor.contacts.v1.ListContactsResponse.contacts:type_name -> kontor.contacts.v1.Contact
+	26, // 4: kontor.contacts.v1.UpdateContactRequest.contact:type_name -> kontor.contacts.v1.Contact
+	27, // 5: kontor.contacts.v1.UpdateContactRequest.update_mask:type_name -> google.protobuf.FieldMask
+	26, // 6: kontor.contacts.v1.UpdateContactResponse.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 7: kontor.contacts.v1.DeleteContactResponse.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 8: kontor.contacts.v1.UndeleteContactResponse.contact:type_name -> kontor.contacts.v1.Contact
+	28, // 9: kontor.contacts.v1.GetContactHistoryResponse.entries:type_name -> kontor.type.v1.HistoryEntry
+	29, // 10: kontor.contacts.v1.PreviewContactImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	30, // 11: kontor.contacts.v1.PreviewContactImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	31, // 12: kontor.contacts.v1.ImportContactsResponse.operation:type_name -> kontor.operation.v1.Operation
+	22, // 13: kontor.contacts.v1.LookupContactPointResponse.matches:type_name -> kontor.contacts.v1.ContactPointMatch
+	32, // 14: kontor.contacts.v1.ContactPointMatch.record:type_name -> kontor.type.v1.Ref
+	33, // 15: kontor.contacts.v1.LookupContactsRequest.external_ids:type_name -> kontor.type.v1.ExternalId
+	25, // 16: kontor.contacts.v1.LookupContactsResponse.hits:type_name -> kontor.contacts.v1.ContactHit
+	0,  // 17: kontor.contacts.v1.ContactsService.CreateContact:input_type -> kontor.contacts.v1.CreateContactRequest
+	2,  // 18: kontor.contacts.v1.ContactsService.GetContact:input_type -> kontor.contacts.v1.GetContactRequest
+	4,  // 19: kontor.contacts.v1.ContactsService.ListContacts:input_type -> kontor.contacts.v1.ListContactsRequest
+	6,  // 20: kontor.contacts.v1.ContactsService.CountContacts:input_type -> kontor.contacts.v1.CountContactsRequest
+	8,  // 21: kontor.contacts.v1.ContactsService.UpdateContact:input_type -> kontor.contacts.v1.UpdateContactRequest
+	10, // 22: kontor.contacts.v1.ContactsService.DeleteContact:input_type -> kontor.contacts.v1.DeleteContactRequest
+	12, // 23: kontor.contacts.v1.ContactsService.UndeleteContact:input_type -> kontor.contacts.v1.UndeleteContactRequest
+	14, // 24: kontor.contacts.v1.ContactsService.GetContactHistory:input_type -> kontor.contacts.v1.GetContactHistoryRequest
+	16, // 25: kontor.contacts.v1.ContactsService.PreviewContactImport:input_type -> kontor.contacts.v1.PreviewContactImportRequest
+	18, // 26: kontor.contacts.v1.ContactsService.ImportContacts:input_type -> kontor.contacts.v1.ImportContactsRequest
+	20, // 27: kontor.contacts.v1.ContactsService.LookupContactPoint:input_type -> kontor.contacts.v1.LookupContactPointRequest
+	23, // 28: kontor.contacts.v1.ContactsService.LookupContacts:input_type -> kontor.contacts.v1.LookupContactsRequest
+	1,  // 29: kontor.contacts.v1.ContactsService.CreateContact:output_type -> kontor.contacts.v1.CreateContactResponse
+	3,  // 30: kontor.contacts.v1.ContactsService.GetContact:output_type -> kontor.contacts.v1.GetContactResponse
+	5,  // 31: kontor.contacts.v1.ContactsService.ListContacts:output_type -> kontor.contacts.v1.ListContactsResponse
+	7,  // 32: kontor.contacts.v1.ContactsService.CountContacts:output_type -> kontor.contacts.v1.CountContactsResponse
+	9,  // 33: kontor.contacts.v1.ContactsService.UpdateContact:output_type -> kontor.contacts.v1.UpdateContactResponse
+	11, // 34: kontor.contacts.v1.ContactsService.DeleteContact:output_type -> kontor.contacts.v1.DeleteContactResponse
+	13, // 35: kontor.contacts.v1.ContactsService.UndeleteContact:output_type -> kontor.contacts.v1.UndeleteContactResponse
+	15, // 36: kontor.contacts.v1.ContactsService.GetContactHistory:output_type -> kontor.contacts.v1.GetContactHistoryResponse
+	17, // 37: kontor.contacts.v1.ContactsService.PreviewContactImport:output_type -> kontor.contacts.v1.PreviewContactImportResponse
+	19, // 38: kontor.contacts.v1.ContactsService.ImportContacts:output_type -> kontor.contacts.v1.ImportContactsResponse
+	21, // 39: kontor.contacts.v1.ContactsService.LookupContactPoint:output_type -> kontor.contacts.v1.LookupContactPointResponse
+	24, // 40: kontor.contacts.v1.ContactsService.LookupContacts:output_type -> kontor.contacts.v1.LookupContactsResponse
+	29, // [29:41] is the sub-list for method output_type
+	17, // [17:29] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_contacts_service_proto_init() }
@@ -1630,8 +1786,7 @@ func file_kontor_contacts_v1_contacts_service_proto_init() {
 		return
 	}
 	file_kontor_contacts_v1_contact_proto_init()
-	file_kontor_contacts_v1_history_proto_init()
-	file_kontor_contacts_v1_contacts_service_proto_msgTypes[23].OneofWrappers = []any{
+	file_kontor_contacts_v1_contacts_service_proto_msgTypes[25].OneofWrappers = []any{
 		(*ContactHit_NameIndex)(nil),
 		(*ContactHit_ExternalIdIndex)(nil),
 		(*ContactHit_EmailIndex)(nil),
@@ -1642,7 +1797,7 @@ func file_kontor_contacts_v1_contacts_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_contacts_service_proto_rawDesc), len(file_kontor_contacts_v1_contacts_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   24,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -417,6 +417,33 @@ func local_request_ContactsService_GetContactHistory_0(ctx context.Context, mars
 	return msg, metadata, err
 }
 
+func request_ContactsService_PreviewContactImport_0(ctx context.Context, marshaler runtime.Marshaler, client ContactsServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq PreviewContactImportRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.PreviewContactImport(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_ContactsService_PreviewContactImport_0(ctx context.Context, marshaler runtime.Marshaler, server ContactsServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq PreviewContactImportRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.PreviewContactImport(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_ContactsService_ImportContacts_0(ctx context.Context, marshaler runtime.Marshaler, client ContactsServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq ImportContactsRequest
@@ -645,6 +672,26 @@ func RegisterContactsServiceHandlerServer(ctx context.Context, mux *runtime.Serv
 		}
 		forward_ContactsService_GetContactHistory_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ContactsService_PreviewContactImport_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.contacts.v1.ContactsService/PreviewContactImport", runtime.WithHTTPPathPattern("/v1/contacts:previewImport"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_ContactsService_PreviewContactImport_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ContactsService_PreviewContactImport_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ContactsService_ImportContacts_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -861,6 +908,23 @@ func RegisterContactsServiceHandlerClient(ctx context.Context, mux *runtime.Serv
 		}
 		forward_ContactsService_GetContactHistory_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_ContactsService_PreviewContactImport_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.contacts.v1.ContactsService/PreviewContactImport", runtime.WithHTTPPathPattern("/v1/contacts:previewImport"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_ContactsService_PreviewContactImport_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_ContactsService_PreviewContactImport_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_ContactsService_ImportContacts_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -899,27 +963,29 @@ func RegisterContactsServiceHandlerClient(ctx context.Context, mux *runtime.Serv
 }
 
 var (
-	pattern_ContactsService_CreateContact_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, ""))
-	pattern_ContactsService_GetContact_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, ""))
-	pattern_ContactsService_ListContacts_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, ""))
-	pattern_ContactsService_CountContacts_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, "count"))
-	pattern_ContactsService_UpdateContact_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, ""))
-	pattern_ContactsService_DeleteContact_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, ""))
-	pattern_ContactsService_UndeleteContact_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, "undelete"))
-	pattern_ContactsService_GetContactHistory_0  = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, "history"))
-	pattern_ContactsService_ImportContacts_0     = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, "import"))
-	pattern_ContactsService_LookupContactPoint_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, "lookup"))
+	pattern_ContactsService_CreateContact_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, ""))
+	pattern_ContactsService_GetContact_0           = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, ""))
+	pattern_ContactsService_ListContacts_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, ""))
+	pattern_ContactsService_CountContacts_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, "count"))
+	pattern_ContactsService_UpdateContact_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, ""))
+	pattern_ContactsService_DeleteContact_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, ""))
+	pattern_ContactsService_UndeleteContact_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, "undelete"))
+	pattern_ContactsService_GetContactHistory_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "contacts", "id"}, "history"))
+	pattern_ContactsService_PreviewContactImport_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, "previewImport"))
+	pattern_ContactsService_ImportContacts_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, "import"))
+	pattern_ContactsService_LookupContactPoint_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "contacts"}, "lookup"))
 )
 
 var (
-	forward_ContactsService_CreateContact_0      = runtime.ForwardResponseMessage
-	forward_ContactsService_GetContact_0         = runtime.ForwardResponseMessage
-	forward_ContactsService_ListContacts_0       = runtime.ForwardResponseMessage
-	forward_ContactsService_CountContacts_0      = runtime.ForwardResponseMessage
-	forward_ContactsService_UpdateContact_0      = runtime.ForwardResponseMessage
-	forward_ContactsService_DeleteContact_0      = runtime.ForwardResponseMessage
-	forward_ContactsService_UndeleteContact_0    = runtime.ForwardResponseMessage
-	forward_ContactsService_GetContactHistory_0  = runtime.ForwardResponseMessage
-	forward_ContactsService_ImportContacts_0     = runtime.ForwardResponseMessage
-	forward_ContactsService_LookupContactPoint_0 = runtime.ForwardResponseMessage
+	forward_ContactsService_CreateContact_0        = runtime.ForwardResponseMessage
+	forward_ContactsService_GetContact_0           = runtime.ForwardResponseMessage
+	forward_ContactsService_ListContacts_0         = runtime.ForwardResponseMessage
+	forward_ContactsService_CountContacts_0        = runtime.ForwardResponseMessage
+	forward_ContactsService_UpdateContact_0        = runtime.ForwardResponseMessage
+	forward_ContactsService_DeleteContact_0        = runtime.ForwardResponseMessage
+	forward_ContactsService_UndeleteContact_0      = runtime.ForwardResponseMessage
+	forward_ContactsService_GetContactHistory_0    = runtime.ForwardResponseMessage
+	forward_ContactsService_PreviewContactImport_0 = runtime.ForwardResponseMessage
+	forward_ContactsService_ImportContacts_0       = runtime.ForwardResponseMessage
+	forward_ContactsService_LookupContactPoint_0   = runtime.ForwardResponseMessage
 )

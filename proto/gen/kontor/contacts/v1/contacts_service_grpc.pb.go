@@ -19,17 +19,18 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	ContactsService_CreateContact_FullMethodName      = "/kontor.contacts.v1.ContactsService/CreateContact"
-	ContactsService_GetContact_FullMethodName         = "/kontor.contacts.v1.ContactsService/GetContact"
-	ContactsService_ListContacts_FullMethodName       = "/kontor.contacts.v1.ContactsService/ListContacts"
-	ContactsService_CountContacts_FullMethodName      = "/kontor.contacts.v1.ContactsService/CountContacts"
-	ContactsService_UpdateContact_FullMethodName      = "/kontor.contacts.v1.ContactsService/UpdateContact"
-	ContactsService_DeleteContact_FullMethodName      = "/kontor.contacts.v1.ContactsService/DeleteContact"
-	ContactsService_UndeleteContact_FullMethodName    = "/kontor.contacts.v1.ContactsService/UndeleteContact"
-	ContactsService_GetContactHistory_FullMethodName  = "/kontor.contacts.v1.ContactsService/GetContactHistory"
-	ContactsService_ImportContacts_FullMethodName     = "/kontor.contacts.v1.ContactsService/ImportContacts"
-	ContactsService_LookupContactPoint_FullMethodName = "/kontor.contacts.v1.ContactsService/LookupContactPoint"
-	ContactsService_LookupContacts_FullMethodName     = "/kontor.contacts.v1.ContactsService/LookupContacts"
+	ContactsService_CreateContact_FullMethodName        = "/kontor.contacts.v1.ContactsService/CreateContact"
+	ContactsService_GetContact_FullMethodName           = "/kontor.contacts.v1.ContactsService/GetContact"
+	ContactsService_ListContacts_FullMethodName         = "/kontor.contacts.v1.ContactsService/ListContacts"
+	ContactsService_CountContacts_FullMethodName        = "/kontor.contacts.v1.ContactsService/CountContacts"
+	ContactsService_UpdateContact_FullMethodName        = "/kontor.contacts.v1.ContactsService/UpdateContact"
+	ContactsService_DeleteContact_FullMethodName        = "/kontor.contacts.v1.ContactsService/DeleteContact"
+	ContactsService_UndeleteContact_FullMethodName      = "/kontor.contacts.v1.ContactsService/UndeleteContact"
+	ContactsService_GetContactHistory_FullMethodName    = "/kontor.contacts.v1.ContactsService/GetContactHistory"
+	ContactsService_PreviewContactImport_FullMethodName = "/kontor.contacts.v1.ContactsService/PreviewContactImport"
+	ContactsService_ImportContacts_FullMethodName       = "/kontor.contacts.v1.ContactsService/ImportContacts"
+	ContactsService_LookupContactPoint_FullMethodName   = "/kontor.contacts.v1.ContactsService/LookupContactPoint"
+	ContactsService_LookupContacts_FullMethodName       = "/kontor.contacts.v1.ContactsService/LookupContacts"
 )
 
 // ContactsServiceClient is the client API for ContactsService service.
@@ -76,6 +77,11 @@ type ContactsServiceClient interface {
 	//
 	// Errors: CONTACT_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetContactHistory(ctx context.Context, in *GetContactHistoryRequest, opts ...grpc.CallOption) (*GetContactHistoryResponse, error)
+	// PreviewContactImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewContactImport(ctx context.Context, in *PreviewContactImportRequest, opts ...grpc.CallOption) (*PreviewContactImportResponse, error)
 	// ImportContacts makes and changes contacts from an uploaded CSV file, as an operation that survives restarts.
 	//
 	// Errors: FILE_NOT_FOUND, MAPPING_INVALID.
@@ -179,6 +185,16 @@ func (c *contactsServiceClient) GetContactHistory(ctx context.Context, in *GetCo
 	return out, nil
 }
 
+func (c *contactsServiceClient) PreviewContactImport(ctx context.Context, in *PreviewContactImportRequest, opts ...grpc.CallOption) (*PreviewContactImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewContactImportResponse)
+	err := c.cc.Invoke(ctx, ContactsService_PreviewContactImport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *contactsServiceClient) ImportContacts(ctx context.Context, in *ImportContactsRequest, opts ...grpc.CallOption) (*ImportContactsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ImportContactsResponse)
@@ -253,6 +269,11 @@ type ContactsServiceServer interface {
 	//
 	// Errors: CONTACT_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetContactHistory(context.Context, *GetContactHistoryRequest) (*GetContactHistoryResponse, error)
+	// PreviewContactImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewContactImport(context.Context, *PreviewContactImportRequest) (*PreviewContactImportResponse, error)
 	// ImportContacts makes and changes contacts from an uploaded CSV file, as an operation that survives restarts.
 	//
 	// Errors: FILE_NOT_FOUND, MAPPING_INVALID.
@@ -299,6 +320,9 @@ func (UnimplementedContactsServiceServer) UndeleteContact(context.Context, *Unde
 }
 func (UnimplementedContactsServiceServer) GetContactHistory(context.Context, *GetContactHistoryRequest) (*GetContactHistoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetContactHistory not implemented")
+}
+func (UnimplementedContactsServiceServer) PreviewContactImport(context.Context, *PreviewContactImportRequest) (*PreviewContactImportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewContactImport not implemented")
 }
 func (UnimplementedContactsServiceServer) ImportContacts(context.Context, *ImportContactsRequest) (*ImportContactsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportContacts not implemented")
@@ -474,6 +498,24 @@ func _ContactsService_GetContactHistory_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _ContactsService_PreviewContactImport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewContactImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(ContactsServiceServer).PreviewContactImport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: ContactsService_PreviewContactImport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(ContactsServiceServer).PreviewContactImport(ctx, req.(*PreviewContactImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _ContactsService_ImportContacts_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ImportContactsRequest)
 	if err := dec(in); err != nil {
@@ -566,6 +608,10 @@ var ContactsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetContactHistory",
 			Handler:    _ContactsService_GetContactHistory_Handler,
+		},
+		{
+			MethodName: "PreviewContactImport",
+			Handler:    _ContactsService_PreviewContactImport_Handler,
 		},
 		{
 			MethodName: "ImportContacts",

@@ -12,9 +12,9 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
-	v1 "kontor.internal/proto/gen/kontor/operation/v1"
+	v11 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
-	v11 "kontor.internal/proto/gen/kontor/type/v1"
+	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -284,11 +284,13 @@ type ListLeadsRequest struct {
 	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
 	// next_page_token of the previous response. The other fields must not change between pages.
 	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	// AIP-160 filter over id, title, name, company_name, status_id, contact_id, company_id, deal_id (of the conversion), utm_campaign, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time, deleted. "name:ann" asks for a part of the name. Without a condition on deleted,
-	// leads in the bin are left out.
+	// AIP-160 filter over id, title, name, company_name, status_id, contact_id, company_id, deal_id (of the conversion), utm_campaign, source, responsible_id, phones.e164, emails.normalized, available_to_everyone, create_time, update_time. "name:ann" asks for a part of
+	// the name.
 	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
 	// Sort keys, such as "name, create_time desc"; newest first if empty. Keys: title, name, company_name, create_time, update_time, id.
-	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	OrderBy string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	// Whether to list what is in the bin instead.
+	ShowDeleted   bool `protobuf:"varint,5,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -351,6 +353,13 @@ func (x *ListLeadsRequest) GetOrderBy() string {
 	return ""
 }
 
+func (x *ListLeadsRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
+}
+
 // ListLeadsResponse carries a page of leads.
 type ListLeadsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -410,7 +419,9 @@ func (x *ListLeadsResponse) GetNextPageToken() string {
 type CountLeadsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// As in ListLeadsRequest.
-	Filter        string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	Filter string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	// As in ListLeadsRequest.
+	ShowDeleted   bool `protobuf:"varint,2,opt,name=show_deleted,json=showDeleted,proto3" json:"show_deleted,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -450,6 +461,13 @@ func (x *CountLeadsRequest) GetFilter() string {
 		return x.Filter
 	}
 	return ""
+}
+
+func (x *CountLeadsRequest) GetShowDeleted() bool {
+	if x != nil {
+		return x.ShowDeleted
+	}
+	return false
 }
 
 // CountLeadsResponse carries a count.
@@ -906,7 +924,7 @@ func (x *GetLeadHistoryRequest) GetPageToken() string {
 type GetLeadHistoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The entries, newest first.
-	Entries []*HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Entries []*v1.HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Token for the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -943,7 +961,7 @@ func (*GetLeadHistoryResponse) Descriptor() ([]byte, []int) {
 	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{15}
 }
 
-func (x *GetLeadHistoryResponse) GetEntries() []*HistoryEntry {
+func (x *GetLeadHistoryResponse) GetEntries() []*v1.HistoryEntry {
 	if x != nil {
 		return x.Entries
 	}
@@ -955,6 +973,125 @@ func (x *GetLeadHistoryResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+// PreviewLeadImportRequest names a file and says how it is to be imported.
+type PreviewLeadImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The uploaded file.
+	FileId string `protobuf:"bytes,1,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
+	// The mapping from columns to fields, as YAML text. Empty to have one proposed.
+	Mapping string `protobuf:"bytes,2,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+	Source *v1.ImportSource `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// How many rows are wanted; 10 if zero.
+	Rows          int32 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewLeadImportRequest) Reset() {
+	*x = PreviewLeadImportRequest{}
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewLeadImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewLeadImportRequest) ProtoMessage() {}
+
+func (x *PreviewLeadImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewLeadImportRequest.ProtoReflect.Descriptor instead.
+func (*PreviewLeadImportRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *PreviewLeadImportRequest) GetFileId() string {
+	if x != nil {
+		return x.FileId
+	}
+	return ""
+}
+
+func (x *PreviewLeadImportRequest) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *PreviewLeadImportRequest) GetSource() *v1.ImportSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *PreviewLeadImportRequest) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// PreviewLeadImportResponse shows how the file would be imported.
+type PreviewLeadImportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The preview.
+	Preview       *v1.ImportPreview `protobuf:"bytes,1,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewLeadImportResponse) Reset() {
+	*x = PreviewLeadImportResponse{}
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewLeadImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewLeadImportResponse) ProtoMessage() {}
+
+func (x *PreviewLeadImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewLeadImportResponse.ProtoReflect.Descriptor instead.
+func (*PreviewLeadImportResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *PreviewLeadImportResponse) GetPreview() *v1.ImportPreview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
 }
 
 // ImportLeadsRequest says what to import and how.
@@ -974,7 +1111,7 @@ type ImportLeadsRequest struct {
 
 func (x *ImportLeadsRequest) Reset() {
 	*x = ImportLeadsRequest{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -986,7 +1123,7 @@ func (x *ImportLeadsRequest) String() string {
 func (*ImportLeadsRequest) ProtoMessage() {}
 
 func (x *ImportLeadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -999,7 +1136,7 @@ func (x *ImportLeadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportLeadsRequest.ProtoReflect.Descriptor instead.
 func (*ImportLeadsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{16}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ImportLeadsRequest) GetFileId() string {
@@ -1034,14 +1171,14 @@ func (x *ImportLeadsRequest) GetRequestId() string {
 type ImportLeadsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The operation, to be followed with GetOperation.
-	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation     *v11.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportLeadsResponse) Reset() {
 	*x = ImportLeadsResponse{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1053,7 +1190,7 @@ func (x *ImportLeadsResponse) String() string {
 func (*ImportLeadsResponse) ProtoMessage() {}
 
 func (x *ImportLeadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1066,10 +1203,10 @@ func (x *ImportLeadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportLeadsResponse.ProtoReflect.Descriptor instead.
 func (*ImportLeadsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{17}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{19}
 }
 
-func (x *ImportLeadsResponse) GetOperation() *v1.Operation {
+func (x *ImportLeadsResponse) GetOperation() *v11.Operation {
 	if x != nil {
 		return x.Operation
 	}
@@ -1093,7 +1230,7 @@ type MoveLeadRequest struct {
 
 func (x *MoveLeadRequest) Reset() {
 	*x = MoveLeadRequest{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1105,7 +1242,7 @@ func (x *MoveLeadRequest) String() string {
 func (*MoveLeadRequest) ProtoMessage() {}
 
 func (x *MoveLeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1118,7 +1255,7 @@ func (x *MoveLeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeadRequest.ProtoReflect.Descriptor instead.
 func (*MoveLeadRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{18}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *MoveLeadRequest) GetId() string {
@@ -1160,7 +1297,7 @@ type MoveLeadResponse struct {
 
 func (x *MoveLeadResponse) Reset() {
 	*x = MoveLeadResponse{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1172,7 +1309,7 @@ func (x *MoveLeadResponse) String() string {
 func (*MoveLeadResponse) ProtoMessage() {}
 
 func (x *MoveLeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1185,7 +1322,7 @@ func (x *MoveLeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MoveLeadResponse.ProtoReflect.Descriptor instead.
 func (*MoveLeadResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{19}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *MoveLeadResponse) GetLead() *Lead {
@@ -1204,7 +1341,7 @@ type CountUntouchedLeadsRequest struct {
 
 func (x *CountUntouchedLeadsRequest) Reset() {
 	*x = CountUntouchedLeadsRequest{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[20]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1216,7 +1353,7 @@ func (x *CountUntouchedLeadsRequest) String() string {
 func (*CountUntouchedLeadsRequest) ProtoMessage() {}
 
 func (x *CountUntouchedLeadsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[20]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1229,7 +1366,7 @@ func (x *CountUntouchedLeadsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountUntouchedLeadsRequest.ProtoReflect.Descriptor instead.
 func (*CountUntouchedLeadsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{20}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{22}
 }
 
 // CountUntouchedLeadsResponse carries the counts.
@@ -1245,7 +1382,7 @@ type CountUntouchedLeadsResponse struct {
 
 func (x *CountUntouchedLeadsResponse) Reset() {
 	*x = CountUntouchedLeadsResponse{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[21]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1257,7 +1394,7 @@ func (x *CountUntouchedLeadsResponse) String() string {
 func (*CountUntouchedLeadsResponse) ProtoMessage() {}
 
 func (x *CountUntouchedLeadsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[21]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1270,7 +1407,7 @@ func (x *CountUntouchedLeadsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountUntouchedLeadsResponse.ProtoReflect.Descriptor instead.
 func (*CountUntouchedLeadsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{21}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *CountUntouchedLeadsResponse) GetUntouched() int32 {
@@ -1298,7 +1435,7 @@ type PreviewConversionRequest struct {
 
 func (x *PreviewConversionRequest) Reset() {
 	*x = PreviewConversionRequest{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[22]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1310,7 +1447,7 @@ func (x *PreviewConversionRequest) String() string {
 func (*PreviewConversionRequest) ProtoMessage() {}
 
 func (x *PreviewConversionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[22]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1323,7 +1460,7 @@ func (x *PreviewConversionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewConversionRequest.ProtoReflect.Descriptor instead.
 func (*PreviewConversionRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{22}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *PreviewConversionRequest) GetId() string {
@@ -1348,7 +1485,7 @@ type PreviewConversionResponse struct {
 
 func (x *PreviewConversionResponse) Reset() {
 	*x = PreviewConversionResponse{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[23]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1360,7 +1497,7 @@ func (x *PreviewConversionResponse) String() string {
 func (*PreviewConversionResponse) ProtoMessage() {}
 
 func (x *PreviewConversionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[23]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1373,7 +1510,7 @@ func (x *PreviewConversionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewConversionResponse.ProtoReflect.Descriptor instead.
 func (*PreviewConversionResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{23}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *PreviewConversionResponse) GetContact() *Contact {
@@ -1401,7 +1538,7 @@ func (x *PreviewConversionResponse) GetCandidates() []*DuplicateCandidate {
 type DuplicateCandidate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record, a contact or a company.
-	Record *v11.Ref `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	Record *v1.Ref `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
 	// Name of the record.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// Why it may be the same, surest first.
@@ -1412,7 +1549,7 @@ type DuplicateCandidate struct {
 
 func (x *DuplicateCandidate) Reset() {
 	*x = DuplicateCandidate{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[24]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1424,7 +1561,7 @@ func (x *DuplicateCandidate) String() string {
 func (*DuplicateCandidate) ProtoMessage() {}
 
 func (x *DuplicateCandidate) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[24]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1437,10 +1574,10 @@ func (x *DuplicateCandidate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DuplicateCandidate.ProtoReflect.Descriptor instead.
 func (*DuplicateCandidate) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{24}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{26}
 }
 
-func (x *DuplicateCandidate) GetRecord() *v11.Ref {
+func (x *DuplicateCandidate) GetRecord() *v1.Ref {
 	if x != nil {
 		return x.Record
 	}
@@ -1472,7 +1609,7 @@ type ConversionTarget struct {
 
 func (x *ConversionTarget) Reset() {
 	*x = ConversionTarget{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[25]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1484,7 +1621,7 @@ func (x *ConversionTarget) String() string {
 func (*ConversionTarget) ProtoMessage() {}
 
 func (x *ConversionTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[25]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1497,7 +1634,7 @@ func (x *ConversionTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConversionTarget.ProtoReflect.Descriptor instead.
 func (*ConversionTarget) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{25}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ConversionTarget) GetAttachId() string {
@@ -1522,7 +1659,7 @@ type DealTarget struct {
 
 func (x *DealTarget) Reset() {
 	*x = DealTarget{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[26]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1534,7 +1671,7 @@ func (x *DealTarget) String() string {
 func (*DealTarget) ProtoMessage() {}
 
 func (x *DealTarget) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[26]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1547,7 +1684,7 @@ func (x *DealTarget) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DealTarget.ProtoReflect.Descriptor instead.
 func (*DealTarget) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{26}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *DealTarget) GetAttachId() string {
@@ -1592,7 +1729,7 @@ type ConvertLeadRequest struct {
 
 func (x *ConvertLeadRequest) Reset() {
 	*x = ConvertLeadRequest{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[27]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1604,7 +1741,7 @@ func (x *ConvertLeadRequest) String() string {
 func (*ConvertLeadRequest) ProtoMessage() {}
 
 func (x *ConvertLeadRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[27]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1617,7 +1754,7 @@ func (x *ConvertLeadRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConvertLeadRequest.ProtoReflect.Descriptor instead.
 func (*ConvertLeadRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{27}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ConvertLeadRequest) GetId() string {
@@ -1677,7 +1814,7 @@ type ConvertLeadResponse struct {
 
 func (x *ConvertLeadResponse) Reset() {
 	*x = ConvertLeadResponse{}
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[28]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1689,7 +1826,7 @@ func (x *ConvertLeadResponse) String() string {
 func (*ConvertLeadResponse) ProtoMessage() {}
 
 func (x *ConvertLeadResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[28]
+	mi := &file_kontor_contacts_v1_leads_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1702,7 +1839,7 @@ func (x *ConvertLeadResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ConvertLeadResponse.ProtoReflect.Descriptor instead.
 func (*ConvertLeadResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{28}
+	return file_kontor_contacts_v1_leads_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ConvertLeadResponse) GetLead() *Lead {
@@ -1730,7 +1867,7 @@ var File_kontor_contacts_v1_leads_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\n" +
-	"&kontor/contacts/v1/leads_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a kontor/contacts/v1/history.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x18kontor/type/v1/ref.proto\"r\n" +
+	"&kontor/contacts/v1/leads_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"r\n" +
 	"\x11CreateLeadRequest\x124\n" +
 	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadB\x06\xbaH\x03\xc8\x01\x01R\x04lead\x12'\n" +
 	"\n" +
@@ -1740,18 +1877,20 @@ const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\x0eGetLeadRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"?\n" +
 	"\x0fGetLeadResponse\x12,\n" +
-	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadR\x04lead\"\xa8\x01\n" +
+	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadR\x04lead\"\xcb\x01\n" +
 	"\x10ListLeadsRequest\x12$\n" +
 	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
 	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\x12 \n" +
 	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\x12#\n" +
-	"\border_by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\"k\n" +
+	"\border_by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\x12!\n" +
+	"\fshow_deleted\x18\x05 \x01(\bR\vshowDeleted\"k\n" +
 	"\x11ListLeadsResponse\x12.\n" +
 	"\x05leads\x18\x01 \x03(\v2\x18.kontor.contacts.v1.LeadR\x05leads\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"5\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"X\n" +
 	"\x11CountLeadsRequest\x12 \n" +
-	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\">\n" +
+	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\x12!\n" +
+	"\fshow_deleted\x18\x02 \x01(\bR\vshowDeleted\">\n" +
 	"\x12CountLeadsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\"\xc9\x01\n" +
@@ -1781,10 +1920,17 @@ const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"|\n" +
-	"\x16GetLeadHistoryResponse\x12:\n" +
-	"\aentries\x18\x01 \x03(\v2 .kontor.contacts.v1.HistoryEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xa0\x01\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"x\n" +
+	"\x16GetLeadHistoryResponse\x126\n" +
+	"\aentries\x18\x01 \x03(\v2\x1c.kontor.type.v1.HistoryEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xb7\x01\n" +
+	"\x18PreviewLeadImportRequest\x12!\n" +
+	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12#\n" +
+	"\amapping\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10R\amapping\x124\n" +
+	"\x06source\x18\x03 \x01(\v2\x1c.kontor.type.v1.ImportSourceR\x06source\x12\x1d\n" +
+	"\x04rows\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x04rows\"T\n" +
+	"\x19PreviewLeadImportResponse\x127\n" +
+	"\apreview\x18\x01 \x01(\v2\x1d.kontor.type.v1.ImportPreviewR\apreview\"\xa0\x01\n" +
 	"\x12ImportLeadsRequest\x12!\n" +
 	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12%\n" +
 	"\amapping\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x10R\amapping\x12\x17\n" +
@@ -1841,7 +1987,7 @@ const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\x18MATCH_REASON_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12MATCH_REASON_PHONE\x10\x01\x12\x16\n" +
 	"\x12MATCH_REASON_EMAIL\x10\x02\x12\x15\n" +
-	"\x11MATCH_REASON_NAME\x10\x032\xa1\x0e\n" +
+	"\x11MATCH_REASON_NAME\x10\x032\xc4\x0f\n" +
 	"\fLeadsService\x12\x80\x01\n" +
 	"\n" +
 	"CreateLead\x12%.kontor.contacts.v1.CreateLeadRequest\x1a&.kontor.contacts.v1.CreateLeadResponse\"#\xca\xf3\x18\b\n" +
@@ -1862,7 +2008,9 @@ const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\fUndeleteLead\x12'.kontor.contacts.v1.UndeleteLeadRequest\x1a(.kontor.contacts.v1.UndeleteLeadResponse\".\xca\xf3\x18\b\n" +
 	"\x04lead\x10\x04\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/leads/{id}:undelete\x12\x93\x01\n" +
 	"\x0eGetLeadHistory\x12).kontor.contacts.v1.GetLeadHistoryRequest\x1a*.kontor.contacts.v1.GetLeadHistoryResponse\"*\xca\xf3\x18\b\n" +
-	"\x04lead\x10\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/leads/{id}:history\x12\x87\x01\n" +
+	"\x04lead\x10\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/v1/leads/{id}:history\x12\xa0\x01\n" +
+	"\x11PreviewLeadImport\x12,.kontor.contacts.v1.PreviewLeadImportRequest\x1a-.kontor.contacts.v1.PreviewLeadImportResponse\".\xca\xf3\x18\b\n" +
+	"\x04lead\x10\x06\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/leads:previewImport\x12\x87\x01\n" +
 	"\vImportLeads\x12&.kontor.contacts.v1.ImportLeadsRequest\x1a'.kontor.contacts.v1.ImportLeadsResponse\"'\xca\xf3\x18\b\n" +
 	"\x04lead\x10\x06\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/leads:import\x12\x81\x01\n" +
 	"\bMoveLead\x12#.kontor.contacts.v1.MoveLeadRequest\x1a$.kontor.contacts.v1.MoveLeadResponse\"*\xca\xf3\x18\b\n" +
@@ -1887,7 +2035,7 @@ func file_kontor_contacts_v1_leads_service_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_contacts_v1_leads_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_contacts_v1_leads_service_proto_msgTypes = make([]protoimpl.MessageInfo, 29)
+var file_kontor_contacts_v1_leads_service_proto_msgTypes = make([]protoimpl.MessageInfo, 31)
 var file_kontor_contacts_v1_leads_service_proto_goTypes = []any{
 	(MatchReason)(0),                    // 0: kontor.contacts.v1.MatchReason
 	(*CreateLeadRequest)(nil),           // 1: kontor.contacts.v1.CreateLeadRequest
@@ -1906,82 +2054,90 @@ var file_kontor_contacts_v1_leads_service_proto_goTypes = []any{
 	(*UndeleteLeadResponse)(nil),        // 14: kontor.contacts.v1.UndeleteLeadResponse
 	(*GetLeadHistoryRequest)(nil),       // 15: kontor.contacts.v1.GetLeadHistoryRequest
 	(*GetLeadHistoryResponse)(nil),      // 16: kontor.contacts.v1.GetLeadHistoryResponse
-	(*ImportLeadsRequest)(nil),          // 17: kontor.contacts.v1.ImportLeadsRequest
-	(*ImportLeadsResponse)(nil),         // 18: kontor.contacts.v1.ImportLeadsResponse
-	(*MoveLeadRequest)(nil),             // 19: kontor.contacts.v1.MoveLeadRequest
-	(*MoveLeadResponse)(nil),            // 20: kontor.contacts.v1.MoveLeadResponse
-	(*CountUntouchedLeadsRequest)(nil),  // 21: kontor.contacts.v1.CountUntouchedLeadsRequest
-	(*CountUntouchedLeadsResponse)(nil), // 22: kontor.contacts.v1.CountUntouchedLeadsResponse
-	(*PreviewConversionRequest)(nil),    // 23: kontor.contacts.v1.PreviewConversionRequest
-	(*PreviewConversionResponse)(nil),   // 24: kontor.contacts.v1.PreviewConversionResponse
-	(*DuplicateCandidate)(nil),          // 25: kontor.contacts.v1.DuplicateCandidate
-	(*ConversionTarget)(nil),            // 26: kontor.contacts.v1.ConversionTarget
-	(*DealTarget)(nil),                  // 27: kontor.contacts.v1.DealTarget
-	(*ConvertLeadRequest)(nil),          // 28: kontor.contacts.v1.ConvertLeadRequest
-	(*ConvertLeadResponse)(nil),         // 29: kontor.contacts.v1.ConvertLeadResponse
-	(*Lead)(nil),                        // 30: kontor.contacts.v1.Lead
-	(*fieldmaskpb.FieldMask)(nil),       // 31: google.protobuf.FieldMask
-	(*HistoryEntry)(nil),                // 32: kontor.contacts.v1.HistoryEntry
-	(*v1.Operation)(nil),                // 33: kontor.operation.v1.Operation
-	(*Contact)(nil),                     // 34: kontor.contacts.v1.Contact
-	(*Company)(nil),                     // 35: kontor.contacts.v1.Company
-	(*v11.Ref)(nil),                     // 36: kontor.type.v1.Ref
+	(*PreviewLeadImportRequest)(nil),    // 17: kontor.contacts.v1.PreviewLeadImportRequest
+	(*PreviewLeadImportResponse)(nil),   // 18: kontor.contacts.v1.PreviewLeadImportResponse
+	(*ImportLeadsRequest)(nil),          // 19: kontor.contacts.v1.ImportLeadsRequest
+	(*ImportLeadsResponse)(nil),         // 20: kontor.contacts.v1.ImportLeadsResponse
+	(*MoveLeadRequest)(nil),             // 21: kontor.contacts.v1.MoveLeadRequest
+	(*MoveLeadResponse)(nil),            // 22: kontor.contacts.v1.MoveLeadResponse
+	(*CountUntouchedLeadsRequest)(nil),  // 23: kontor.contacts.v1.CountUntouchedLeadsRequest
+	(*CountUntouchedLeadsResponse)(nil), // 24: kontor.contacts.v1.CountUntouchedLeadsResponse
+	(*PreviewConversionRequest)(nil),    // 25: kontor.contacts.v1.PreviewConversionRequest
+	(*PreviewConversionResponse)(nil),   // 26: kontor.contacts.v1.PreviewConversionResponse
+	(*DuplicateCandidate)(nil),          // 27: kontor.contacts.v1.DuplicateCandidate
+	(*ConversionTarget)(nil),            // 28: kontor.contacts.v1.ConversionTarget
+	(*DealTarget)(nil),                  // 29: kontor.contacts.v1.DealTarget
+	(*ConvertLeadRequest)(nil),          // 30: kontor.contacts.v1.ConvertLeadRequest
+	(*ConvertLeadResponse)(nil),         // 31: kontor.contacts.v1.ConvertLeadResponse
+	(*Lead)(nil),                        // 32: kontor.contacts.v1.Lead
+	(*fieldmaskpb.FieldMask)(nil),       // 33: google.protobuf.FieldMask
+	(*v1.HistoryEntry)(nil),             // 34: kontor.type.v1.HistoryEntry
+	(*v1.ImportSource)(nil),             // 35: kontor.type.v1.ImportSource
+	(*v1.ImportPreview)(nil),            // 36: kontor.type.v1.ImportPreview
+	(*v11.Operation)(nil),               // 37: kontor.operation.v1.Operation
+	(*Contact)(nil),                     // 38: kontor.contacts.v1.Contact
+	(*Company)(nil),                     // 39: kontor.contacts.v1.Company
+	(*v1.Ref)(nil),                      // 40: kontor.type.v1.Ref
 }
 var file_kontor_contacts_v1_leads_service_proto_depIdxs = []int32{
-	30, // 0: kontor.contacts.v1.CreateLeadRequest.lead:type_name -> kontor.contacts.v1.Lead
-	30, // 1: kontor.contacts.v1.CreateLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
-	30, // 2: kontor.contacts.v1.GetLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
-	30, // 3: kontor.contacts.v1.ListLeadsResponse.leads:type_name -> kontor.contacts.v1.Lead
-	30, // 4: kontor.contacts.v1.UpdateLeadRequest.lead:type_name -> kontor.contacts.v1.Lead
-	31, // 5: kontor.contacts.v1.UpdateLeadRequest.update_mask:type_name -> google.protobuf.FieldMask
-	30, // 6: kontor.contacts.v1.UpdateLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
-	30, // 7: kontor.contacts.v1.DeleteLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
-	30, // 8: kontor.contacts.v1.UndeleteLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
-	32, // 9: kontor.contacts.v1.GetLeadHistoryResponse.entries:type_name -> kontor.contacts.v1.HistoryEntry
-	33, // 10: kontor.contacts.v1.ImportLeadsResponse.operation:type_name -> kontor.operation.v1.Operation
-	30, // 11: kontor.contacts.v1.MoveLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
-	34, // 12: kontor.contacts.v1.PreviewConversionResponse.contact:type_name -> kontor.contacts.v1.Contact
-	35, // 13: kontor.contacts.v1.PreviewConversionResponse.company:type_name -> kontor.contacts.v1.Company
-	25, // 14: kontor.contacts.v1.PreviewConversionResponse.candidates:type_name -> kontor.contacts.v1.DuplicateCandidate
-	36, // 15: kontor.contacts.v1.DuplicateCandidate.record:type_name -> kontor.type.v1.Ref
-	0,  // 16: kontor.contacts.v1.DuplicateCandidate.reasons:type_name -> kontor.contacts.v1.MatchReason
-	26, // 17: kontor.contacts.v1.ConvertLeadRequest.contact:type_name -> kontor.contacts.v1.ConversionTarget
-	26, // 18: kontor.contacts.v1.ConvertLeadRequest.company:type_name -> kontor.contacts.v1.ConversionTarget
-	27, // 19: kontor.contacts.v1.ConvertLeadRequest.deal:type_name -> kontor.contacts.v1.DealTarget
-	30, // 20: kontor.contacts.v1.ConvertLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
-	34, // 21: kontor.contacts.v1.ConvertLeadResponse.contact:type_name -> kontor.contacts.v1.Contact
-	35, // 22: kontor.contacts.v1.ConvertLeadResponse.company:type_name -> kontor.contacts.v1.Company
-	1,  // 23: kontor.contacts.v1.LeadsService.CreateLead:input_type -> kontor.contacts.v1.CreateLeadRequest
-	3,  // 24: kontor.contacts.v1.LeadsService.GetLead:input_type -> kontor.contacts.v1.GetLeadRequest
-	5,  // 25: kontor.contacts.v1.LeadsService.ListLeads:input_type -> kontor.contacts.v1.ListLeadsRequest
-	7,  // 26: kontor.contacts.v1.LeadsService.CountLeads:input_type -> kontor.contacts.v1.CountLeadsRequest
-	9,  // 27: kontor.contacts.v1.LeadsService.UpdateLead:input_type -> kontor.contacts.v1.UpdateLeadRequest
-	11, // 28: kontor.contacts.v1.LeadsService.DeleteLead:input_type -> kontor.contacts.v1.DeleteLeadRequest
-	13, // 29: kontor.contacts.v1.LeadsService.UndeleteLead:input_type -> kontor.contacts.v1.UndeleteLeadRequest
-	15, // 30: kontor.contacts.v1.LeadsService.GetLeadHistory:input_type -> kontor.contacts.v1.GetLeadHistoryRequest
-	17, // 31: kontor.contacts.v1.LeadsService.ImportLeads:input_type -> kontor.contacts.v1.ImportLeadsRequest
-	19, // 32: kontor.contacts.v1.LeadsService.MoveLead:input_type -> kontor.contacts.v1.MoveLeadRequest
-	21, // 33: kontor.contacts.v1.LeadsService.CountUntouchedLeads:input_type -> kontor.contacts.v1.CountUntouchedLeadsRequest
-	23, // 34: kontor.contacts.v1.LeadsService.PreviewConversion:input_type -> kontor.contacts.v1.PreviewConversionRequest
-	28, // 35: kontor.contacts.v1.LeadsService.ConvertLead:input_type -> kontor.contacts.v1.ConvertLeadRequest
-	2,  // 36: kontor.contacts.v1.LeadsService.CreateLead:output_type -> kontor.contacts.v1.CreateLeadResponse
-	4,  // 37: kontor.contacts.v1.LeadsService.GetLead:output_type -> kontor.contacts.v1.GetLeadResponse
-	6,  // 38: kontor.contacts.v1.LeadsService.ListLeads:output_type -> kontor.contacts.v1.ListLeadsResponse
-	8,  // 39: kontor.contacts.v1.LeadsService.CountLeads:output_type -> kontor.contacts.v1.CountLeadsResponse
-	10, // 40: kontor.contacts.v1.LeadsService.UpdateLead:output_type -> kontor.contacts.v1.UpdateLeadResponse
-	12, // 41: kontor.contacts.v1.LeadsService.DeleteLead:output_type -> kontor.contacts.v1.DeleteLeadResponse
-	14, // 42: kontor.contacts.v1.LeadsService.UndeleteLead:output_type -> kontor.contacts.v1.UndeleteLeadResponse
-	16, // 43: kontor.contacts.v1.LeadsService.GetLeadHistory:output_type -> kontor.contacts.v1.GetLeadHistoryResponse
-	18, // 44: kontor.contacts.v1.LeadsService.ImportLeads:output_type -> kontor.contacts.v1.ImportLeadsResponse
-	20, // 45: kontor.contacts.v1.LeadsService.MoveLead:output_type -> kontor.contacts.v1.MoveLeadResponse
-	22, // 46: kontor.contacts.v1.LeadsService.CountUntouchedLeads:output_type -> kontor.contacts.v1.CountUntouchedLeadsResponse
-	24, // 47: kontor.contacts.v1.LeadsService.PreviewConversion:output_type -> kontor.contacts.v1.PreviewConversionResponse
-	29, // 48: kontor.contacts.v1.LeadsService.ConvertLead:output_type -> kontor.contacts.v1.ConvertLeadResponse
-	36, // [36:49] is the sub-list for method output_type
-	23, // [23:36] is the sub-list for method input_type
-	23, // [23:23] is the sub-list for extension type_name
-	23, // [23:23] is the sub-list for extension extendee
-	0,  // [0:23] is the sub-list for field type_name
+	32, // 0: kontor.contacts.v1.CreateLeadRequest.lead:type_name -> kontor.contacts.v1.Lead
+	32, // 1: kontor.contacts.v1.CreateLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
+	32, // 2: kontor.contacts.v1.GetLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
+	32, // 3: kontor.contacts.v1.ListLeadsResponse.leads:type_name -> kontor.contacts.v1.Lead
+	32, // 4: kontor.contacts.v1.UpdateLeadRequest.lead:type_name -> kontor.contacts.v1.Lead
+	33, // 5: kontor.contacts.v1.UpdateLeadRequest.update_mask:type_name -> google.protobuf.FieldMask
+	32, // 6: kontor.contacts.v1.UpdateLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
+	32, // 7: kontor.contacts.v1.DeleteLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
+	32, // 8: kontor.contacts.v1.UndeleteLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
+	34, // 9: kontor.contacts.v1.GetLeadHistoryResponse.entries:type_name -> kontor.type.v1.HistoryEntry
+	35, // 10: kontor.contacts.v1.PreviewLeadImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	36, // 11: kontor.contacts.v1.PreviewLeadImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	37, // 12: kontor.contacts.v1.ImportLeadsResponse.operation:type_name -> kontor.operation.v1.Operation
+	32, // 13: kontor.contacts.v1.MoveLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
+	38, // 14: kontor.contacts.v1.PreviewConversionResponse.contact:type_name -> kontor.contacts.v1.Contact
+	39, // 15: kontor.contacts.v1.PreviewConversionResponse.company:type_name -> kontor.contacts.v1.Company
+	27, // 16: kontor.contacts.v1.PreviewConversionResponse.candidates:type_name -> kontor.contacts.v1.DuplicateCandidate
+	40, // 17: kontor.contacts.v1.DuplicateCandidate.record:type_name -> kontor.type.v1.Ref
+	0,  // 18: kontor.contacts.v1.DuplicateCandidate.reasons:type_name -> kontor.contacts.v1.MatchReason
+	28, // 19: kontor.contacts.v1.ConvertLeadRequest.contact:type_name -> kontor.contacts.v1.ConversionTarget
+	28, // 20: kontor.contacts.v1.ConvertLeadRequest.company:type_name -> kontor.contacts.v1.ConversionTarget
+	29, // 21: kontor.contacts.v1.ConvertLeadRequest.deal:type_name -> kontor.contacts.v1.DealTarget
+	32, // 22: kontor.contacts.v1.ConvertLeadResponse.lead:type_name -> kontor.contacts.v1.Lead
+	38, // 23: kontor.contacts.v1.ConvertLeadResponse.contact:type_name -> kontor.contacts.v1.Contact
+	39, // 24: kontor.contacts.v1.ConvertLeadResponse.company:type_name -> kontor.contacts.v1.Company
+	1,  // 25: kontor.contacts.v1.LeadsService.CreateLead:input_type -> kontor.contacts.v1.CreateLeadRequest
+	3,  // 26: kontor.contacts.v1.LeadsService.GetLead:input_type -> kontor.contacts.v1.GetLeadRequest
+	5,  // 27: kontor.contacts.v1.LeadsService.ListLeads:input_type -> kontor.contacts.v1.ListLeadsRequest
+	7,  // 28: kontor.contacts.v1.LeadsService.CountLeads:input_type -> kontor.contacts.v1.CountLeadsRequest
+	9,  // 29: kontor.contacts.v1.LeadsService.UpdateLead:input_type -> kontor.contacts.v1.UpdateLeadRequest
+	11, // 30: kontor.contacts.v1.LeadsService.DeleteLead:input_type -> kontor.contacts.v1.DeleteLeadRequest
+	13, // 31: kontor.contacts.v1.LeadsService.UndeleteLead:input_type -> kontor.contacts.v1.UndeleteLeadRequest
+	15, // 32: kontor.contacts.v1.LeadsService.GetLeadHistory:input_type -> kontor.contacts.v1.GetLeadHistoryRequest
+	17, // 33: kontor.contacts.v1.LeadsService.PreviewLeadImport:input_type -> kontor.contacts.v1.PreviewLeadImportRequest
+	19, // 34: kontor.contacts.v1.LeadsService.ImportLeads:input_type -> kontor.contacts.v1.ImportLeadsRequest
+	21, // 35: kontor.contacts.v1.LeadsService.MoveLead:input_type -> kontor.contacts.v1.MoveLeadRequest
+	23, // 36: kontor.contacts.v1.LeadsService.CountUntouchedLeads:input_type -> kontor.contacts.v1.CountUntouchedLeadsRequest
+	25, // 37: kontor.contacts.v1.LeadsService.PreviewConversion:input_type -> kontor.contacts.v1.PreviewConversionRequest
+	30, // 38: kontor.contacts.v1.LeadsService.ConvertLead:input_type -> kontor.contacts.v1.ConvertLeadRequest
+	2,  // 39: kontor.contacts.v1.LeadsService.CreateLead:output_type -> kontor.contacts.v1.CreateLeadResponse
+	4,  // 40: kontor.contacts.v1.LeadsService.GetLead:output_type -> kontor.contacts.v1.GetLeadResponse
+	6,  // 41: kontor.contacts.v1.LeadsService.ListLeads:output_type -> kontor.contacts.v1.ListLeadsResponse
+	8,  // 42: kontor.contacts.v1.LeadsService.CountLeads:output_type -> kontor.contacts.v1.CountLeadsResponse
+	10, // 43: kontor.contacts.v1.LeadsService.UpdateLead:output_type -> kontor.contacts.v1.UpdateLeadResponse
+	12, // 44: kontor.contacts.v1.LeadsService.DeleteLead:output_type -> kontor.contacts.v1.DeleteLeadResponse
+	14, // 45: kontor.contacts.v1.LeadsService.UndeleteLead:output_type -> kontor.contacts.v1.UndeleteLeadResponse
+	16, // 46: kontor.contacts.v1.LeadsService.GetLeadHistory:output_type -> kontor.contacts.v1.GetLeadHistoryResponse
+	18, // 47: kontor.contacts.v1.LeadsService.PreviewLeadImport:output_type -> kontor.contacts.v1.PreviewLeadImportResponse
+	20, // 48: kontor.contacts.v1.LeadsService.ImportLeads:output_type -> kontor.contacts.v1.ImportLeadsResponse
+	22, // 49: kontor.contacts.v1.LeadsService.MoveLead:output_type -> kontor.contacts.v1.MoveLeadResponse
+	24, // 50: kontor.contacts.v1.LeadsService.CountUntouchedLeads:output_type -> kontor.contacts.v1.CountUntouchedLeadsResponse
+	26, // 51: kontor.contacts.v1.LeadsService.PreviewConversion:output_type -> kontor.contacts.v1.PreviewConversionResponse
+	31, // 52: kontor.contacts.v1.LeadsService.ConvertLead:output_type -> kontor.contacts.v1.ConvertLeadResponse
+	39, // [39:53] is the sub-list for method output_type
+	25, // [25:39] is the sub-list for method input_type
+	25, // [25:25] is the sub-list for extension type_name
+	25, // [25:25] is the sub-list for extension extendee
+	0,  // [0:25] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_leads_service_proto_init() }
@@ -1991,7 +2147,6 @@ func file_kontor_contacts_v1_leads_service_proto_init() {
 	}
 	file_kontor_contacts_v1_company_proto_init()
 	file_kontor_contacts_v1_contact_proto_init()
-	file_kontor_contacts_v1_history_proto_init()
 	file_kontor_contacts_v1_lead_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
@@ -1999,7 +2154,7 @@ func file_kontor_contacts_v1_leads_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_leads_service_proto_rawDesc), len(file_kontor_contacts_v1_leads_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   29,
+			NumMessages:   31,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -417,6 +417,33 @@ func local_request_LeadsService_GetLeadHistory_0(ctx context.Context, marshaler 
 	return msg, metadata, err
 }
 
+func request_LeadsService_PreviewLeadImport_0(ctx context.Context, marshaler runtime.Marshaler, client LeadsServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq PreviewLeadImportRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.PreviewLeadImport(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_LeadsService_PreviewLeadImport_0(ctx context.Context, marshaler runtime.Marshaler, server LeadsServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq PreviewLeadImportRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.PreviewLeadImport(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 func request_LeadsService_ImportLeads_0(ctx context.Context, marshaler runtime.Marshaler, client LeadsServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
 	var (
 		protoReq ImportLeadsRequest
@@ -760,6 +787,26 @@ func RegisterLeadsServiceHandlerServer(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_LeadsService_GetLeadHistory_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_LeadsService_PreviewLeadImport_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.contacts.v1.LeadsService/PreviewLeadImport", runtime.WithHTTPPathPattern("/v1/leads:previewImport"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_LeadsService_PreviewLeadImport_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_LeadsService_PreviewLeadImport_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_LeadsService_ImportLeads_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1036,6 +1083,23 @@ func RegisterLeadsServiceHandlerClient(ctx context.Context, mux *runtime.ServeMu
 		}
 		forward_LeadsService_GetLeadHistory_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_LeadsService_PreviewLeadImport_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.contacts.v1.LeadsService/PreviewLeadImport", runtime.WithHTTPPathPattern("/v1/leads:previewImport"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_LeadsService_PreviewLeadImport_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_LeadsService_PreviewLeadImport_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodPost, pattern_LeadsService_ImportLeads_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -1133,6 +1197,7 @@ var (
 	pattern_LeadsService_DeleteLead_0          = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "leads", "id"}, ""))
 	pattern_LeadsService_UndeleteLead_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "leads", "id"}, "undelete"))
 	pattern_LeadsService_GetLeadHistory_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "leads", "id"}, "history"))
+	pattern_LeadsService_PreviewLeadImport_0   = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "leads"}, "previewImport"))
 	pattern_LeadsService_ImportLeads_0         = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "leads"}, "import"))
 	pattern_LeadsService_MoveLead_0            = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1, 1, 0, 4, 1, 5, 2}, []string{"v1", "leads", "id"}, "move"))
 	pattern_LeadsService_CountUntouchedLeads_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "leads"}, "untouched"))
@@ -1149,6 +1214,7 @@ var (
 	forward_LeadsService_DeleteLead_0          = runtime.ForwardResponseMessage
 	forward_LeadsService_UndeleteLead_0        = runtime.ForwardResponseMessage
 	forward_LeadsService_GetLeadHistory_0      = runtime.ForwardResponseMessage
+	forward_LeadsService_PreviewLeadImport_0   = runtime.ForwardResponseMessage
 	forward_LeadsService_ImportLeads_0         = runtime.ForwardResponseMessage
 	forward_LeadsService_MoveLead_0            = runtime.ForwardResponseMessage
 	forward_LeadsService_CountUntouchedLeads_0 = runtime.ForwardResponseMessage

@@ -27,6 +27,7 @@ const (
 	LeadsService_DeleteLead_FullMethodName          = "/kontor.contacts.v1.LeadsService/DeleteLead"
 	LeadsService_UndeleteLead_FullMethodName        = "/kontor.contacts.v1.LeadsService/UndeleteLead"
 	LeadsService_GetLeadHistory_FullMethodName      = "/kontor.contacts.v1.LeadsService/GetLeadHistory"
+	LeadsService_PreviewLeadImport_FullMethodName   = "/kontor.contacts.v1.LeadsService/PreviewLeadImport"
 	LeadsService_ImportLeads_FullMethodName         = "/kontor.contacts.v1.LeadsService/ImportLeads"
 	LeadsService_MoveLead_FullMethodName            = "/kontor.contacts.v1.LeadsService/MoveLead"
 	LeadsService_CountUntouchedLeads_FullMethodName = "/kontor.contacts.v1.LeadsService/CountUntouchedLeads"
@@ -78,6 +79,11 @@ type LeadsServiceClient interface {
 	//
 	// Errors: LEAD_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetLeadHistory(ctx context.Context, in *GetLeadHistoryRequest, opts ...grpc.CallOption) (*GetLeadHistoryResponse, error)
+	// PreviewLeadImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewLeadImport(ctx context.Context, in *PreviewLeadImportRequest, opts ...grpc.CallOption) (*PreviewLeadImportResponse, error)
 	// ImportLeads makes and changes leads from an uploaded CSV file, as an operation that survives restarts.
 	//
 	// Errors: FILE_NOT_FOUND, MAPPING_INVALID.
@@ -192,6 +198,16 @@ func (c *leadsServiceClient) GetLeadHistory(ctx context.Context, in *GetLeadHist
 	return out, nil
 }
 
+func (c *leadsServiceClient) PreviewLeadImport(ctx context.Context, in *PreviewLeadImportRequest, opts ...grpc.CallOption) (*PreviewLeadImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewLeadImportResponse)
+	err := c.cc.Invoke(ctx, LeadsService_PreviewLeadImport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *leadsServiceClient) ImportLeads(ctx context.Context, in *ImportLeadsRequest, opts ...grpc.CallOption) (*ImportLeadsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ImportLeadsResponse)
@@ -286,6 +302,11 @@ type LeadsServiceServer interface {
 	//
 	// Errors: LEAD_NOT_FOUND, INVALID_PAGE_TOKEN.
 	GetLeadHistory(context.Context, *GetLeadHistoryRequest) (*GetLeadHistoryResponse, error)
+	// PreviewLeadImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewLeadImport(context.Context, *PreviewLeadImportRequest) (*PreviewLeadImportResponse, error)
 	// ImportLeads makes and changes leads from an uploaded CSV file, as an operation that survives restarts.
 	//
 	// Errors: FILE_NOT_FOUND, MAPPING_INVALID.
@@ -343,6 +364,9 @@ func (UnimplementedLeadsServiceServer) UndeleteLead(context.Context, *UndeleteLe
 }
 func (UnimplementedLeadsServiceServer) GetLeadHistory(context.Context, *GetLeadHistoryRequest) (*GetLeadHistoryResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetLeadHistory not implemented")
+}
+func (UnimplementedLeadsServiceServer) PreviewLeadImport(context.Context, *PreviewLeadImportRequest) (*PreviewLeadImportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewLeadImport not implemented")
 }
 func (UnimplementedLeadsServiceServer) ImportLeads(context.Context, *ImportLeadsRequest) (*ImportLeadsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportLeads not implemented")
@@ -524,6 +548,24 @@ func _LeadsService_GetLeadHistory_Handler(srv interface{}, ctx context.Context, 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _LeadsService_PreviewLeadImport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewLeadImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(LeadsServiceServer).PreviewLeadImport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: LeadsService_PreviewLeadImport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(LeadsServiceServer).PreviewLeadImport(ctx, req.(*PreviewLeadImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _LeadsService_ImportLeads_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ImportLeadsRequest)
 	if err := dec(in); err != nil {
@@ -652,6 +694,10 @@ var LeadsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetLeadHistory",
 			Handler:    _LeadsService_GetLeadHistory_Handler,
+		},
+		{
+			MethodName: "PreviewLeadImport",
+			Handler:    _LeadsService_PreviewLeadImport_Handler,
 		},
 		{
 			MethodName: "ImportLeads",

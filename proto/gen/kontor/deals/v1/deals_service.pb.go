@@ -14,7 +14,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
-	structpb "google.golang.org/protobuf/types/known/structpb"
+	_ "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v11 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
@@ -601,7 +601,7 @@ func (x *CountDealsRequest) GetShowDeleted() bool {
 type CountDealsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many deals fit; 10,000 if there are more.
-	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// Whether there are more than count.
 	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -638,7 +638,7 @@ func (*CountDealsResponse) Descriptor() ([]byte, []int) {
 	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *CountDealsResponse) GetCount() int64 {
+func (x *CountDealsResponse) GetCount() int32 {
 	if x != nil {
 		return x.Count
 	}
@@ -1738,7 +1738,7 @@ func (x *GetDealHistoryRequest) GetPageToken() string {
 type GetDealHistoryResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// What happened, newest first.
-	Entries []*HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
+	Entries []*v1.HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
 	// Token for the next page. Empty at the end.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -1775,7 +1775,7 @@ func (*GetDealHistoryResponse) Descriptor() ([]byte, []int) {
 	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{27}
 }
 
-func (x *GetDealHistoryResponse) GetEntries() []*HistoryEntry {
+func (x *GetDealHistoryResponse) GetEntries() []*v1.HistoryEntry {
 	if x != nil {
 		return x.Entries
 	}
@@ -1789,179 +1789,6 @@ func (x *GetDealHistoryResponse) GetNextPageToken() string {
 	return ""
 }
 
-// HistoryEntry is one change of a deal.
-type HistoryEntry struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Version of the deal after the change.
-	Version int64 `protobuf:"varint,1,opt,name=version,proto3" json:"version,omitempty"`
-	// The event, such as "DealMoved".
-	Type string `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	// When we learnt of it.
-	HappenTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=happen_time,json=happenTime,proto3" json:"happen_time,omitempty"`
-	// When it took place. Absent if not known.
-	EffectiveTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=effective_time,json=effectiveTime,proto3" json:"effective_time,omitempty"`
-	// The user who did it. Empty if it was not a user.
-	UserId string `protobuf:"bytes,5,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	// What brought it about when it was not the user by hand, such as "import/{operation}". Empty otherwise.
-	Cause string `protobuf:"bytes,6,opt,name=cause,proto3" json:"cause,omitempty"`
-	// The fields that changed.
-	Changes []*FieldChange `protobuf:"bytes,7,rep,name=changes,proto3" json:"changes,omitempty"`
-	// From where to where, if the stage changed.
-	StageChange   *StageChange `protobuf:"bytes,8,opt,name=stage_change,json=stageChange,proto3" json:"stage_change,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *HistoryEntry) Reset() {
-	*x = HistoryEntry{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[28]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *HistoryEntry) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*HistoryEntry) ProtoMessage() {}
-
-func (x *HistoryEntry) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[28]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use HistoryEntry.ProtoReflect.Descriptor instead.
-func (*HistoryEntry) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{28}
-}
-
-func (x *HistoryEntry) GetVersion() int64 {
-	if x != nil {
-		return x.Version
-	}
-	return 0
-}
-
-func (x *HistoryEntry) GetType() string {
-	if x != nil {
-		return x.Type
-	}
-	return ""
-}
-
-func (x *HistoryEntry) GetHappenTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.HappenTime
-	}
-	return nil
-}
-
-func (x *HistoryEntry) GetEffectiveTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.EffectiveTime
-	}
-	return nil
-}
-
-func (x *HistoryEntry) GetUserId() string {
-	if x != nil {
-		return x.UserId
-	}
-	return ""
-}
-
-func (x *HistoryEntry) GetCause() string {
-	if x != nil {
-		return x.Cause
-	}
-	return ""
-}
-
-func (x *HistoryEntry) GetChanges() []*FieldChange {
-	if x != nil {
-		return x.Changes
-	}
-	return nil
-}
-
-func (x *HistoryEntry) GetStageChange() *StageChange {
-	if x != nil {
-		return x.StageChange
-	}
-	return nil
-}
-
-// FieldChange is the old and the new value of one field.
-type FieldChange struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the field, such as "planned_close_date".
-	Field string `protobuf:"bytes,1,opt,name=field,proto3" json:"field,omitempty"`
-	// The old value, in its JSON form. Absent if there was none.
-	OldValue *structpb.Value `protobuf:"bytes,2,opt,name=old_value,json=oldValue,proto3" json:"old_value,omitempty"`
-	// The new value, in its JSON form. Absent if there is none.
-	NewValue      *structpb.Value `protobuf:"bytes,3,opt,name=new_value,json=newValue,proto3" json:"new_value,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *FieldChange) Reset() {
-	*x = FieldChange{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[29]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *FieldChange) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*FieldChange) ProtoMessage() {}
-
-func (x *FieldChange) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[29]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use FieldChange.ProtoReflect.Descriptor instead.
-func (*FieldChange) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{29}
-}
-
-func (x *FieldChange) GetField() string {
-	if x != nil {
-		return x.Field
-	}
-	return ""
-}
-
-func (x *FieldChange) GetOldValue() *structpb.Value {
-	if x != nil {
-		return x.OldValue
-	}
-	return nil
-}
-
-func (x *FieldChange) GetNewValue() *structpb.Value {
-	if x != nil {
-		return x.NewValue
-	}
-	return nil
-}
-
 // ListDealStageChangesRequest names a deal.
 type ListDealStageChangesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1973,7 +1800,7 @@ type ListDealStageChangesRequest struct {
 
 func (x *ListDealStageChangesRequest) Reset() {
 	*x = ListDealStageChangesRequest{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[30]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1985,7 +1812,7 @@ func (x *ListDealStageChangesRequest) String() string {
 func (*ListDealStageChangesRequest) ProtoMessage() {}
 
 func (x *ListDealStageChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[30]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1998,7 +1825,7 @@ func (x *ListDealStageChangesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDealStageChangesRequest.ProtoReflect.Descriptor instead.
 func (*ListDealStageChangesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{30}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ListDealStageChangesRequest) GetId() string {
@@ -2019,7 +1846,7 @@ type ListDealStageChangesResponse struct {
 
 func (x *ListDealStageChangesResponse) Reset() {
 	*x = ListDealStageChangesResponse{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[31]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2031,7 +1858,7 @@ func (x *ListDealStageChangesResponse) String() string {
 func (*ListDealStageChangesResponse) ProtoMessage() {}
 
 func (x *ListDealStageChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[31]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2044,7 +1871,7 @@ func (x *ListDealStageChangesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDealStageChangesResponse.ProtoReflect.Descriptor instead.
 func (*ListDealStageChangesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{31}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ListDealStageChangesResponse) GetStays() []*StageStay {
@@ -2077,7 +1904,7 @@ type StageStay struct {
 
 func (x *StageStay) Reset() {
 	*x = StageStay{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[32]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2089,7 +1916,7 @@ func (x *StageStay) String() string {
 func (*StageStay) ProtoMessage() {}
 
 func (x *StageStay) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[32]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2102,7 +1929,7 @@ func (x *StageStay) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StageStay.ProtoReflect.Descriptor instead.
 func (*StageStay) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{32}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *StageStay) GetPipelineId() string {
@@ -2175,7 +2002,7 @@ type GetBoardRequest struct {
 
 func (x *GetBoardRequest) Reset() {
 	*x = GetBoardRequest{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[33]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2187,7 +2014,7 @@ func (x *GetBoardRequest) String() string {
 func (*GetBoardRequest) ProtoMessage() {}
 
 func (x *GetBoardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[33]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2200,7 +2027,7 @@ func (x *GetBoardRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBoardRequest.ProtoReflect.Descriptor instead.
 func (*GetBoardRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{33}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *GetBoardRequest) GetPipelineId() string {
@@ -2258,7 +2085,7 @@ type GetBoardResponse struct {
 
 func (x *GetBoardResponse) Reset() {
 	*x = GetBoardResponse{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[34]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2270,7 +2097,7 @@ func (x *GetBoardResponse) String() string {
 func (*GetBoardResponse) ProtoMessage() {}
 
 func (x *GetBoardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[34]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2283,7 +2110,7 @@ func (x *GetBoardResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetBoardResponse.ProtoReflect.Descriptor instead.
 func (*GetBoardResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{34}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *GetBoardResponse) GetColumns() []*BoardColumn {
@@ -2311,13 +2138,13 @@ type BoardColumn struct {
 	// The stage, when grouped by stage.
 	Stage *Stage `protobuf:"bytes,3,opt,name=stage,proto3" json:"stage,omitempty"`
 	// How many deals are in it, those not loaded included.
-	Count int64 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
+	Count int32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
 	// Their sum in each currency.
 	Totals []*v1.Money `protobuf:"bytes,5,rep,name=totals,proto3" json:"totals,omitempty"`
 	// Their sum in the organisation's base currency.
 	BaseTotal *v1.Money `protobuf:"bytes,6,opt,name=base_total,json=baseTotal,proto3" json:"base_total,omitempty"`
 	// How many of them are not in base_total because there was no rate.
-	UnratedCount int64 `protobuf:"varint,7,opt,name=unrated_count,json=unratedCount,proto3" json:"unrated_count,omitempty"`
+	UnratedCount int32 `protobuf:"varint,7,opt,name=unrated_count,json=unratedCount,proto3" json:"unrated_count,omitempty"`
 	// The cards, by the time they entered the stage, newest first; by planned close date when grouped by month.
 	Cards []*BoardCard `protobuf:"bytes,8,rep,name=cards,proto3" json:"cards,omitempty"`
 	// Token for the column's next cards. Empty at the end.
@@ -2328,7 +2155,7 @@ type BoardColumn struct {
 
 func (x *BoardColumn) Reset() {
 	*x = BoardColumn{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[35]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2340,7 +2167,7 @@ func (x *BoardColumn) String() string {
 func (*BoardColumn) ProtoMessage() {}
 
 func (x *BoardColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[35]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2353,7 +2180,7 @@ func (x *BoardColumn) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoardColumn.ProtoReflect.Descriptor instead.
 func (*BoardColumn) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{35}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *BoardColumn) GetKey() string {
@@ -2377,7 +2204,7 @@ func (x *BoardColumn) GetStage() *Stage {
 	return nil
 }
 
-func (x *BoardColumn) GetCount() int64 {
+func (x *BoardColumn) GetCount() int32 {
 	if x != nil {
 		return x.Count
 	}
@@ -2398,7 +2225,7 @@ func (x *BoardColumn) GetBaseTotal() *v1.Money {
 	return nil
 }
 
-func (x *BoardColumn) GetUnratedCount() int64 {
+func (x *BoardColumn) GetUnratedCount() int32 {
 	if x != nil {
 		return x.UnratedCount
 	}
@@ -2462,7 +2289,7 @@ type BoardCard struct {
 
 func (x *BoardCard) Reset() {
 	*x = BoardCard{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[36]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2474,7 +2301,7 @@ func (x *BoardCard) String() string {
 func (*BoardCard) ProtoMessage() {}
 
 func (x *BoardCard) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[36]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2487,7 +2314,7 @@ func (x *BoardCard) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use BoardCard.ProtoReflect.Descriptor instead.
 func (*BoardCard) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{36}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *BoardCard) GetDealId() string {
@@ -2607,6 +2434,125 @@ func (x *BoardCard) GetProbability() int32 {
 		return x.Probability
 	}
 	return 0
+}
+
+// PreviewDealImportRequest names a file and says how it is to be imported.
+type PreviewDealImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The uploaded file.
+	FileId string `protobuf:"bytes,1,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
+	// The mapping from columns to fields, as YAML text. Empty to have one proposed.
+	Mapping string `protobuf:"bytes,2,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+	Source *v1.ImportSource `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// How many rows are wanted; 10 if zero.
+	Rows          int32 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewDealImportRequest) Reset() {
+	*x = PreviewDealImportRequest{}
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewDealImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewDealImportRequest) ProtoMessage() {}
+
+func (x *PreviewDealImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewDealImportRequest.ProtoReflect.Descriptor instead.
+func (*PreviewDealImportRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *PreviewDealImportRequest) GetFileId() string {
+	if x != nil {
+		return x.FileId
+	}
+	return ""
+}
+
+func (x *PreviewDealImportRequest) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *PreviewDealImportRequest) GetSource() *v1.ImportSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *PreviewDealImportRequest) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// PreviewDealImportResponse shows how the file would be imported.
+type PreviewDealImportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The preview.
+	Preview       *v1.ImportPreview `protobuf:"bytes,1,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewDealImportResponse) Reset() {
+	*x = PreviewDealImportResponse{}
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewDealImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewDealImportResponse) ProtoMessage() {}
+
+func (x *PreviewDealImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewDealImportResponse.ProtoReflect.Descriptor instead.
+func (*PreviewDealImportResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *PreviewDealImportResponse) GetPreview() *v1.ImportPreview {
+	if x != nil {
+		return x.Preview
+	}
+	return nil
 }
 
 // ImportDealsRequest says what to import and how.
@@ -2732,7 +2678,7 @@ var File_kontor_deals_v1_deals_service_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\n" +
-	"#kontor/deals/v1/deals_service.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\x1ckontor/deals/v1/events.proto\x1a\x1ekontor/deals/v1/pipeline.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1akontor/type/v1/money.proto\"\x95\x01\n" +
+	"#kontor/deals/v1/deals_service.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\x1ckontor/deals/v1/events.proto\x1a\x1ekontor/deals/v1/pipeline.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x1akontor/type/v1/money.proto\"\x95\x01\n" +
 	"\x11CreateDealRequest\x121\n" +
 	"\x04deal\x18\x01 \x01(\v2\x15.kontor.deals.v1.DealB\x06\xbaH\x03\xc8\x01\x01R\x04deal\x12$\n" +
 	"\adeal_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06dealId\x12'\n" +
@@ -2776,7 +2722,7 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\x06filter\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x06filter\x12!\n" +
 	"\fshow_deleted\x18\x02 \x01(\bR\vshowDeleted\">\n" +
 	"\x12CountDealsResponse\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x12\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\"\\\n" +
 	"\x12SearchDealsRequest\x12 \n" +
 	"\x05query\x18\x01 \x01(\tB\n" +
@@ -2852,24 +2798,10 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"y\n" +
-	"\x16GetDealHistoryResponse\x127\n" +
-	"\aentries\x18\x01 \x03(\v2\x1d.kontor.deals.v1.HistoryEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xe4\x02\n" +
-	"\fHistoryEntry\x12\x18\n" +
-	"\aversion\x18\x01 \x01(\x03R\aversion\x12\x12\n" +
-	"\x04type\x18\x02 \x01(\tR\x04type\x12;\n" +
-	"\vhappen_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"happenTime\x12A\n" +
-	"\x0eeffective_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12\x17\n" +
-	"\auser_id\x18\x05 \x01(\tR\x06userId\x12\x14\n" +
-	"\x05cause\x18\x06 \x01(\tR\x05cause\x126\n" +
-	"\achanges\x18\a \x03(\v2\x1c.kontor.deals.v1.FieldChangeR\achanges\x12?\n" +
-	"\fstage_change\x18\b \x01(\v2\x1c.kontor.deals.v1.StageChangeR\vstageChange\"\x8d\x01\n" +
-	"\vFieldChange\x12\x14\n" +
-	"\x05field\x18\x01 \x01(\tR\x05field\x123\n" +
-	"\told_value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\boldValue\x123\n" +
-	"\tnew_value\x18\x03 \x01(\v2\x16.google.protobuf.ValueR\bnewValue\"7\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"x\n" +
+	"\x16GetDealHistoryResponse\x126\n" +
+	"\aentries\x18\x01 \x03(\v2\x1c.kontor.type.v1.HistoryEntryR\aentries\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"7\n" +
 	"\x1bListDealStageChangesRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"P\n" +
 	"\x1cListDealStageChangesResponse\x120\n" +
@@ -2903,11 +2835,11 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12,\n" +
 	"\x05stage\x18\x03 \x01(\v2\x16.kontor.deals.v1.StageR\x05stage\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x03R\x05count\x12-\n" +
+	"\x05count\x18\x04 \x01(\x05R\x05count\x12-\n" +
 	"\x06totals\x18\x05 \x03(\v2\x15.kontor.type.v1.MoneyR\x06totals\x124\n" +
 	"\n" +
 	"base_total\x18\x06 \x01(\v2\x15.kontor.type.v1.MoneyR\tbaseTotal\x12#\n" +
-	"\runrated_count\x18\a \x01(\x03R\funratedCount\x120\n" +
+	"\runrated_count\x18\a \x01(\x05R\funratedCount\x120\n" +
 	"\x05cards\x18\b \x03(\v2\x1a.kontor.deals.v1.BoardCardR\x05cards\x12&\n" +
 	"\x0fnext_page_token\x18\t \x01(\tR\rnextPageToken\"\xe4\x04\n" +
 	"\tBoardCard\x12\x17\n" +
@@ -2930,7 +2862,14 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\aoverdue\x18\x0e \x01(\bR\aoverdue\x12\"\n" +
 	"\rdays_in_stage\x18\x0f \x01(\x05R\vdaysInStage\x12#\n" +
 	"\rstage_overdue\x18\x10 \x01(\bR\fstageOverdue\x12 \n" +
-	"\vprobability\x18\x11 \x01(\x05R\vprobability\"\xa1\x01\n" +
+	"\vprobability\x18\x11 \x01(\x05R\vprobability\"\xb7\x01\n" +
+	"\x18PreviewDealImportRequest\x12!\n" +
+	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12#\n" +
+	"\amapping\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10R\amapping\x124\n" +
+	"\x06source\x18\x03 \x01(\v2\x1c.kontor.type.v1.ImportSourceR\x06source\x12\x1d\n" +
+	"\x04rows\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x04rows\"T\n" +
+	"\x19PreviewDealImportResponse\x127\n" +
+	"\apreview\x18\x01 \x01(\v2\x1d.kontor.type.v1.ImportPreviewR\apreview\"\xa1\x01\n" +
 	"\x12ImportDealsRequest\x12\"\n" +
 	"\afile_id\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x06fileId\x12%\n" +
 	"\amapping\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\xa0\x8d\x06R\amapping\x12\x17\n" +
@@ -2943,7 +2882,7 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\x1aBOARD_GROUP_BY_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14BOARD_GROUP_BY_STAGE\x10\x01\x12\x1e\n" +
 	"\x1aBOARD_GROUP_BY_RESPONSIBLE\x10\x02\x12\x18\n" +
-	"\x14BOARD_GROUP_BY_MONTH\x10\x032\x9f\x10\n" +
+	"\x14BOARD_GROUP_BY_MONTH\x10\x032\xbc\x11\n" +
 	"\fDealsService\x12z\n" +
 	"\n" +
 	"CreateDeal\x12\".kontor.deals.v1.CreateDealRequest\x1a#.kontor.deals.v1.CreateDealResponse\"#\xca\xf3\x18\b\n" +
@@ -2979,7 +2918,9 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\x14ListDealStageChanges\x12,.kontor.deals.v1.ListDealStageChangesRequest\x1a-.kontor.deals.v1.ListDealStageChangesResponse\"/\xca\xf3\x18\b\n" +
 	"\x04deal\x10\x01\x82\xd3\xe4\x93\x02\x1d\x12\x1b/v1/deals/{id}:stageChanges\x12t\n" +
 	"\bGetBoard\x12 .kontor.deals.v1.GetBoardRequest\x1a!.kontor.deals.v1.GetBoardResponse\"#\xca\xf3\x18\b\n" +
-	"\x04deal\x10\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/deals:board\x12\x81\x01\n" +
+	"\x04deal\x10\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/deals:board\x12\x9a\x01\n" +
+	"\x11PreviewDealImport\x12).kontor.deals.v1.PreviewDealImportRequest\x1a*.kontor.deals.v1.PreviewDealImportResponse\".\xca\xf3\x18\b\n" +
+	"\x04deal\x10\x06\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/deals:previewImport\x12\x81\x01\n" +
 	"\vImportDeals\x12#.kontor.deals.v1.ImportDealsRequest\x1a$.kontor.deals.v1.ImportDealsResponse\"'\xca\xf3\x18\b\n" +
 	"\x04deal\x10\x06\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/deals:importB3Z1kontor.internal/proto/gen/kontor/deals/v1;dealsv1b\x06proto3"
 
@@ -3027,15 +2968,15 @@ var file_kontor_deals_v1_deals_service_proto_goTypes = []any{
 	(*ReopenDealResponse)(nil),           // 26: kontor.deals.v1.ReopenDealResponse
 	(*GetDealHistoryRequest)(nil),        // 27: kontor.deals.v1.GetDealHistoryRequest
 	(*GetDealHistoryResponse)(nil),       // 28: kontor.deals.v1.GetDealHistoryResponse
-	(*HistoryEntry)(nil),                 // 29: kontor.deals.v1.HistoryEntry
-	(*FieldChange)(nil),                  // 30: kontor.deals.v1.FieldChange
-	(*ListDealStageChangesRequest)(nil),  // 31: kontor.deals.v1.ListDealStageChangesRequest
-	(*ListDealStageChangesResponse)(nil), // 32: kontor.deals.v1.ListDealStageChangesResponse
-	(*StageStay)(nil),                    // 33: kontor.deals.v1.StageStay
-	(*GetBoardRequest)(nil),              // 34: kontor.deals.v1.GetBoardRequest
-	(*GetBoardResponse)(nil),             // 35: kontor.deals.v1.GetBoardResponse
-	(*BoardColumn)(nil),                  // 36: kontor.deals.v1.BoardColumn
-	(*BoardCard)(nil),                    // 37: kontor.deals.v1.BoardCard
+	(*ListDealStageChangesRequest)(nil),  // 29: kontor.deals.v1.ListDealStageChangesRequest
+	(*ListDealStageChangesResponse)(nil), // 30: kontor.deals.v1.ListDealStageChangesResponse
+	(*StageStay)(nil),                    // 31: kontor.deals.v1.StageStay
+	(*GetBoardRequest)(nil),              // 32: kontor.deals.v1.GetBoardRequest
+	(*GetBoardResponse)(nil),             // 33: kontor.deals.v1.GetBoardResponse
+	(*BoardColumn)(nil),                  // 34: kontor.deals.v1.BoardColumn
+	(*BoardCard)(nil),                    // 35: kontor.deals.v1.BoardCard
+	(*PreviewDealImportRequest)(nil),     // 36: kontor.deals.v1.PreviewDealImportRequest
+	(*PreviewDealImportResponse)(nil),    // 37: kontor.deals.v1.PreviewDealImportResponse
 	(*ImportDealsRequest)(nil),           // 38: kontor.deals.v1.ImportDealsRequest
 	(*ImportDealsResponse)(nil),          // 39: kontor.deals.v1.ImportDealsResponse
 	nil,                                  // 40: kontor.deals.v1.DealNames.PartyNamesEntry
@@ -3043,14 +2984,15 @@ var file_kontor_deals_v1_deals_service_proto_goTypes = []any{
 	(*Deal)(nil),                         // 42: kontor.deals.v1.Deal
 	(DealState)(0),                       // 43: kontor.deals.v1.DealState
 	(*fieldmaskpb.FieldMask)(nil),        // 44: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil),        // 45: google.protobuf.Timestamp
-	(*StageChange)(nil),                  // 46: kontor.deals.v1.StageChange
-	(*structpb.Value)(nil),               // 47: google.protobuf.Value
-	(*durationpb.Duration)(nil),          // 48: google.protobuf.Duration
-	(*Stage)(nil),                        // 49: kontor.deals.v1.Stage
-	(*v1.Money)(nil),                     // 50: kontor.type.v1.Money
-	(*date.Date)(nil),                    // 51: google.type.Date
-	(*v11.Operation)(nil),                // 52: kontor.operation.v1.Operation
+	(*v1.HistoryEntry)(nil),              // 45: kontor.type.v1.HistoryEntry
+	(*timestamppb.Timestamp)(nil),        // 46: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),          // 47: google.protobuf.Duration
+	(*Stage)(nil),                        // 48: kontor.deals.v1.Stage
+	(*v1.Money)(nil),                     // 49: kontor.type.v1.Money
+	(*date.Date)(nil),                    // 50: google.type.Date
+	(*v1.ImportSource)(nil),              // 51: kontor.type.v1.ImportSource
+	(*v1.ImportPreview)(nil),             // 52: kontor.type.v1.ImportPreview
+	(*v11.Operation)(nil),                // 53: kontor.operation.v1.Operation
 }
 var file_kontor_deals_v1_deals_service_proto_depIdxs = []int32{
 	42, // 0: kontor.deals.v1.CreateDealRequest.deal:type_name -> kontor.deals.v1.Deal
@@ -3071,64 +3013,62 @@ var file_kontor_deals_v1_deals_service_proto_depIdxs = []int32{
 	42, // 15: kontor.deals.v1.WinDealResponse.deal:type_name -> kontor.deals.v1.Deal
 	42, // 16: kontor.deals.v1.LoseDealResponse.deal:type_name -> kontor.deals.v1.Deal
 	42, // 17: kontor.deals.v1.ReopenDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	29, // 18: kontor.deals.v1.GetDealHistoryResponse.entries:type_name -> kontor.deals.v1.HistoryEntry
-	45, // 19: kontor.deals.v1.HistoryEntry.happen_time:type_name -> google.protobuf.Timestamp
-	45, // 20: kontor.deals.v1.HistoryEntry.effective_time:type_name -> google.protobuf.Timestamp
-	30, // 21: kontor.deals.v1.HistoryEntry.changes:type_name -> kontor.deals.v1.FieldChange
-	46, // 22: kontor.deals.v1.HistoryEntry.stage_change:type_name -> kontor.deals.v1.StageChange
-	47, // 23: kontor.deals.v1.FieldChange.old_value:type_name -> google.protobuf.Value
-	47, // 24: kontor.deals.v1.FieldChange.new_value:type_name -> google.protobuf.Value
-	33, // 25: kontor.deals.v1.ListDealStageChangesResponse.stays:type_name -> kontor.deals.v1.StageStay
-	45, // 26: kontor.deals.v1.StageStay.enter_time:type_name -> google.protobuf.Timestamp
-	45, // 27: kontor.deals.v1.StageStay.leave_time:type_name -> google.protobuf.Timestamp
-	48, // 28: kontor.deals.v1.StageStay.duration:type_name -> google.protobuf.Duration
-	0,  // 29: kontor.deals.v1.GetBoardRequest.group_by:type_name -> kontor.deals.v1.BoardGroupBy
-	36, // 30: kontor.deals.v1.GetBoardResponse.columns:type_name -> kontor.deals.v1.BoardColumn
-	49, // 31: kontor.deals.v1.BoardColumn.stage:type_name -> kontor.deals.v1.Stage
-	50, // 32: kontor.deals.v1.BoardColumn.totals:type_name -> kontor.type.v1.Money
-	50, // 33: kontor.deals.v1.BoardColumn.base_total:type_name -> kontor.type.v1.Money
-	37, // 34: kontor.deals.v1.BoardColumn.cards:type_name -> kontor.deals.v1.BoardCard
-	43, // 35: kontor.deals.v1.BoardCard.state:type_name -> kontor.deals.v1.DealState
-	50, // 36: kontor.deals.v1.BoardCard.amount:type_name -> kontor.type.v1.Money
-	51, // 37: kontor.deals.v1.BoardCard.planned_close_date:type_name -> google.type.Date
-	52, // 38: kontor.deals.v1.ImportDealsResponse.operation:type_name -> kontor.operation.v1.Operation
-	1,  // 39: kontor.deals.v1.DealsService.CreateDeal:input_type -> kontor.deals.v1.CreateDealRequest
-	3,  // 40: kontor.deals.v1.DealsService.GetDeal:input_type -> kontor.deals.v1.GetDealRequest
-	6,  // 41: kontor.deals.v1.DealsService.ListDeals:input_type -> kontor.deals.v1.ListDealsRequest
-	8,  // 42: kontor.deals.v1.DealsService.CountDeals:input_type -> kontor.deals.v1.CountDealsRequest
-	10, // 43: kontor.deals.v1.DealsService.SearchDeals:input_type -> kontor.deals.v1.SearchDealsRequest
-	13, // 44: kontor.deals.v1.DealsService.UpdateDeal:input_type -> kontor.deals.v1.UpdateDealRequest
-	15, // 45: kontor.deals.v1.DealsService.DeleteDeal:input_type -> kontor.deals.v1.DeleteDealRequest
-	17, // 46: kontor.deals.v1.DealsService.UndeleteDeal:input_type -> kontor.deals.v1.UndeleteDealRequest
-	19, // 47: kontor.deals.v1.DealsService.MoveDeal:input_type -> kontor.deals.v1.MoveDealRequest
-	21, // 48: kontor.deals.v1.DealsService.WinDeal:input_type -> kontor.deals.v1.WinDealRequest
-	23, // 49: kontor.deals.v1.DealsService.LoseDeal:input_type -> kontor.deals.v1.LoseDealRequest
-	25, // 50: kontor.deals.v1.DealsService.ReopenDeal:input_type -> kontor.deals.v1.ReopenDealRequest
-	27, // 51: kontor.deals.v1.DealsService.GetDealHistory:input_type -> kontor.deals.v1.GetDealHistoryRequest
-	31, // 52: kontor.deals.v1.DealsService.ListDealStageChanges:input_type -> kontor.deals.v1.ListDealStageChangesRequest
-	34, // 53: kontor.deals.v1.DealsService.GetBoard:input_type -> kontor.deals.v1.GetBoardRequest
-	38, // 54: kontor.deals.v1.DealsService.ImportDeals:input_type -> kontor.deals.v1.ImportDealsRequest
-	2,  // 55: kontor.deals.v1.DealsService.CreateDeal:output_type -> kontor.deals.v1.CreateDealResponse
-	4,  // 56: kontor.deals.v1.DealsService.GetDeal:output_type -> kontor.deals.v1.GetDealResponse
-	7,  // 57: kontor.deals.v1.DealsService.ListDeals:output_type -> kontor.deals.v1.ListDealsResponse
-	9,  // 58: kontor.deals.v1.DealsService.CountDeals:output_type -> kontor.deals.v1.CountDealsResponse
-	11, // 59: kontor.deals.v1.DealsService.SearchDeals:output_type -> kontor.deals.v1.SearchDealsResponse
-	14, // 60: kontor.deals.v1.DealsService.UpdateDeal:output_type -> kontor.deals.v1.UpdateDealResponse
-	16, // 61: kontor.deals.v1.DealsService.DeleteDeal:output_type -> kontor.deals.v1.DeleteDealResponse
-	18, // 62: kontor.deals.v1.DealsService.UndeleteDeal:output_type -> kontor.deals.v1.UndeleteDealResponse
-	20, // 63: kontor.deals.v1.DealsService.MoveDeal:output_type -> kontor.deals.v1.MoveDealResponse
-	22, // 64: kontor.deals.v1.DealsService.WinDeal:output_type -> kontor.deals.v1.WinDealResponse
-	24, // 65: kontor.deals.v1.DealsService.LoseDeal:output_type -> kontor.deals.v1.LoseDealResponse
-	26, // 66: kontor.deals.v1.DealsService.ReopenDeal:output_type -> kontor.deals.v1.ReopenDealResponse
-	28, // 67: kontor.deals.v1.DealsService.GetDealHistory:output_type -> kontor.deals.v1.GetDealHistoryResponse
-	32, // 68: kontor.deals.v1.DealsService.ListDealStageChanges:output_type -> kontor.deals.v1.ListDealStageChangesResponse
-	35, // 69: kontor.deals.v1.DealsService.GetBoard:output_type -> kontor.deals.v1.GetBoardResponse
-	39, // 70: kontor.deals.v1.DealsService.ImportDeals:output_type -> kontor.deals.v1.ImportDealsResponse
-	55, // [55:71] is the sub-list for method output_type
-	39, // [39:55] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	45, // 18: kontor.deals.v1.GetDealHistoryResponse.entries:type_name -> kontor.type.v1.HistoryEntry
+	31, // 19: kontor.deals.v1.ListDealStageChangesResponse.stays:type_name -> kontor.deals.v1.StageStay
+	46, // 20: kontor.deals.v1.StageStay.enter_time:type_name -> google.protobuf.Timestamp
+	46, // 21: kontor.deals.v1.StageStay.leave_time:type_name -> google.protobuf.Timestamp
+	47, // 22: kontor.deals.v1.StageStay.duration:type_name -> google.protobuf.Duration
+	0,  // 23: kontor.deals.v1.GetBoardRequest.group_by:type_name -> kontor.deals.v1.BoardGroupBy
+	34, // 24: kontor.deals.v1.GetBoardResponse.columns:type_name -> kontor.deals.v1.BoardColumn
+	48, // 25: kontor.deals.v1.BoardColumn.stage:type_name -> kontor.deals.v1.Stage
+	49, // 26: kontor.deals.v1.BoardColumn.totals:type_name -> kontor.type.v1.Money
+	49, // 27: kontor.deals.v1.BoardColumn.base_total:type_name -> kontor.type.v1.Money
+	35, // 28: kontor.deals.v1.BoardColumn.cards:type_name -> kontor.deals.v1.BoardCard
+	43, // 29: kontor.deals.v1.BoardCard.state:type_name -> kontor.deals.v1.DealState
+	49, // 30: kontor.deals.v1.BoardCard.amount:type_name -> kontor.type.v1.Money
+	50, // 31: kontor.deals.v1.BoardCard.planned_close_date:type_name -> google.type.Date
+	51, // 32: kontor.deals.v1.PreviewDealImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	52, // 33: kontor.deals.v1.PreviewDealImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	53, // 34: kontor.deals.v1.ImportDealsResponse.operation:type_name -> kontor.operation.v1.Operation
+	1,  // 35: kontor.deals.v1.DealsService.CreateDeal:input_type -> kontor.deals.v1.CreateDealRequest
+	3,  // 36: kontor.deals.v1.DealsService.GetDeal:input_type -> kontor.deals.v1.GetDealRequest
+	6,  // 37: kontor.deals.v1.DealsService.ListDeals:input_type -> kontor.deals.v1.ListDealsRequest
+	8,  // 38: kontor.deals.v1.DealsService.CountDeals:input_type -> kontor.deals.v1.CountDealsRequest
+	10, // 39: kontor.deals.v1.DealsService.SearchDeals:input_type -> kontor.deals.v1.SearchDealsRequest
+	13, // 40: kontor.deals.v1.DealsService.UpdateDeal:input_type -> kontor.deals.v1.UpdateDealRequest
+	15, // 41: kontor.deals.v1.DealsService.DeleteDeal:input_type -> kontor.deals.v1.DeleteDealRequest
+	17, // 42: kontor.deals.v1.DealsService.UndeleteDeal:input_type -> kontor.deals.v1.UndeleteDealRequest
+	19, // 43: kontor.deals.v1.DealsService.MoveDeal:input_type -> kontor.deals.v1.MoveDealRequest
+	21, // 44: kontor.deals.v1.DealsService.WinDeal:input_type -> kontor.deals.v1.WinDealRequest
+	23, // 45: kontor.deals.v1.DealsService.LoseDeal:input_type -> kontor.deals.v1.LoseDealRequest
+	25, // 46: kontor.deals.v1.DealsService.ReopenDeal:input_type -> kontor.deals.v1.ReopenDealRequest
+	27, // 47: kontor.deals.v1.DealsService.GetDealHistory:input_type -> kontor.deals.v1.GetDealHistoryRequest
+	29, // 48: kontor.deals.v1.DealsService.ListDealStageChanges:input_type -> kontor.deals.v1.ListDealStageChangesRequest
+	32, // 49: kontor.deals.v1.DealsService.GetBoard:input_type -> kontor.deals.v1.GetBoardRequest
+	36, // 50: kontor.deals.v1.DealsService.PreviewDealImport:input_type -> kontor.deals.v1.PreviewDealImportRequest
+	38, // 51: kontor.deals.v1.DealsService.ImportDeals:input_type -> kontor.deals.v1.ImportDealsRequest
+	2,  // 52: kontor.deals.v1.DealsService.CreateDeal:output_type -> kontor.deals.v1.CreateDealResponse
+	4,  // 53: kontor.deals.v1.DealsService.GetDeal:output_type -> kontor.deals.v1.GetDealResponse
+	7,  // 54: kontor.deals.v1.DealsService.ListDeals:output_type -> kontor.deals.v1.ListDealsResponse
+	9,  // 55: kontor.deals.v1.DealsService.CountDeals:output_type -> kontor.deals.v1.CountDealsResponse
+	11, // 56: kontor.deals.v1.DealsService.SearchDeals:output_type -> kontor.deals.v1.SearchDealsResponse
+	14, // 57: kontor.deals.v1.DealsService.UpdateDeal:output_type -> kontor.deals.v1.UpdateDealResponse
+	16, // 58: kontor.deals.v1.DealsService.DeleteDeal:output_type -> kontor.deals.v1.DeleteDealResponse
+	18, // 59: kontor.deals.v1.DealsService.UndeleteDeal:output_type -> kontor.deals.v1.UndeleteDealResponse
+	20, // 60: kontor.deals.v1.DealsService.MoveDeal:output_type -> kontor.deals.v1.MoveDealResponse
+	22, // 61: kontor.deals.v1.DealsService.WinDeal:output_type -> kontor.deals.v1.WinDealResponse
+	24, // 62: kontor.deals.v1.DealsService.LoseDeal:output_type -> kontor.deals.v1.LoseDealResponse
+	26, // 63: kontor.deals.v1.DealsService.ReopenDeal:output_type -> kontor.deals.v1.ReopenDealResponse
+	28, // 64: kontor.deals.v1.DealsService.GetDealHistory:output_type -> kontor.deals.v1.GetDealHistoryResponse
+	30, // 65: kontor.deals.v1.DealsService.ListDealStageChanges:output_type -> kontor.deals.v1.ListDealStageChangesResponse
+	33, // 66: kontor.deals.v1.DealsService.GetBoard:output_type -> kontor.deals.v1.GetBoardResponse
+	37, // 67: kontor.deals.v1.DealsService.PreviewDealImport:output_type -> kontor.deals.v1.PreviewDealImportResponse
+	39, // 68: kontor.deals.v1.DealsService.ImportDeals:output_type -> kontor.deals.v1.ImportDealsResponse
+	52, // [52:69] is the sub-list for method output_type
+	35, // [35:52] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_kontor_deals_v1_deals_service_proto_init() }

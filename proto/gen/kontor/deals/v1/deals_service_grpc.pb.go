@@ -34,6 +34,7 @@ const (
 	DealsService_GetDealHistory_FullMethodName       = "/kontor.deals.v1.DealsService/GetDealHistory"
 	DealsService_ListDealStageChanges_FullMethodName = "/kontor.deals.v1.DealsService/ListDealStageChanges"
 	DealsService_GetBoard_FullMethodName             = "/kontor.deals.v1.DealsService/GetBoard"
+	DealsService_PreviewDealImport_FullMethodName    = "/kontor.deals.v1.DealsService/PreviewDealImport"
 	DealsService_ImportDeals_FullMethodName          = "/kontor.deals.v1.DealsService/ImportDeals"
 )
 
@@ -128,6 +129,11 @@ type DealsServiceClient interface {
 	//
 	// Errors: PIPELINE_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN, COLUMN_NOT_FOUND.
 	GetBoard(ctx context.Context, in *GetBoardRequest, opts ...grpc.CallOption) (*GetBoardResponse, error)
+	// PreviewDealImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewDealImport(ctx context.Context, in *PreviewDealImportRequest, opts ...grpc.CallOption) (*PreviewDealImportResponse, error)
 	// ImportDeals makes and updates deals from an uploaded CSV file, by a mapping, as an operation.
 	//
 	// Target fields: name, pipeline, stage, begin_stage, amount, responsible, type, probability, planned_close_date, company,
@@ -299,6 +305,16 @@ func (c *dealsServiceClient) GetBoard(ctx context.Context, in *GetBoardRequest, 
 	return out, nil
 }
 
+func (c *dealsServiceClient) PreviewDealImport(ctx context.Context, in *PreviewDealImportRequest, opts ...grpc.CallOption) (*PreviewDealImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewDealImportResponse)
+	err := c.cc.Invoke(ctx, DealsService_PreviewDealImport_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *dealsServiceClient) ImportDeals(ctx context.Context, in *ImportDealsRequest, opts ...grpc.CallOption) (*ImportDealsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ImportDealsResponse)
@@ -400,6 +416,11 @@ type DealsServiceServer interface {
 	//
 	// Errors: PIPELINE_NOT_FOUND, INVALID_FILTER, INVALID_PAGE_TOKEN, COLUMN_NOT_FOUND.
 	GetBoard(context.Context, *GetBoardRequest) (*GetBoardResponse, error)
+	// PreviewDealImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewDealImport(context.Context, *PreviewDealImportRequest) (*PreviewDealImportResponse, error)
 	// ImportDeals makes and updates deals from an uploaded CSV file, by a mapping, as an operation.
 	//
 	// Target fields: name, pipeline, stage, begin_stage, amount, responsible, type, probability, planned_close_date, company,
@@ -465,6 +486,9 @@ func (UnimplementedDealsServiceServer) ListDealStageChanges(context.Context, *Li
 }
 func (UnimplementedDealsServiceServer) GetBoard(context.Context, *GetBoardRequest) (*GetBoardResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetBoard not implemented")
+}
+func (UnimplementedDealsServiceServer) PreviewDealImport(context.Context, *PreviewDealImportRequest) (*PreviewDealImportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewDealImport not implemented")
 }
 func (UnimplementedDealsServiceServer) ImportDeals(context.Context, *ImportDealsRequest) (*ImportDealsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportDeals not implemented")
@@ -760,6 +784,24 @@ func _DealsService_GetBoard_Handler(srv interface{}, ctx context.Context, dec fu
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DealsService_PreviewDealImport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewDealImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DealsServiceServer).PreviewDealImport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DealsService_PreviewDealImport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DealsServiceServer).PreviewDealImport(ctx, req.(*PreviewDealImportRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DealsService_ImportDeals_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ImportDealsRequest)
 	if err := dec(in); err != nil {
@@ -844,6 +886,10 @@ var DealsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "GetBoard",
 			Handler:    _DealsService_GetBoard_Handler,
+		},
+		{
+			MethodName: "PreviewDealImport",
+			Handler:    _DealsService_PreviewDealImport_Handler,
 		},
 		{
 			MethodName: "ImportDeals",

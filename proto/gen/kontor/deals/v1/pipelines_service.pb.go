@@ -496,7 +496,7 @@ func (x *CountPipelinesRequest) GetShowDeleted() bool {
 type CountPipelinesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// How many pipelines fit; 10,000 if there are more.
-	Count int64 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
 	// Whether there are more than count.
 	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
 	unknownFields protoimpl.UnknownFields
@@ -533,7 +533,7 @@ func (*CountPipelinesResponse) Descriptor() ([]byte, []int) {
 	return file_kontor_deals_v1_pipelines_service_proto_rawDescGZIP(), []int{8}
 }
 
-func (x *CountPipelinesResponse) GetCount() int64 {
+func (x *CountPipelinesResponse) GetCount() int32 {
 	if x != nil {
 		return x.Count
 	}
@@ -976,7 +976,7 @@ const file_kontor_deals_v1_pipelines_service_proto_rawDesc = "" +
 	"\x06filter\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x06filter\x12!\n" +
 	"\fshow_deleted\x18\x02 \x01(\bR\vshowDeleted\"B\n" +
 	"\x16CountPipelinesResponse\x12\x14\n" +
-	"\x05count\x18\x01 \x01(\x03R\x05count\x12\x12\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
 	"\x04more\x18\x02 \x01(\bR\x04more\"\xa5\x03\n" +
 	"\x15UpdatePipelineRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12=\n" +

@@ -1,7 +1,8 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, call, idempotent } from "../../api/client";
 import type { PriceType, Product, Section } from "../../api/model";
-import { resource, type HistoryItem } from "../../api/resource";
+import { historyOf } from "../../api/history";
+import { resource } from "../../api/resource";
 
 function signalOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal ? { signal } : {};
@@ -21,7 +22,7 @@ export const products = resource<Product>({
   async count(query, signal) {
     const answer = await call(
       api.GET("/v1/products:count", {
-        params: { query: { filter: query.filter ?? "" } },
+        params: { query },
         ...signalOf(signal),
       }),
     );
@@ -50,24 +51,7 @@ export const products = resource<Product>({
     const page = await call(
       api.GET("/v1/products/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
     );
-    const revisions = page.revisions ?? [];
-    // A revision carries the whole product; the old value is that of the revision before it.
-    const items = revisions.map((revision, i): HistoryItem => {
-      const after = (revision.product ?? {}) as Record<string, unknown>;
-      const before = (revisions[i + 1]?.product ?? {}) as Record<string, unknown>;
-      return {
-        version: String(revision.version ?? ""),
-        type: revision.type?.split(".").pop() ?? "",
-        at: revision.happenTime,
-        userId: revision.actor ?? "",
-        cause: revision.cause ?? "",
-        changes: (revision.changedFields ?? []).map((path) => {
-          const field = path.replace(/_([a-z])/g, (_, c: string) => c.toUpperCase());
-          return { field, before: before[field], after: after[field] };
-        }),
-      };
-    });
-    return { items, next: page.nextPageToken ?? "" };
+    return historyOf(page);
   },
 });
 

@@ -1,75 +1,18 @@
 import { queryOptions, useMutation, useQueryClient } from "@tanstack/react-query";
 import { api, call, idempotent } from "../../api/client";
 import type { Company, Contact, DuplicateCandidate, Lead, LeadStatus } from "../../api/model";
-import { keys, putRecord, resource, type HistoryItem } from "../../api/resource";
-
-interface WireHistory {
-  entries?: {
-    version?: string | number;
-    type?: string;
-    happenTime?: string;
-    effectiveTime?: string;
-    userId?: string;
-    cause?: string;
-    event?: unknown;
-  }[];
-  nextPageToken?: string;
-}
-
-// The events carry the record after the change, the old values and the mask; which field holds the record is told
-// by its kind.
-function historyOf(page: WireHistory, kind: string): { items: HistoryItem[]; next: string } {
-  const items = (page.entries ?? []).map((entry): HistoryItem => {
-    const event = (entry.event ?? {}) as Record<string, unknown>;
-    const after = (event[kind] ?? {}) as Record<string, unknown>;
-    const before = (event["previous"] ?? {}) as Record<string, unknown>;
-    const mask =
-      typeof event["updateMask"] === "string" ? event["updateMask"].split(",").filter(Boolean) : [];
-    return {
-      version: String(entry.version ?? ""),
-      type: entry.type?.split(".").pop() ?? "",
-      at: entry.happenTime,
-      effectiveAt: entry.effectiveTime,
-      userId: entry.userId ?? "",
-      cause: entry.cause ?? "",
-      changes: mask.map((path) => {
-        const field = path.split(".")[0] ?? path;
-        return { field, before: before[field], after: after[field] };
-      }),
-      stage:
-        typeof event["fromStatusId"] === "string"
-          ? { from: event["fromStatusId"], to: String(after["statusId"] ?? event["toStatusId"] ?? "") }
-          : undefined,
-    };
-  });
-  return { items, next: page.nextPageToken ?? "" };
-}
+import { historyOf } from "../../api/history";
+import { keys, putRecord, resource } from "../../api/resource";
 
 function signalOf(signal: AbortSignal | undefined): { signal?: AbortSignal } {
   return signal ? { signal } : {};
-}
-
-function listQuery({
-  showDeleted,
-  filter,
-  ...query
-}: {
-  showDeleted?: boolean;
-  filter?: string;
-  orderBy?: string;
-  pageSize: number;
-  pageToken?: string;
-}) {
-  return { ...query, filter: [filter, showDeleted && "deleted = true"].filter(Boolean).join(" AND ") };
 }
 
 /** Companies, over REST. */
 export const companies = resource<Company>({
   kind: "company",
   async list(query, signal) {
-    const page = await call(
-      api.GET("/v1/companies", { params: { query: listQuery(query) }, ...signalOf(signal) }),
-    );
+    const page = await call(api.GET("/v1/companies", { params: { query }, ...signalOf(signal) }));
     return {
       items: (page.companies ?? []) as unknown as Company[],
       next: page.nextPageToken ?? "",
@@ -79,7 +22,7 @@ export const companies = resource<Company>({
   async count(query, signal) {
     const answer = await call(
       api.GET("/v1/companies:count", {
-        params: { query: { filter: query.filter ?? "" } },
+        params: { query },
         ...signalOf(signal),
       }),
     );
@@ -108,7 +51,7 @@ export const companies = resource<Company>({
     const page = await call(
       api.GET("/v1/companies/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
     );
-    return historyOf(page as WireHistory, "company");
+    return historyOf(page);
   },
 });
 
@@ -116,9 +59,7 @@ export const companies = resource<Company>({
 export const contacts = resource<Contact>({
   kind: "contact",
   async list(query, signal) {
-    const page = await call(
-      api.GET("/v1/contacts", { params: { query: listQuery(query) }, ...signalOf(signal) }),
-    );
+    const page = await call(api.GET("/v1/contacts", { params: { query }, ...signalOf(signal) }));
     return {
       items: (page.contacts ?? []) as unknown as Contact[],
       next: page.nextPageToken ?? "",
@@ -128,7 +69,7 @@ export const contacts = resource<Contact>({
   async count(query, signal) {
     const answer = await call(
       api.GET("/v1/contacts:count", {
-        params: { query: { filter: query.filter ?? "" } },
+        params: { query },
         ...signalOf(signal),
       }),
     );
@@ -157,7 +98,7 @@ export const contacts = resource<Contact>({
     const page = await call(
       api.GET("/v1/contacts/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
     );
-    return historyOf(page as WireHistory, "contact");
+    return historyOf(page);
   },
 });
 
@@ -165,15 +106,11 @@ export const contacts = resource<Contact>({
 export const leads = resource<Lead>({
   kind: "lead",
   async list(query, signal) {
-    const page = await call(
-      api.GET("/v1/leads", { params: { query: listQuery(query) }, ...signalOf(signal) }),
-    );
+    const page = await call(api.GET("/v1/leads", { params: { query }, ...signalOf(signal) }));
     return { items: (page.leads ?? []) as unknown as Lead[], next: page.nextPageToken ?? "", names: {} };
   },
   async count(query, signal) {
-    const answer = await call(
-      api.GET("/v1/leads:count", { params: { query: { filter: query.filter ?? "" } }, ...signalOf(signal) }),
-    );
+    const answer = await call(api.GET("/v1/leads:count", { params: { query }, ...signalOf(signal) }));
     return { count: Number(answer.count ?? 0), more: answer.more ?? false };
   },
   async get(id, signal) {
@@ -196,7 +133,7 @@ export const leads = resource<Lead>({
     const page = await call(
       api.GET("/v1/leads/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
     );
-    return historyOf(page as WireHistory, "lead");
+    return historyOf(page);
   },
 });
 

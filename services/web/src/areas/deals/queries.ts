@@ -9,7 +9,8 @@ import type {
   Stage,
   StageStay,
 } from "../../api/model";
-import { keys, putRecord, resource, type HistoryItem } from "../../api/resource";
+import { historyOf } from "../../api/history";
+import { keys, putRecord, resource } from "../../api/resource";
 
 type Wire = Parameters<typeof api.POST<"/v1/deals", { body: never }>>[1] extends { body: infer B }
   ? B
@@ -57,23 +58,7 @@ export const deals = resource<Deal>({
     const page = await call(
       api.GET("/v1/deals/{id}:history", { params: { path: { id }, query: { pageSize: 50, pageToken } } }),
     );
-    const items = (page.entries ?? []).map((entry): HistoryItem => ({
-      version: String(entry.version ?? ""),
-      type: entry.type?.split(".").pop() ?? "",
-      at: entry.happenTime,
-      effectiveAt: entry.effectiveTime,
-      userId: entry.userId ?? "",
-      cause: entry.cause ?? "",
-      changes: (entry.changes ?? []).map((c) => ({
-        field: c.field ?? "",
-        before: c.oldValue,
-        after: c.newValue,
-      })),
-      stage: entry.stageChange
-        ? { from: entry.stageChange.fromStageId ?? "", to: entry.stageChange.toStageId ?? "" }
-        : undefined,
-    }));
-    return { items, next: page.nextPageToken ?? "" };
+    return historyOf(page);
   },
 });
 

@@ -3,7 +3,8 @@ import { useInfiniteQuery } from "@tanstack/react-query";
 import type { ReactNode } from "react";
 import { useUserNames } from "../../api/directory";
 import type { CivilDate, Money } from "../../api/model";
-import type { HistoryItem, Record_, Resource } from "../../api/resource";
+import type { HistoryItem } from "../../api/history";
+import type { Record_, Resource } from "../../api/resource";
 import { t, tIfAny } from "../../i18n";
 import { formatCivil, formatInstant, formatMoney } from "../format";
 import { Empty, ErrorNote, SkeletonRows } from "../notes";
@@ -74,18 +75,23 @@ function toneOf(type: string): string | undefined {
   return /Lost|Deleted/.test(type) ? "bad" : undefined;
 }
 
+/** Where a record stands on its way: a change of it is what happened. */
+const PLACES = new Set(["stage_id", "status_id"]);
+
 function verb(item: HistoryItem, name: (id: string) => string | undefined): ReactNode {
-  if (item.stage) {
-    const to = name(item.stage.to) ?? "…";
-    const from = name(item.stage.from);
+  const place = item.changes.find((change) => PLACES.has(change.field));
+  if (place && !/Created/.test(item.type)) {
+    const to = name(String(place.after)) ?? "…";
+    const from = name(String(place.before));
     return from ? `${from} → ${to}` : to;
   }
   const action =
     /(Created|Updated|Deleted|Undeleted|Converted|Won|Lost|Moved|Reopened|Touched|Overdue)/.exec(
       item.type,
     )?.[1] ?? item.type;
-  if (action === "Updated" && item.changes.length > 0) {
-    const labels = [...new Set(item.changes.map((change) => fieldLabel(change.field)))];
+  const changes = told(item);
+  if (action === "Updated" && changes.length > 0) {
+    const labels = [...new Set(changes.map((change) => fieldLabel(change.field)))];
     return labels.length > 3
       ? t("timeline.changedMany", { count: labels.length })
       : t("timeline.changed", { fields: labels.join(", ") });
@@ -115,11 +121,29 @@ function fieldLabel(field: string): string {
   );
 }
 
-const QUIET = new Set(["base_amount", "base_amount_date", "amount_source", "lines", "probability_by_hand"]);
+// What goes without saying, or is said by the event's name.
+const DERIVED = new Set([
+  ...PLACES,
+  "amount_source",
+  "base_amount",
+  "base_amount_date",
+  "close_time",
+  "conversion",
+  "delete_time",
+  "overdue_since",
+  "probability_by_hand",
+  "stage_enter_time",
+  "state",
+  "touch_time",
+]);
+
+function told(item: HistoryItem): HistoryItem["changes"] {
+  return item.changes.filter((change) => !DERIVED.has(change.field));
+}
 
 function Changes({ item, name }: { item: HistoryItem; name: (id: string) => string | undefined }) {
-  const rows = item.changes
-    .filter((change) => !QUIET.has(change.field.replace(/[A-Z]/g, (c) => `_${c.toLowerCase()}`)))
+  const rows = told(item)
+    .filter((change) => change.field !== "lines")
     .map((change) => ({
       field: change.field,
       before: showValue(change.before, name),
