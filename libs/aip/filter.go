@@ -20,19 +20,32 @@ const (
 // Where compiles a filter to a predicate and appends its values to args: "TRUE" for an empty filter. The predicate is in
 // parentheses where it needs to be. Errors are ErrFilter, and say what is wrong where.
 func (s *Schema) Where(filter string, args *[]any) (string, error) {
-	if strings.TrimSpace(filter) == "" {
-		return "TRUE", nil
-	}
-	parsed, err := parse(filter)
-	if err != nil {
-		return "", filterError("%.300s", err.Error())
-	}
-	c := compiler{schema: s, bind: binder(args)}
-	sql, err := c.predicate(parsed)
+	tree, err := parsed(filter)
 	if err != nil {
 		return "", err
 	}
-	return sql, nil
+	return s.where(tree, args)
+}
+
+// where compiles a parsed filter, nil for an empty one. It does not change it.
+func (s *Schema) where(filter *expr.Expr, args *[]any) (string, error) {
+	if filter == nil {
+		return "TRUE", nil
+	}
+	c := compiler{schema: s, bind: binder(args)}
+	return c.predicate(filter)
+}
+
+// parsed is a filter as a tree; nil if it is empty.
+func parsed(filter string) (*expr.Expr, error) {
+	if strings.TrimSpace(filter) == "" {
+		return nil, nil
+	}
+	tree, err := parse(filter)
+	if err != nil {
+		return nil, filterError("%.300s", err.Error())
+	}
+	return tree, nil
 }
 
 // binder appends values to args and names them in SQL.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"go.einride.tech/aip/ordering"
+	expr "google.golang.org/genproto/googleapis/api/expr/v1alpha1"
 
 	"kontor.internal/libs/id"
 )
@@ -33,7 +34,7 @@ type Request interface {
 // read the rows with a [Key] each, and hand them to [Page].
 type List struct {
 	schema *Schema
-	filter string
+	filter *expr.Expr // nil if there is none
 	keys   []sortKey
 	size   int
 	print  []byte
@@ -56,9 +57,13 @@ type sortKey struct {
 // List checks a list request. What else decides which rows the caller sees (organisation, scope, a parent) is given as
 // bound: a page token is good only for the same.
 func (s *Schema) List(req Request, bound ...string) (*List, error) {
-	l := &List{schema: s, filter: req.GetFilter()}
+	l := &List{schema: s}
+	var err error
+	if l.filter, err = parsed(req.GetFilter()); err != nil {
+		return nil, err
+	}
 	var scratch []any
-	if _, err := s.Where(l.filter, &scratch); err != nil {
+	if _, err := s.where(l.filter, &scratch); err != nil {
 		return nil, err
 	}
 	order := req.GetOrderBy()
@@ -71,7 +76,7 @@ func (s *Schema) List(req Request, bound ...string) (*List, error) {
 	if err := l.pageSize(req.GetPageSize()); err != nil {
 		return nil, err
 	}
-	l.print = fingerprint(append([]string{l.filter, order}, bound...))
+	l.print = fingerprint(append([]string{req.GetFilter(), order}, bound...))
 	return l, l.token(req.GetPageToken())
 }
 
@@ -133,7 +138,7 @@ func (l *List) order(orderBy string) error {
 
 // Where is the predicate of filter and page, its values appended to args.
 func (l *List) Where(args *[]any) string {
-	sql, err := l.filters().Where(l.filter, args)
+	sql, err := l.filters().where(l.filter, args)
 	if err != nil {
 		return "FALSE" // not reached: List has compiled the same filter
 	}
