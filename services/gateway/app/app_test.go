@@ -31,6 +31,7 @@ import (
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/testkit"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	customfieldsv1 "kontor.internal/proto/gen/kontor/customfields/v1"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
@@ -43,6 +44,7 @@ type backend struct {
 	contactsv1.UnimplementedContactsServiceServer
 	dealsv1.UnimplementedDealsServiceServer
 	dealsv1.UnimplementedOperationsServiceServer
+	dealsv1.UnimplementedCustomFieldsServiceServer
 	filesv1.UnimplementedFilesServiceServer
 	identityv1.UnimplementedSessionsServiceServer
 	identityv1.UnimplementedApiKeysServiceServer
@@ -170,6 +172,7 @@ func setup(t *testing.T, change func(*app.Config)) *bundle {
 		contactsv1.RegisterContactsServiceServer(r, b)
 		dealsv1.RegisterDealsServiceServer(r, b)
 		dealsv1.RegisterOperationsServiceServer(r, b)
+		dealsv1.RegisterCustomFieldsServiceServer(r, b)
 		filesv1.RegisterFilesServiceServer(r, b)
 		identityv1.RegisterSessionsServiceServer(r, b)
 		identityv1.RegisterApiKeysServiceServer(r, b)
@@ -448,6 +451,21 @@ func TestOperationsAreRouted(t *testing.T) {
 	a := b.do("GET", "/v1/operations/deals."+someID, "")
 	require.Equal(t, 200, a.StatusCode, a.body)
 	require.Contains(t, a.body, `"done":"5"`)
+}
+
+func (b *backend) ListCustomFields(_ context.Context, req *customfieldsv1.ListCustomFieldsRequest) (*customfieldsv1.ListCustomFieldsResponse, error) {
+	return &customfieldsv1.ListCustomFieldsResponse{CustomFields: []*customfieldsv1.CustomField{{Kind: req.GetKind(), Key: "of_deals"}}}, nil
+}
+
+// CON-12: definitions are found by the kind of record.
+func TestCustomFieldsAreRouted(t *testing.T) {
+	b := setup(t, nil)
+	a := b.do("GET", "/v1/customFields/deal", "")
+	require.Equal(t, 200, a.StatusCode, a.body)
+	require.Contains(t, a.body, `"of_deals"`)
+	a = b.do("GET", "/v1/customFields/planet", "")
+	require.Equal(t, 404, a.StatusCode)
+	require.Contains(t, a.body, "CUSTOM_FIELD_KIND_UNKNOWN")
 }
 
 // WEB-4: the client's own addresses can be opened, and its policy lets nothing foreign in.

@@ -112,6 +112,7 @@ var known = map[string]bool{
 	"serviceAccounts": true, "apiKeys": true, "files": true, "leads": true, "leadStatuses": true, "leadSettings": true,
 	"contacts": true, "companies": true, "products": true, "sections": true, "priceTypes": true, "currencies": true,
 	"exchangeRates": true, "deals": true, "pipelines": true, "reports": true, "operations": true, "events": true,
+	"customFields": true,
 }
 
 func method(m string) string {

@@ -15,6 +15,7 @@ import (
 
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	customfieldsv1 "kontor.internal/proto/gen/kontor/customfields/v1"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
@@ -85,6 +86,7 @@ func register(ctx context.Context, mux *runtime.ServeMux, s Services) error {
 		dealsv1.RegisterPipelinesServiceHandlerClient(ctx, mux, dealsv1.NewPipelinesServiceClient(s.Deals)),
 		reportingv1.RegisterReportsServiceHandlerClient(ctx, mux, reportingv1.NewReportsServiceClient(s.Reporting)),
 		operationv1.RegisterOperationsServiceHandlerClient(ctx, mux, newOperations(s)),
+		customfieldsv1.RegisterCustomFieldsServiceHandlerClient(ctx, mux, newCustomFields(s)),
 	}
 	for _, err := range errs {
 		if err != nil {
