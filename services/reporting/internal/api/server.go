@@ -43,8 +43,9 @@ func (s *Reports) RunReport(ctx context.Context, req *reportingv1.RunReportReque
 	r, err := s.Runner.Run(ctx, report.Query{
 		Organization: who.OrganizationID, UserID: who.UserID,
 		// Of reports and of deals the narrower: a report never shows more deals than the list of deals does.
-		Scope:  authz.ScopeFrom(ctx).And(authz.For(ctx, "deal", optionsv1.Action_ACTION_VIEW)),
-		Report: req.GetReport(), PipelineID: req.GetPipelineId(), Mode: mode, From: from, To: to,
+		Scope:     authz.ScopeFrom(ctx).And(authz.For(ctx, "deal", optionsv1.Action_ACTION_VIEW)),
+		LeadScope: authz.ScopeFrom(ctx).And(authz.For(ctx, "lead", optionsv1.Action_ACTION_VIEW)),
+		Report:    req.GetReport(), PipelineID: req.GetPipelineId(), Mode: mode, From: from, To: to,
 		Filter: req.GetFilter(), GroupBy: req.GetGroupBy(),
 	})
 	if err != nil {

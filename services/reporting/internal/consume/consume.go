@@ -34,6 +34,7 @@ func Handlers(target views.Target) map[string]inbox.Handler {
 		typeOf[dealsv1.PipelineDeleted]():   pipeline[*dealsv1.PipelineDeleted](&dealsv1.PipelineDeleted{}),
 		typeOf[dealsv1.PipelineUndeleted](): pipeline[*dealsv1.PipelineUndeleted](&dealsv1.PipelineUndeleted{}),
 	}
+	maps.Copy(h, leads(target))
 	if target == views.Replayed {
 		h[broker.EndType] = endReplay
 	}

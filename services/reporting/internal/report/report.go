@@ -42,6 +42,8 @@ const (
 type Query struct {
 	Organization string
 	Scope        authz.Scope
+	// LeadScope is whose leads the user may see in reports; Scope is about deals.
+	LeadScope authz.Scope
 	// UserID is who asks.
 	UserID     string
 	Report     string
@@ -195,6 +197,14 @@ type Store interface {
 	// ProductsOf returns the products of a section, or of none if it is empty, that are on lines of the selected deals; at most
 	// limit.
 	ProductsOf(ctx context.Context, s Selection, sectionID string, limit int) ([]string, error)
+	// LeadStatuses returns the statuses of leads in their order, those out of use too.
+	LeadStatuses(ctx context.Context, org string) ([]LeadStatus, error)
+	// LeadGroups counts leads by key, the largest first, at most limit. A selection's period is about when they were made.
+	LeadGroups(ctx context.Context, s Selection, by LeadBy, limit int) ([]LeadGroup, error)
+	// LeadsReached counts the leads that are not converted by the furthest status they have been worked on in.
+	LeadsReached(ctx context.Context, s Selection) (map[string]int64, error)
+	// LeadTimeInStatus is how long leads stayed in a status before they left it, in seconds, on average.
+	LeadTimeInStatus(ctx context.Context, s Selection) (map[string]float64, error)
 	// Freshness tells how far the facts are behind the events.
 	Freshness(ctx context.Context) (Freshness, error)
 }

@@ -17,6 +17,9 @@ type Runner struct {
 // maxRows is how many rows a report shows; totals are of all.
 const maxRows = 1000
 
+// leadFunnelName is the name of the one report that is about leads.
+const leadFunnelName = "lead-funnel"
+
 // definition is a report and what answers it.
 type definition struct {
 	Info
@@ -27,6 +30,10 @@ type definition struct {
 func definitions() []definition {
 	return []definition{
 		{Info{"funnel", "Funnel", "Where deals stand, and how many come from each stage to the next.", nil}, (*run).funnel},
+		{Info{
+			leadFunnelName, "Lead funnel", "Where leads stand, and how many of them are converted.",
+			[]string{"status", "source", "employee", "department", "month"},
+		}, (*run).leadFunnel},
 		{Info{
 			"deals-by-employee", "Deals by employee", "Deals worked, won and lost, and the income won.",
 			[]string{"employee", "department", "top-department"},
@@ -113,7 +120,7 @@ func (r *Runner) Run(ctx context.Context, q Query) (*Report, error) {
 	if err := d.run(x, ctx); err != nil {
 		return nil, err
 	}
-	if q.Mode == Cohort {
+	if q.Mode == Cohort && q.Report != leadFunnelName { // leads begin on a known day
 		if x.report.WithoutDate, err = r.Store.WithoutDate(ctx, x.sel); err != nil {
 			return nil, err
 		}

@@ -91,7 +91,7 @@ func EndReplay(ctx context.Context, tx pgx.Tx, source string) error {
 // Sweep removes some facts of retired generations. It reports whether there is more to remove.
 func Sweep(ctx context.Context, tx pgx.Tx) (more bool, err error) {
 	const most = 5000
-	for _, table := range []string{"deal_facts", "line_facts", "stage_changes", "stage_totals"} {
+	for _, table := range []string{"deal_facts", "line_facts", "stage_changes", "stage_totals", "lead_facts", "lead_changes"} {
 		tag, err := tx.Exec(ctx, `
 			DELETE FROM `+table+` WHERE ctid = ANY(ARRAY(
 				SELECT t.ctid FROM `+table+` t JOIN generations g USING (generation) WHERE g.state = 'retired' LIMIT $1))`, most)
