@@ -30,7 +30,9 @@ import (
 	"kontor.internal/proto/fileclient"
 	"kontor.internal/services/identity/internal/account"
 	"kontor.internal/services/identity/internal/api"
+	"kontor.internal/services/identity/internal/clients"
 	"kontor.internal/services/identity/internal/founding"
+	"kontor.internal/services/identity/internal/handover"
 	"kontor.internal/services/identity/internal/importer"
 	"kontor.internal/services/identity/internal/limit"
 	"kontor.internal/services/identity/internal/presence"
@@ -122,13 +124,25 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	limiter := limit.New(d.Redis, rulesOf(cfg), d.Clock.Now, d.Log)
 	a.founding = &founding.Service{Store: st, Hasher: hasher, Policy: policy, Strict: cfg.Production}
 	ops := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
-	runs, err := a.imports(d, ops)
+	books, err := clients.Books(d.Dial)
+	if err != nil {
+		return nil, err
+	}
+	handovers := &store.Handovers{
+		Store: st, Operations: ops,
+		Enqueue: func(ctx context.Context, tx pgx.Tx, org, handoverID string) error {
+			return handover.Enqueue(ctx, a.jobs, tx, org, handoverID)
+		},
+	}
+	workers := river.NewWorkers()
+	river.AddWorker(workers, &handover.Worker{Store: handovers, Books: books, As: a.as, Log: d.Log})
+	runs, err := a.imports(d, ops, workers)
 	if err != nil {
 		return nil, err
 	}
 	a.core = &api.Core{
 		Store: st, Keys: a.keys, Presence: presence.New(d.Redis, d.Log), Limiter: limiter, Founding: a.founding,
-		Imports: runs, Operations: ops, Mail: &smtp.Sender{Now: d.Clock.Now}, Verify: d.Verifier.Verify, Clock: d.Clock, Log: d.Log,
+		Imports: runs, Operations: ops, Handovers: handovers, Books: books, Mail: &smtp.Sender{Now: d.Clock.Now}, Verify: d.Verifier.Verify, Clock: d.Clock, Log: d.Log,
 		Services: authn.NewServiceSecret(d.ServiceSecret),
 		Sessions: &session.Service{
 			Store: st, Accounts: st, Limiter: limiter, Issuer: a.keys, Hasher: hasher, Policy: policy, Now: d.Clock.Now,
@@ -176,7 +190,7 @@ func rulesOf(cfg Config) limit.Rules {
 }
 
 // imports wires the import of users and the jobs that run it.
-func (a *App) imports(d Deps, ops *operation.Store) (*imports.Runner, error) {
+func (a *App) imports(d Deps, ops *operation.Store, workers *river.Workers) (*imports.Runner, error) {
 	filesConn, err := d.Dial("files")
 	if err != nil {
 		return nil, fmt.Errorf("dial files: %w", err)
@@ -194,7 +208,6 @@ func (a *App) imports(d Deps, ops *operation.Store) (*imports.Runner, error) {
 			return imports.Enqueue(a.jobs)(ctx, tx, org, opID)
 		},
 	}
-	workers := river.NewWorkers()
 	if err := imports.AddWorker(workers, r); err != nil {
 		return nil, err
 	}

@@ -20,6 +20,7 @@ import (
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 	"kontor.internal/services/identity/internal/founding"
+	"kontor.internal/services/identity/internal/handover"
 	"kontor.internal/services/identity/internal/phone"
 	"kontor.internal/services/identity/internal/presence"
 	"kontor.internal/services/identity/internal/session"
@@ -39,7 +40,10 @@ type Core struct {
 	Founding   *founding.Service
 	Imports    *imports.Runner
 	Operations *operation.Store
-	Mail       *smtp.Sender
+	Handovers  *store.Handovers
+	// Books are where other contexts' records are that have a responsible user.
+	Books []handover.Book
+	Mail  *smtp.Sender
 	// Verify checks an access token on methods that are open to everybody.
 	Verify func(ctx context.Context, token string) (authn.Principal, error)
 	// Services proves that a call is from a service of the suite, such as the gateway.

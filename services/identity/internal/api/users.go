@@ -229,9 +229,13 @@ func difference(a, b []string) []string {
 	return out
 }
 
-// DeactivateUser takes the right to sign in away.
+// DeactivateUser takes the right to sign in away, and hands the user's records over if there is a successor.
 func (s *users) DeactivateUser(ctx context.Context, req *identityv1.DeactivateUserRequest) (*identityv1.DeactivateUserResponse, error) {
-	u, err := s.setActive(ctx, req.GetId(), req.GetEtag(), func(u *user.User) user.Event { return u.Deactivate(s.Clock.Now().UTC()) })
+	leave := func(u *user.User) user.Event { return u.Deactivate(s.Clock.Now().UTC()) }
+	if req.GetSuccessorId() != "" {
+		return s.handOver(ctx, req, leave)
+	}
+	u, err := s.setActive(ctx, req.GetId(), req.GetEtag(), leave)
 	if err != nil {
 		return nil, err
 	}
@@ -248,24 +252,11 @@ func (s *users) ActivateUser(ctx context.Context, req *identityv1.ActivateUserRe
 }
 
 func (s *users) setActive(ctx context.Context, id, etag string, fn func(*user.User) user.Event) (*identityv1.User, error) {
-	who := authn.MustFrom(ctx)
-	if err := reachUser(ctx, id, optionsv1.Action_ACTION_DELETE); err != nil {
-		return nil, err
-	}
-	version, err := aip.Version(etag)
+	version, change, err := s.activation(ctx, id, etag, fn)
 	if err != nil {
 		return nil, err
 	}
-	before, err := s.mayHandle(ctx, id)
-	if err != nil {
-		return nil, err
-	}
-	out, err := s.Store.UpdateUser(ctx, who.OrganizationID, id, version, func(u *user.User) (user.Event, error) {
-		if !slices.Equal(before.RoleIDs, u.RoleIDs) {
-			return nil, user.ErrStale // changed since we looked whether the caller may
-		}
-		return fn(u), nil
-	})
+	out, err := s.Store.UpdateUser(ctx, authn.MustFrom(ctx).OrganizationID, id, version, change)
 	if r, ok := s.replayed(ctx, err); ok {
 		return r, nil
 	}
@@ -273,6 +264,28 @@ func (s *users) setActive(ctx context.Context, id, etag string, fn func(*user.Us
 		return nil, err
 	}
 	return s.message(ctx, out), nil
+}
+
+// activation sees to it that the caller may activate and deactivate the user, and returns how to.
+func (s *users) activation(ctx context.Context, id, etag string, fn func(*user.User) user.Event) (
+	version int64, change func(*user.User) (user.Event, error), err error,
+) {
+	if err := reachUser(ctx, id, optionsv1.Action_ACTION_DELETE); err != nil {
+		return 0, nil, err
+	}
+	if version, err = aip.Version(etag); err != nil {
+		return 0, nil, err
+	}
+	before, err := s.mayHandle(ctx, id)
+	if err != nil {
+		return 0, nil, err
+	}
+	return version, func(u *user.User) (user.Event, error) {
+		if !slices.Equal(before.RoleIDs, u.RoleIDs) {
+			return nil, user.ErrStale // changed since we looked whether the caller may
+		}
+		return fn(u), nil
+	}, nil
 }
 
 // mayHandle returns the user unless the user may do more than the caller.

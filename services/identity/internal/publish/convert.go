@@ -14,6 +14,7 @@ import (
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/identity/internal/apikey"
 	"kontor.internal/services/identity/internal/department"
+	"kontor.internal/services/identity/internal/handover"
 	"kontor.internal/services/identity/internal/organization"
 	"kontor.internal/services/identity/internal/role"
 	"kontor.internal/services/identity/internal/serviceaccount"
@@ -240,4 +241,20 @@ func FromSMTP(p *identityv1.SmtpServer) *organization.SMTP {
 		s.Security = organization.StartTLS
 	}
 	return s
+}
+
+// Handover turns a handover into a message.
+func Handover(h *handover.Handover) *identityv1.Handover {
+	return &identityv1.Handover{
+		Id: h.ID, UserId: h.UserID, SuccessorId: h.SuccessorID, State: identityv1.HandoverState(h.State),
+		Moved: h.Moved, Left: h.Left, Returned: h.Returned, Kept: h.Kept, OperationId: "identity." + h.OperationID,
+		CreatorId: h.CreatorID, CreateTime: Time(h.CreatedAt), RevertibleUntil: Time(h.RevertibleUntil()),
+	}
+}
+
+// HandoverRecord turns a record of a handover into a message.
+func HandoverRecord(r handover.Record) *identityv1.HandoverRecord {
+	return &identityv1.HandoverRecord{
+		Kind: r.Kind, RecordId: r.ID, Name: r.Name, State: identityv1.HandoverRecordState(r.Fate), Reason: r.Reason,
+	}
 }

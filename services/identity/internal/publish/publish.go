@@ -13,6 +13,7 @@ import (
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	"kontor.internal/services/identity/internal/apikey"
 	"kontor.internal/services/identity/internal/department"
+	"kontor.internal/services/identity/internal/handover"
 	"kontor.internal/services/identity/internal/organization"
 	"kontor.internal/services/identity/internal/role"
 	"kontor.internal/services/identity/internal/serviceaccount"
@@ -32,6 +33,7 @@ const (
 	KindAPIKey         = "api_key"
 	KindOrganization   = "organization"
 	KindSession        = "session"
+	KindHandover       = "handover"
 	// directory goes before the kinds of directory entries: they are events beside those of the records themselves and
 	// have histories of their own.
 	directory = "directory."
@@ -225,4 +227,24 @@ func SessionEnded(s *session.Session, why session.EndReason, actor string) event
 	}
 	return event.New(Topic, KindSession, s.ID, s.Version,
 		&identityv1.SessionEnded{Session: Session(s), Reason: identityv1.SessionEndReason(why)}, opts...)
+}
+
+// HandoverStarted says that a handover has begun.
+func HandoverStarted(h *handover.Handover) event.Event {
+	return event.New(Topic, KindHandover, h.ID, h.Version, &identityv1.HandoverStarted{Handover: Handover(h)})
+}
+
+// HandoverFinished says that a handover has ended, or what of its way back could be done.
+func HandoverFinished(h *handover.Handover) event.Event {
+	return event.New(Topic, KindHandover, h.ID, h.Version, &identityv1.HandoverFinished{Handover: Handover(h)}, event.Actor(h.ActorID))
+}
+
+// HandoverReverting says that a handover is on its way back.
+func HandoverReverting(h *handover.Handover) event.Event {
+	return event.New(Topic, KindHandover, h.ID, h.Version, &identityv1.HandoverReverting{Handover: Handover(h)})
+}
+
+// HandoverReverted says that the way back has ended.
+func HandoverReverted(h *handover.Handover) event.Event {
+	return event.New(Topic, KindHandover, h.ID, h.Version, &identityv1.HandoverReverted{Handover: Handover(h)}, event.Actor(h.ActorID))
 }

@@ -171,6 +171,13 @@ func lockUser(ctx context.Context, tx pgx.Tx, org, id string) (*user.User, error
 
 // UpdateUser see [user.Store.UpdateUser].
 func (s *Store) UpdateUser(ctx context.Context, org, id string, etag int64, fn func(*user.User) (user.Event, error)) (*user.User, error) {
+	return s.updateUser(ctx, org, id, etag, fn, func(context.Context, pgx.Tx) ([]event.Event, error) { return nil, nil })
+}
+
+// updateUser is UpdateUser with something that happens in the same transaction, also if the user stays as it is.
+func (s *Store) updateUser(ctx context.Context, org, id string, etag int64, fn func(*user.User) (user.Event, error),
+	also func(ctx context.Context, tx pgx.Tx) ([]event.Event, error),
+) (*user.User, error) {
 	var out *user.User
 	err := s.DB.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
 		u, err := lockUser(ctx, tx, org, id)
@@ -183,10 +190,17 @@ func (s *Store) UpdateUser(ctx context.Context, org, id string, etag int64, fn f
 		out = u
 		before := *u
 		ev, err := fn(u)
-		if ev == nil || err != nil {
+		if err != nil {
 			return nil, err
 		}
-		return s.saveUser(ctx, tx, org, &before, u, ev)
+		var evs []event.Event
+		if ev != nil {
+			if evs, err = s.saveUser(ctx, tx, org, &before, u, ev); err != nil {
+				return nil, err
+			}
+		}
+		more, err := also(ctx, tx)
+		return append(evs, more...), err
 	})
 	if err != nil {
 		return nil, err

@@ -14452,7 +14452,7 @@ export interface components {
         "kontor.reporting.v1.RunReportRequest": {
             /**
              * filter
-             * @description Filter over deals, AIP-160, such as `responsible_id = "…" AND amount > 1000`.
+             * @description Filter over deals, or over leads for the lead funnel, AIP-160, such as `responsible_id = "…" AND amount > 1000`.
              */
             filter?: string;
             /**
@@ -14463,7 +14463,7 @@ export interface components {
             /**
              * group_by
              * @description What to group by, one of what ListReports names for the report, such as "department", "top-department", "employee",
-             *      "company", "product", "section", "month", "stage" or "type". Empty for the first of them.
+             *      "company", "product", "section", "month", "stage", "type", "status" or "source". Empty for the first of them.
              */
             groupBy?: string;
             /**
@@ -14479,7 +14479,7 @@ export interface components {
             pipelineId?: string;
             /**
              * report
-             * @description Name of the report: funnel, deals-by-employee, deals-by-company, won-deals, overdue-deals, expected-sales,
+             * @description Name of the report: funnel, lead-funnel, deals-by-employee, deals-by-company, won-deals, overdue-deals, expected-sales,
              *      open-deals-by-stage or income-by-product.
              */
             report?: string;
@@ -19035,7 +19035,7 @@ export interface operations {
             header?: never;
             path: {
                 /**
-                 * @description Name of the report: funnel, deals-by-employee, deals-by-company, won-deals, overdue-deals, expected-sales,
+                 * @description Name of the report: funnel, lead-funnel, deals-by-employee, deals-by-company, won-deals, overdue-deals, expected-sales,
                  *      open-deals-by-stage or income-by-product.
                  */
                 report: string;
@@ -19047,7 +19047,7 @@ export interface operations {
                 "application/json": {
                     /**
                      * filter
-                     * @description Filter over deals, AIP-160, such as `responsible_id = "…" AND amount > 1000`.
+                     * @description Filter over deals, or over leads for the lead funnel, AIP-160, such as `responsible_id = "…" AND amount > 1000`.
                      */
                     filter?: string;
                     /**
@@ -19058,7 +19058,7 @@ export interface operations {
                     /**
                      * group_by
                      * @description What to group by, one of what ListReports names for the report, such as "department", "top-department", "employee",
-                     *      "company", "product", "section", "month", "stage" or "type". Empty for the first of them.
+                     *      "company", "product", "section", "month", "stage", "type", "status" or "source". Empty for the first of them.
                      */
                     groupBy?: string;
                     /**

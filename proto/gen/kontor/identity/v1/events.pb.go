@@ -1106,11 +1106,195 @@ func (x *SessionEnded) GetReason() SessionEndReason {
 	return SessionEndReason_SESSION_END_REASON_UNSPECIFIED
 }
 
+// HandoverStarted says that a user's records are being handed over to another.
+type HandoverStarted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover after the change.
+	Handover      *Handover `protobuf:"bytes,1,opt,name=handover,proto3" json:"handover,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandoverStarted) Reset() {
+	*x = HandoverStarted{}
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandoverStarted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandoverStarted) ProtoMessage() {}
+
+func (x *HandoverStarted) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandoverStarted.ProtoReflect.Descriptor instead.
+func (*HandoverStarted) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *HandoverStarted) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
+// HandoverFinished says that all records of a handover have been seen to.
+type HandoverFinished struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover after the change.
+	Handover      *Handover `protobuf:"bytes,1,opt,name=handover,proto3" json:"handover,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandoverFinished) Reset() {
+	*x = HandoverFinished{}
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandoverFinished) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandoverFinished) ProtoMessage() {}
+
+func (x *HandoverFinished) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandoverFinished.ProtoReflect.Descriptor instead.
+func (*HandoverFinished) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *HandoverFinished) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
+// HandoverReverting says that a handover is being taken back.
+type HandoverReverting struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover after the change.
+	Handover      *Handover `protobuf:"bytes,1,opt,name=handover,proto3" json:"handover,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandoverReverting) Reset() {
+	*x = HandoverReverting{}
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandoverReverting) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandoverReverting) ProtoMessage() {}
+
+func (x *HandoverReverting) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandoverReverting.ProtoReflect.Descriptor instead.
+func (*HandoverReverting) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *HandoverReverting) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
+// HandoverReverted says that the records of a handover are back where they can be.
+type HandoverReverted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover after the change.
+	Handover      *Handover `protobuf:"bytes,1,opt,name=handover,proto3" json:"handover,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *HandoverReverted) Reset() {
+	*x = HandoverReverted{}
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *HandoverReverted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*HandoverReverted) ProtoMessage() {}
+
+func (x *HandoverReverted) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use HandoverReverted.ProtoReflect.Descriptor instead.
+func (*HandoverReverted) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *HandoverReverted) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
 var File_kontor_identity_v1_events_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkontor/identity/v1/events.proto\x12\x12kontor.identity.v1\x1a google/protobuf/field_mask.proto\x1a#kontor/identity/v1/department.proto\x1a%kontor/identity/v1/organization.proto\x1a\x1dkontor/identity/v1/role.proto\x1a(kontor/identity/v1/service_account.proto\x1a kontor/identity/v1/session.proto\x1a\x1dkontor/identity/v1/user.proto\";\n" +
+	"\x1fkontor/identity/v1/events.proto\x12\x12kontor.identity.v1\x1a google/protobuf/field_mask.proto\x1a#kontor/identity/v1/department.proto\x1a!kontor/identity/v1/handover.proto\x1a%kontor/identity/v1/organization.proto\x1a\x1dkontor/identity/v1/role.proto\x1a(kontor/identity/v1/service_account.proto\x1a kontor/identity/v1/session.proto\x1a\x1dkontor/identity/v1/user.proto\";\n" +
 	"\vUserCreated\x12,\n" +
 	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"\xae\x01\n" +
 	"\vUserUpdated\x12,\n" +
@@ -1173,7 +1357,15 @@ const file_kontor_identity_v1_events_proto_rawDesc = "" +
 	"\asession\x18\x01 \x01(\v2\x1b.kontor.identity.v1.SessionR\asession\"\x83\x01\n" +
 	"\fSessionEnded\x125\n" +
 	"\asession\x18\x01 \x01(\v2\x1b.kontor.identity.v1.SessionR\asession\x12<\n" +
-	"\x06reason\x18\x02 \x01(\x0e2$.kontor.identity.v1.SessionEndReasonR\x06reason*\xe9\x01\n" +
+	"\x06reason\x18\x02 \x01(\x0e2$.kontor.identity.v1.SessionEndReasonR\x06reason\"K\n" +
+	"\x0fHandoverStarted\x128\n" +
+	"\bhandover\x18\x01 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover\"L\n" +
+	"\x10HandoverFinished\x128\n" +
+	"\bhandover\x18\x01 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover\"M\n" +
+	"\x11HandoverReverting\x128\n" +
+	"\bhandover\x18\x01 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover\"L\n" +
+	"\x10HandoverReverted\x128\n" +
+	"\bhandover\x18\x01 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover*\xe9\x01\n" +
 	"\x10SessionEndReason\x12\"\n" +
 	"\x1eSESSION_END_REASON_UNSPECIFIED\x10\x00\x12!\n" +
 	"\x1dSESSION_END_REASON_SIGNED_OUT\x10\x01\x12\x1c\n" +
@@ -1195,7 +1387,7 @@ func file_kontor_identity_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_kontor_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
 var file_kontor_identity_v1_events_proto_goTypes = []any{
 	(SessionEndReason)(0),         // 0: kontor.identity.v1.SessionEndReason
 	(*UserCreated)(nil),           // 1: kontor.identity.v1.UserCreated
@@ -1218,51 +1410,60 @@ var file_kontor_identity_v1_events_proto_goTypes = []any{
 	(*SettingsUpdated)(nil),       // 18: kontor.identity.v1.SettingsUpdated
 	(*SessionStarted)(nil),        // 19: kontor.identity.v1.SessionStarted
 	(*SessionEnded)(nil),          // 20: kontor.identity.v1.SessionEnded
-	(*User)(nil),                  // 21: kontor.identity.v1.User
-	(*fieldmaskpb.FieldMask)(nil), // 22: google.protobuf.FieldMask
-	(*Department)(nil),            // 23: kontor.identity.v1.Department
-	(*Role)(nil),                  // 24: kontor.identity.v1.Role
-	(*ServiceAccount)(nil),        // 25: kontor.identity.v1.ServiceAccount
-	(*ApiKey)(nil),                // 26: kontor.identity.v1.ApiKey
-	(*Settings)(nil),              // 27: kontor.identity.v1.Settings
-	(*Session)(nil),               // 28: kontor.identity.v1.Session
+	(*HandoverStarted)(nil),       // 21: kontor.identity.v1.HandoverStarted
+	(*HandoverFinished)(nil),      // 22: kontor.identity.v1.HandoverFinished
+	(*HandoverReverting)(nil),     // 23: kontor.identity.v1.HandoverReverting
+	(*HandoverReverted)(nil),      // 24: kontor.identity.v1.HandoverReverted
+	(*User)(nil),                  // 25: kontor.identity.v1.User
+	(*fieldmaskpb.FieldMask)(nil), // 26: google.protobuf.FieldMask
+	(*Department)(nil),            // 27: kontor.identity.v1.Department
+	(*Role)(nil),                  // 28: kontor.identity.v1.Role
+	(*ServiceAccount)(nil),        // 29: kontor.identity.v1.ServiceAccount
+	(*ApiKey)(nil),                // 30: kontor.identity.v1.ApiKey
+	(*Settings)(nil),              // 31: kontor.identity.v1.Settings
+	(*Session)(nil),               // 32: kontor.identity.v1.Session
+	(*Handover)(nil),              // 33: kontor.identity.v1.Handover
 }
 var file_kontor_identity_v1_events_proto_depIdxs = []int32{
-	21, // 0: kontor.identity.v1.UserCreated.user:type_name -> kontor.identity.v1.User
-	21, // 1: kontor.identity.v1.UserUpdated.user:type_name -> kontor.identity.v1.User
-	21, // 2: kontor.identity.v1.UserUpdated.previous:type_name -> kontor.identity.v1.User
-	22, // 3: kontor.identity.v1.UserUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	21, // 4: kontor.identity.v1.UserDeactivated.user:type_name -> kontor.identity.v1.User
-	21, // 5: kontor.identity.v1.UserActivated.user:type_name -> kontor.identity.v1.User
-	21, // 6: kontor.identity.v1.UserPasswordSet.user:type_name -> kontor.identity.v1.User
-	23, // 7: kontor.identity.v1.DepartmentCreated.department:type_name -> kontor.identity.v1.Department
-	23, // 8: kontor.identity.v1.DepartmentUpdated.department:type_name -> kontor.identity.v1.Department
-	23, // 9: kontor.identity.v1.DepartmentUpdated.previous:type_name -> kontor.identity.v1.Department
-	22, // 10: kontor.identity.v1.DepartmentUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	23, // 11: kontor.identity.v1.DepartmentDeleted.department:type_name -> kontor.identity.v1.Department
-	23, // 12: kontor.identity.v1.DepartmentRestored.department:type_name -> kontor.identity.v1.Department
-	24, // 13: kontor.identity.v1.RoleCreated.role:type_name -> kontor.identity.v1.Role
-	24, // 14: kontor.identity.v1.RoleUpdated.role:type_name -> kontor.identity.v1.Role
-	24, // 15: kontor.identity.v1.RoleUpdated.previous:type_name -> kontor.identity.v1.Role
-	25, // 16: kontor.identity.v1.ServiceAccountCreated.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	25, // 17: kontor.identity.v1.ServiceAccountUpdated.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	25, // 18: kontor.identity.v1.ServiceAccountUpdated.previous:type_name -> kontor.identity.v1.ServiceAccount
-	22, // 19: kontor.identity.v1.ServiceAccountUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	25, // 20: kontor.identity.v1.ServiceAccountDeleted.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	26, // 21: kontor.identity.v1.ApiKeyCreated.api_key:type_name -> kontor.identity.v1.ApiKey
-	26, // 22: kontor.identity.v1.ApiKeyRevoked.api_key:type_name -> kontor.identity.v1.ApiKey
-	27, // 23: kontor.identity.v1.OrganizationCreated.settings:type_name -> kontor.identity.v1.Settings
-	27, // 24: kontor.identity.v1.SettingsUpdated.settings:type_name -> kontor.identity.v1.Settings
-	27, // 25: kontor.identity.v1.SettingsUpdated.previous:type_name -> kontor.identity.v1.Settings
-	22, // 26: kontor.identity.v1.SettingsUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	28, // 27: kontor.identity.v1.SessionStarted.session:type_name -> kontor.identity.v1.Session
-	28, // 28: kontor.identity.v1.SessionEnded.session:type_name -> kontor.identity.v1.Session
+	25, // 0: kontor.identity.v1.UserCreated.user:type_name -> kontor.identity.v1.User
+	25, // 1: kontor.identity.v1.UserUpdated.user:type_name -> kontor.identity.v1.User
+	25, // 2: kontor.identity.v1.UserUpdated.previous:type_name -> kontor.identity.v1.User
+	26, // 3: kontor.identity.v1.UserUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	25, // 4: kontor.identity.v1.UserDeactivated.user:type_name -> kontor.identity.v1.User
+	25, // 5: kontor.identity.v1.UserActivated.user:type_name -> kontor.identity.v1.User
+	25, // 6: kontor.identity.v1.UserPasswordSet.user:type_name -> kontor.identity.v1.User
+	27, // 7: kontor.identity.v1.DepartmentCreated.department:type_name -> kontor.identity.v1.Department
+	27, // 8: kontor.identity.v1.DepartmentUpdated.department:type_name -> kontor.identity.v1.Department
+	27, // 9: kontor.identity.v1.DepartmentUpdated.previous:type_name -> kontor.identity.v1.Department
+	26, // 10: kontor.identity.v1.DepartmentUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	27, // 11: kontor.identity.v1.DepartmentDeleted.department:type_name -> kontor.identity.v1.Department
+	27, // 12: kontor.identity.v1.DepartmentRestored.department:type_name -> kontor.identity.v1.Department
+	28, // 13: kontor.identity.v1.RoleCreated.role:type_name -> kontor.identity.v1.Role
+	28, // 14: kontor.identity.v1.RoleUpdated.role:type_name -> kontor.identity.v1.Role
+	28, // 15: kontor.identity.v1.RoleUpdated.previous:type_name -> kontor.identity.v1.Role
+	29, // 16: kontor.identity.v1.ServiceAccountCreated.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	29, // 17: kontor.identity.v1.ServiceAccountUpdated.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	29, // 18: kontor.identity.v1.ServiceAccountUpdated.previous:type_name -> kontor.identity.v1.ServiceAccount
+	26, // 19: kontor.identity.v1.ServiceAccountUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	29, // 20: kontor.identity.v1.ServiceAccountDeleted.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	30, // 21: kontor.identity.v1.ApiKeyCreated.api_key:type_name -> kontor.identity.v1.ApiKey
+	30, // 22: kontor.identity.v1.ApiKeyRevoked.api_key:type_name -> kontor.identity.v1.ApiKey
+	31, // 23: kontor.identity.v1.OrganizationCreated.settings:type_name -> kontor.identity.v1.Settings
+	31, // 24: kontor.identity.v1.SettingsUpdated.settings:type_name -> kontor.identity.v1.Settings
+	31, // 25: kontor.identity.v1.SettingsUpdated.previous:type_name -> kontor.identity.v1.Settings
+	26, // 26: kontor.identity.v1.SettingsUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	32, // 27: kontor.identity.v1.SessionStarted.session:type_name -> kontor.identity.v1.Session
+	32, // 28: kontor.identity.v1.SessionEnded.session:type_name -> kontor.identity.v1.Session
 	0,  // 29: kontor.identity.v1.SessionEnded.reason:type_name -> kontor.identity.v1.SessionEndReason
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	33, // 30: kontor.identity.v1.HandoverStarted.handover:type_name -> kontor.identity.v1.Handover
+	33, // 31: kontor.identity.v1.HandoverFinished.handover:type_name -> kontor.identity.v1.Handover
+	33, // 32: kontor.identity.v1.HandoverReverting.handover:type_name -> kontor.identity.v1.Handover
+	33, // 33: kontor.identity.v1.HandoverReverted.handover:type_name -> kontor.identity.v1.Handover
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_events_proto_init() }
@@ -1271,6 +1472,7 @@ func file_kontor_identity_v1_events_proto_init() {
 		return
 	}
 	file_kontor_identity_v1_department_proto_init()
+	file_kontor_identity_v1_handover_proto_init()
 	file_kontor_identity_v1_organization_proto_init()
 	file_kontor_identity_v1_role_proto_init()
 	file_kontor_identity_v1_service_account_proto_init()
@@ -1282,7 +1484,7 @@ func file_kontor_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_events_proto_rawDesc), len(file_kontor_identity_v1_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   20,
+			NumMessages:   24,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

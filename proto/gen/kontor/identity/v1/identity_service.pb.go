@@ -12,8 +12,10 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
-	v1 "kontor.internal/proto/gen/kontor/operation/v1"
-	_ "kontor.internal/proto/gen/kontor/options/v1"
+	v11 "kontor.internal/proto/gen/kontor/access/v1"
+	v13 "kontor.internal/proto/gen/kontor/operation/v1"
+	v1 "kontor.internal/proto/gen/kontor/options/v1"
+	v12 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -25,6 +27,79 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
+
+// AccessReason says what decides.
+type AccessReason int32
+
+const (
+	// Not stated.
+	AccessReason_ACCESS_REASON_UNSPECIFIED AccessReason = 0
+	// Denied: the user has been deactivated.
+	AccessReason_ACCESS_REASON_USER_INACTIVE AccessReason = 1
+	// Denied: no role of the user grants the action on the kind.
+	AccessReason_ACCESS_REASON_NO_GRANT AccessReason = 2
+	// Denied: the widest grant does not reach the user responsible for the record.
+	AccessReason_ACCESS_REASON_OUT_OF_SCOPE AccessReason = 3
+	// Allowed: the widest grant reaches the user responsible for the record, or every record.
+	AccessReason_ACCESS_REASON_SCOPE AccessReason = 4
+	// Allowed: the user observes the record.
+	AccessReason_ACCESS_REASON_OBSERVER AccessReason = 5
+	// Allowed: the record is available to everyone.
+	AccessReason_ACCESS_REASON_AVAILABLE_TO_EVERYONE AccessReason = 6
+	// Allowed for some records: which ones, the scope says. The answer when no record is named.
+	AccessReason_ACCESS_REASON_SOME_RECORDS AccessReason = 7
+)
+
+// Enum value maps for AccessReason.
+var (
+	AccessReason_name = map[int32]string{
+		0: "ACCESS_REASON_UNSPECIFIED",
+		1: "ACCESS_REASON_USER_INACTIVE",
+		2: "ACCESS_REASON_NO_GRANT",
+		3: "ACCESS_REASON_OUT_OF_SCOPE",
+		4: "ACCESS_REASON_SCOPE",
+		5: "ACCESS_REASON_OBSERVER",
+		6: "ACCESS_REASON_AVAILABLE_TO_EVERYONE",
+		7: "ACCESS_REASON_SOME_RECORDS",
+	}
+	AccessReason_value = map[string]int32{
+		"ACCESS_REASON_UNSPECIFIED":           0,
+		"ACCESS_REASON_USER_INACTIVE":         1,
+		"ACCESS_REASON_NO_GRANT":              2,
+		"ACCESS_REASON_OUT_OF_SCOPE":          3,
+		"ACCESS_REASON_SCOPE":                 4,
+		"ACCESS_REASON_OBSERVER":              5,
+		"ACCESS_REASON_AVAILABLE_TO_EVERYONE": 6,
+		"ACCESS_REASON_SOME_RECORDS":          7,
+	}
+)
+
+func (x AccessReason) Enum() *AccessReason {
+	p := new(AccessReason)
+	*p = x
+	return p
+}
+
+func (x AccessReason) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (AccessReason) Descriptor() protoreflect.EnumDescriptor {
+	return file_kontor_identity_v1_identity_service_proto_enumTypes[0].Descriptor()
+}
+
+func (AccessReason) Type() protoreflect.EnumType {
+	return &file_kontor_identity_v1_identity_service_proto_enumTypes[0]
+}
+
+func (x AccessReason) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use AccessReason.Descriptor instead.
+func (AccessReason) EnumDescriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{0}
+}
 
 // CreateUserRequest carries a new user.
 type CreateUserRequest struct {
@@ -577,7 +652,9 @@ type DeactivateUserRequest struct {
 	// Compared with the stored one if set.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The caller's idempotency key. Empty for none.
-	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Who gets every open record that the user is responsible for. Empty to leave them as they are.
+	SuccessorId   string `protobuf:"bytes,4,opt,name=successor_id,json=successorId,proto3" json:"successor_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -633,11 +710,20 @@ func (x *DeactivateUserRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *DeactivateUserRequest) GetSuccessorId() string {
+	if x != nil {
+		return x.SuccessorId
+	}
+	return ""
+}
+
 // DeactivateUserResponse carries the user.
 type DeactivateUserResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The user.
-	User          *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	User *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// The handover that has begun. Absent without a successor.
+	Handover      *Handover `protobuf:"bytes,2,opt,name=handover,proto3" json:"handover,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -679,6 +765,718 @@ func (x *DeactivateUserResponse) GetUser() *User {
 	return nil
 }
 
+func (x *DeactivateUserResponse) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
+// GetHandoverRequest names a handover.
+type GetHandoverRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover's ID.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHandoverRequest) Reset() {
+	*x = GetHandoverRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[12]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHandoverRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHandoverRequest) ProtoMessage() {}
+
+func (x *GetHandoverRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[12]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHandoverRequest.ProtoReflect.Descriptor instead.
+func (*GetHandoverRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{12}
+}
+
+func (x *GetHandoverRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// GetHandoverResponse carries the handover.
+type GetHandoverResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover.
+	Handover      *Handover `protobuf:"bytes,1,opt,name=handover,proto3" json:"handover,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHandoverResponse) Reset() {
+	*x = GetHandoverResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[13]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHandoverResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHandoverResponse) ProtoMessage() {}
+
+func (x *GetHandoverResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[13]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHandoverResponse.ProtoReflect.Descriptor instead.
+func (*GetHandoverResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{13}
+}
+
+func (x *GetHandoverResponse) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
+// ListHandoversRequest selects and pages handovers.
+type ListHandoversRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// At most this many; 50 if zero, capped at 500.
+	PageSize int32 `protobuf:"varint,1,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the previous response. The other fields must not change between pages.
+	PageToken string `protobuf:"bytes,2,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// AIP-160 filter over id, user_id, successor_id, create_time.
+	Filter string `protobuf:"bytes,3,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-132 order over create_time. Newest first if empty.
+	OrderBy       string `protobuf:"bytes,4,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHandoversRequest) Reset() {
+	*x = ListHandoversRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHandoversRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHandoversRequest) ProtoMessage() {}
+
+func (x *ListHandoversRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHandoversRequest.ProtoReflect.Descriptor instead.
+func (*ListHandoversRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *ListHandoversRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListHandoversRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListHandoversRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListHandoversRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
+// ListHandoversResponse carries a page of handovers.
+type ListHandoversResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handovers.
+	Handovers []*Handover `protobuf:"bytes,1,rep,name=handovers,proto3" json:"handovers,omitempty"`
+	// For the next page. Empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHandoversResponse) Reset() {
+	*x = ListHandoversResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHandoversResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHandoversResponse) ProtoMessage() {}
+
+func (x *ListHandoversResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHandoversResponse.ProtoReflect.Descriptor instead.
+func (*ListHandoversResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *ListHandoversResponse) GetHandovers() []*Handover {
+	if x != nil {
+		return x.Handovers
+	}
+	return nil
+}
+
+func (x *ListHandoversResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// ListHandoverRecordsRequest selects and pages the records of a handover.
+type ListHandoverRecordsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover's ID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// At most this many; 50 if zero, capped at 500.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the previous response. The other fields must not change between pages.
+	PageToken string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	// AIP-160 filter over kind, record_id, state ("pending", "moved", "left", "returned", "kept"); such as
+	// `state = "left"`.
+	Filter string `protobuf:"bytes,4,opt,name=filter,proto3" json:"filter,omitempty"`
+	// AIP-132 order over name. By name if empty.
+	OrderBy       string `protobuf:"bytes,5,opt,name=order_by,json=orderBy,proto3" json:"order_by,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHandoverRecordsRequest) Reset() {
+	*x = ListHandoverRecordsRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHandoverRecordsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHandoverRecordsRequest) ProtoMessage() {}
+
+func (x *ListHandoverRecordsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHandoverRecordsRequest.ProtoReflect.Descriptor instead.
+func (*ListHandoverRecordsRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *ListHandoverRecordsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ListHandoverRecordsRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListHandoverRecordsRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+func (x *ListHandoverRecordsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+func (x *ListHandoverRecordsRequest) GetOrderBy() string {
+	if x != nil {
+		return x.OrderBy
+	}
+	return ""
+}
+
+// ListHandoverRecordsResponse carries a page of records.
+type ListHandoverRecordsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The records.
+	Records []*HandoverRecord `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// For the next page. Empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHandoverRecordsResponse) Reset() {
+	*x = ListHandoverRecordsResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHandoverRecordsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHandoverRecordsResponse) ProtoMessage() {}
+
+func (x *ListHandoverRecordsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHandoverRecordsResponse.ProtoReflect.Descriptor instead.
+func (*ListHandoverRecordsResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *ListHandoverRecordsResponse) GetRecords() []*HandoverRecord {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *ListHandoverRecordsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// RevertHandoverRequest names a handover.
+type RevertHandoverRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover's ID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The caller's idempotency key. Empty for none.
+	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertHandoverRequest) Reset() {
+	*x = RevertHandoverRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertHandoverRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertHandoverRequest) ProtoMessage() {}
+
+func (x *RevertHandoverRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertHandoverRequest.ProtoReflect.Descriptor instead.
+func (*RevertHandoverRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *RevertHandoverRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RevertHandoverRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// RevertHandoverResponse carries the handover.
+type RevertHandoverResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover, on its way back.
+	Handover      *Handover `protobuf:"bytes,1,opt,name=handover,proto3" json:"handover,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertHandoverResponse) Reset() {
+	*x = RevertHandoverResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertHandoverResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertHandoverResponse) ProtoMessage() {}
+
+func (x *RevertHandoverResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertHandoverResponse.ProtoReflect.Descriptor instead.
+func (*RevertHandoverResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *RevertHandoverResponse) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
+// ExplainAccessRequest asks about a user, an action and a record.
+type ExplainAccessRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's ID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The record kind, such as "deal".
+	Kind string `protobuf:"bytes,2,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The action.
+	Action v1.Action `protobuf:"varint,3,opt,name=action,proto3,enum=kontor.options.v1.Action" json:"action,omitempty"`
+	// The record: a lead, contact, company or deal that the caller sees. Empty to ask about the kind.
+	RecordId      string `protobuf:"bytes,4,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainAccessRequest) Reset() {
+	*x = ExplainAccessRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[20]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainAccessRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainAccessRequest) ProtoMessage() {}
+
+func (x *ExplainAccessRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[20]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainAccessRequest.ProtoReflect.Descriptor instead.
+func (*ExplainAccessRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
+}
+
+func (x *ExplainAccessRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *ExplainAccessRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ExplainAccessRequest) GetAction() v1.Action {
+	if x != nil {
+		return x.Action
+	}
+	return v1.Action(0)
+}
+
+func (x *ExplainAccessRequest) GetRecordId() string {
+	if x != nil {
+		return x.RecordId
+	}
+	return ""
+}
+
+// GrantExplanation is a grant that matches, with its role.
+type GrantExplanation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role.
+	RoleId string `protobuf:"bytes,1,opt,name=role_id,json=roleId,proto3" json:"role_id,omitempty"`
+	// The role's name.
+	RoleName string `protobuf:"bytes,2,opt,name=role_name,json=roleName,proto3" json:"role_name,omitempty"`
+	// The kind granted; "*" for every kind.
+	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The action granted; ACTION_UNSPECIFIED for every action.
+	Action v1.Action `protobuf:"varint,4,opt,name=action,proto3,enum=kontor.options.v1.Action" json:"action,omitempty"`
+	// How far it reaches.
+	Scope         v11.Scope `protobuf:"varint,5,opt,name=scope,proto3,enum=kontor.access.v1.Scope" json:"scope,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GrantExplanation) Reset() {
+	*x = GrantExplanation{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[21]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GrantExplanation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GrantExplanation) ProtoMessage() {}
+
+func (x *GrantExplanation) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[21]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GrantExplanation.ProtoReflect.Descriptor instead.
+func (*GrantExplanation) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
+}
+
+func (x *GrantExplanation) GetRoleId() string {
+	if x != nil {
+		return x.RoleId
+	}
+	return ""
+}
+
+func (x *GrantExplanation) GetRoleName() string {
+	if x != nil {
+		return x.RoleName
+	}
+	return ""
+}
+
+func (x *GrantExplanation) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *GrantExplanation) GetAction() v1.Action {
+	if x != nil {
+		return x.Action
+	}
+	return v1.Action(0)
+}
+
+func (x *GrantExplanation) GetScope() v11.Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return v11.Scope(0)
+}
+
+// ExplainAccessResponse is the answer.
+type ExplainAccessResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Whether the user may. Without a record: whether for any.
+	Allowed bool `protobuf:"varint,1,opt,name=allowed,proto3" json:"allowed,omitempty"`
+	// What decides.
+	Reason AccessReason `protobuf:"varint,2,opt,name=reason,proto3,enum=kontor.identity.v1.AccessReason" json:"reason,omitempty"`
+	// The widest scope granted.
+	Scope v11.Scope `protobuf:"varint,3,opt,name=scope,proto3,enum=kontor.access.v1.Scope" json:"scope,omitempty"`
+	// All grants that match, whichever won.
+	Grants []*GrantExplanation `protobuf:"bytes,4,rep,name=grants,proto3" json:"grants,omitempty"`
+	// The departments that the scope covers. Empty for own, all and none.
+	DepartmentIds []string `protobuf:"bytes,5,rep,name=department_ids,json=departmentIds,proto3" json:"department_ids,omitempty"`
+	// Who is responsible for the record. Empty without a record.
+	ResponsibleId string `protobuf:"bytes,6,opt,name=responsible_id,json=responsibleId,proto3" json:"responsible_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExplainAccessResponse) Reset() {
+	*x = ExplainAccessResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExplainAccessResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExplainAccessResponse) ProtoMessage() {}
+
+func (x *ExplainAccessResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExplainAccessResponse.ProtoReflect.Descriptor instead.
+func (*ExplainAccessResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *ExplainAccessResponse) GetAllowed() bool {
+	if x != nil {
+		return x.Allowed
+	}
+	return false
+}
+
+func (x *ExplainAccessResponse) GetReason() AccessReason {
+	if x != nil {
+		return x.Reason
+	}
+	return AccessReason_ACCESS_REASON_UNSPECIFIED
+}
+
+func (x *ExplainAccessResponse) GetScope() v11.Scope {
+	if x != nil {
+		return x.Scope
+	}
+	return v11.Scope(0)
+}
+
+func (x *ExplainAccessResponse) GetGrants() []*GrantExplanation {
+	if x != nil {
+		return x.Grants
+	}
+	return nil
+}
+
+func (x *ExplainAccessResponse) GetDepartmentIds() []string {
+	if x != nil {
+		return x.DepartmentIds
+	}
+	return nil
+}
+
+func (x *ExplainAccessResponse) GetResponsibleId() string {
+	if x != nil {
+		return x.ResponsibleId
+	}
+	return ""
+}
+
 // ActivateUserRequest names a user.
 type ActivateUserRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -694,7 +1492,7 @@ type ActivateUserRequest struct {
 
 func (x *ActivateUserRequest) Reset() {
 	*x = ActivateUserRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[12]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -706,7 +1504,7 @@ func (x *ActivateUserRequest) String() string {
 func (*ActivateUserRequest) ProtoMessage() {}
 
 func (x *ActivateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[12]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -719,7 +1517,7 @@ func (x *ActivateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateUserRequest.ProtoReflect.Descriptor instead.
 func (*ActivateUserRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{12}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *ActivateUserRequest) GetId() string {
@@ -754,7 +1552,7 @@ type ActivateUserResponse struct {
 
 func (x *ActivateUserResponse) Reset() {
 	*x = ActivateUserResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[13]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -766,7 +1564,7 @@ func (x *ActivateUserResponse) String() string {
 func (*ActivateUserResponse) ProtoMessage() {}
 
 func (x *ActivateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[13]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -779,7 +1577,7 @@ func (x *ActivateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateUserResponse.ProtoReflect.Descriptor instead.
 func (*ActivateUserResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{13}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ActivateUserResponse) GetUser() *User {
@@ -804,7 +1602,7 @@ type SetUserPasswordRequest struct {
 
 func (x *SetUserPasswordRequest) Reset() {
 	*x = SetUserPasswordRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -816,7 +1614,7 @@ func (x *SetUserPasswordRequest) String() string {
 func (*SetUserPasswordRequest) ProtoMessage() {}
 
 func (x *SetUserPasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -829,7 +1627,7 @@ func (x *SetUserPasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetUserPasswordRequest.ProtoReflect.Descriptor instead.
 func (*SetUserPasswordRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{14}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *SetUserPasswordRequest) GetId() string {
@@ -864,7 +1662,7 @@ type SetUserPasswordResponse struct {
 
 func (x *SetUserPasswordResponse) Reset() {
 	*x = SetUserPasswordResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -876,7 +1674,7 @@ func (x *SetUserPasswordResponse) String() string {
 func (*SetUserPasswordResponse) ProtoMessage() {}
 
 func (x *SetUserPasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -889,7 +1687,7 @@ func (x *SetUserPasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetUserPasswordResponse.ProtoReflect.Descriptor instead.
 func (*SetUserPasswordResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{15}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *SetUserPasswordResponse) GetUser() *User {
@@ -916,7 +1714,7 @@ type UserTerm struct {
 
 func (x *UserTerm) Reset() {
 	*x = UserTerm{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -928,7 +1726,7 @@ func (x *UserTerm) String() string {
 func (*UserTerm) ProtoMessage() {}
 
 func (x *UserTerm) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -941,7 +1739,7 @@ func (x *UserTerm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserTerm.ProtoReflect.Descriptor instead.
 func (*UserTerm) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *UserTerm) GetTerm() isUserTerm_Term {
@@ -1016,7 +1814,7 @@ type ExternalKey struct {
 
 func (x *ExternalKey) Reset() {
 	*x = ExternalKey{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1826,7 @@ func (x *ExternalKey) String() string {
 func (*ExternalKey) ProtoMessage() {}
 
 func (x *ExternalKey) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1839,7 @@ func (x *ExternalKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExternalKey.ProtoReflect.Descriptor instead.
 func (*ExternalKey) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ExternalKey) GetSource() string {
@@ -1069,7 +1867,7 @@ type LookupUsersRequest struct {
 
 func (x *LookupUsersRequest) Reset() {
 	*x = LookupUsersRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1081,7 +1879,7 @@ func (x *LookupUsersRequest) String() string {
 func (*LookupUsersRequest) ProtoMessage() {}
 
 func (x *LookupUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1094,7 +1892,7 @@ func (x *LookupUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupUsersRequest.ProtoReflect.Descriptor instead.
 func (*LookupUsersRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *LookupUsersRequest) GetTerms() []*UserTerm {
@@ -1117,7 +1915,7 @@ type UserMatch struct {
 
 func (x *UserMatch) Reset() {
 	*x = UserMatch{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1927,7 @@ func (x *UserMatch) String() string {
 func (*UserMatch) ProtoMessage() {}
 
 func (x *UserMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1940,7 @@ func (x *UserMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserMatch.ProtoReflect.Descriptor instead.
 func (*UserMatch) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *UserMatch) GetId() string {
@@ -1170,7 +1968,7 @@ type LookupUsersResponse struct {
 
 func (x *LookupUsersResponse) Reset() {
 	*x = LookupUsersResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1182,7 +1980,7 @@ func (x *LookupUsersResponse) String() string {
 func (*LookupUsersResponse) ProtoMessage() {}
 
 func (x *LookupUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1195,12 +1993,131 @@ func (x *LookupUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupUsersResponse.ProtoReflect.Descriptor instead.
 func (*LookupUsersResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LookupUsersResponse) GetMatches() []*UserMatch {
 	if x != nil {
 		return x.Matches
+	}
+	return nil
+}
+
+// PreviewUserImportRequest names a file and says how it is to be imported.
+type PreviewUserImportRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The uploaded file.
+	FileId string `protobuf:"bytes,1,opt,name=file_id,json=fileId,proto3" json:"file_id,omitempty"`
+	// The mapping from columns to fields, as YAML text. Empty to have one proposed.
+	Mapping string `protobuf:"bytes,2,opt,name=mapping,proto3" json:"mapping,omitempty"`
+	// How the file is written, as far as that is known; for a proposed mapping, which will say so. A mapping says it itself.
+	Source *v12.ImportSource `protobuf:"bytes,3,opt,name=source,proto3" json:"source,omitempty"`
+	// How many rows are wanted; 10 if zero.
+	Rows          int32 `protobuf:"varint,4,opt,name=rows,proto3" json:"rows,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewUserImportRequest) Reset() {
+	*x = PreviewUserImportRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewUserImportRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewUserImportRequest) ProtoMessage() {}
+
+func (x *PreviewUserImportRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewUserImportRequest.ProtoReflect.Descriptor instead.
+func (*PreviewUserImportRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *PreviewUserImportRequest) GetFileId() string {
+	if x != nil {
+		return x.FileId
+	}
+	return ""
+}
+
+func (x *PreviewUserImportRequest) GetMapping() string {
+	if x != nil {
+		return x.Mapping
+	}
+	return ""
+}
+
+func (x *PreviewUserImportRequest) GetSource() *v12.ImportSource {
+	if x != nil {
+		return x.Source
+	}
+	return nil
+}
+
+func (x *PreviewUserImportRequest) GetRows() int32 {
+	if x != nil {
+		return x.Rows
+	}
+	return 0
+}
+
+// PreviewUserImportResponse shows how the file would be imported.
+type PreviewUserImportResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The preview.
+	Preview       *v12.ImportPreview `protobuf:"bytes,1,opt,name=preview,proto3" json:"preview,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *PreviewUserImportResponse) Reset() {
+	*x = PreviewUserImportResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *PreviewUserImportResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*PreviewUserImportResponse) ProtoMessage() {}
+
+func (x *PreviewUserImportResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use PreviewUserImportResponse.ProtoReflect.Descriptor instead.
+func (*PreviewUserImportResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *PreviewUserImportResponse) GetPreview() *v12.ImportPreview {
+	if x != nil {
+		return x.Preview
 	}
 	return nil
 }
@@ -1223,7 +2140,7 @@ type ImportUsersRequest struct {
 
 func (x *ImportUsersRequest) Reset() {
 	*x = ImportUsersRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1235,7 +2152,7 @@ func (x *ImportUsersRequest) String() string {
 func (*ImportUsersRequest) ProtoMessage() {}
 
 func (x *ImportUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1248,7 +2165,7 @@ func (x *ImportUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportUsersRequest.ProtoReflect.Descriptor instead.
 func (*ImportUsersRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ImportUsersRequest) GetFileId() string {
@@ -1283,14 +2200,14 @@ func (x *ImportUsersRequest) GetRequestId() string {
 type ImportUsersResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The operation.
-	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	Operation     *v13.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ImportUsersResponse) Reset() {
 	*x = ImportUsersResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1302,7 +2219,7 @@ func (x *ImportUsersResponse) String() string {
 func (*ImportUsersResponse) ProtoMessage() {}
 
 func (x *ImportUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1315,10 +2232,10 @@ func (x *ImportUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportUsersResponse.ProtoReflect.Descriptor instead.
 func (*ImportUsersResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{35}
 }
 
-func (x *ImportUsersResponse) GetOperation() *v1.Operation {
+func (x *ImportUsersResponse) GetOperation() *v13.Operation {
 	if x != nil {
 		return x.Operation
 	}
@@ -1338,7 +2255,7 @@ type CreateDepartmentRequest struct {
 
 func (x *CreateDepartmentRequest) Reset() {
 	*x = CreateDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1350,7 +2267,7 @@ func (x *CreateDepartmentRequest) String() string {
 func (*CreateDepartmentRequest) ProtoMessage() {}
 
 func (x *CreateDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1363,7 +2280,7 @@ func (x *CreateDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*CreateDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *CreateDepartmentRequest) GetDepartment() *Department {
@@ -1391,7 +2308,7 @@ type CreateDepartmentResponse struct {
 
 func (x *CreateDepartmentResponse) Reset() {
 	*x = CreateDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1403,7 +2320,7 @@ func (x *CreateDepartmentResponse) String() string {
 func (*CreateDepartmentResponse) ProtoMessage() {}
 
 func (x *CreateDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1416,7 +2333,7 @@ func (x *CreateDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*CreateDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *CreateDepartmentResponse) GetDepartment() *Department {
@@ -1437,7 +2354,7 @@ type GetDepartmentRequest struct {
 
 func (x *GetDepartmentRequest) Reset() {
 	*x = GetDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1449,7 +2366,7 @@ func (x *GetDepartmentRequest) String() string {
 func (*GetDepartmentRequest) ProtoMessage() {}
 
 func (x *GetDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1462,7 +2379,7 @@ func (x *GetDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*GetDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *GetDepartmentRequest) GetId() string {
@@ -1483,7 +2400,7 @@ type GetDepartmentResponse struct {
 
 func (x *GetDepartmentResponse) Reset() {
 	*x = GetDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[26]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1495,7 +2412,7 @@ func (x *GetDepartmentResponse) String() string {
 func (*GetDepartmentResponse) ProtoMessage() {}
 
 func (x *GetDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[26]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1508,7 +2425,7 @@ func (x *GetDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*GetDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *GetDepartmentResponse) GetDepartment() *Department {
@@ -1537,7 +2454,7 @@ type ListDepartmentsRequest struct {
 
 func (x *ListDepartmentsRequest) Reset() {
 	*x = ListDepartmentsRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1549,7 +2466,7 @@ func (x *ListDepartmentsRequest) String() string {
 func (*ListDepartmentsRequest) ProtoMessage() {}
 
 func (x *ListDepartmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1562,7 +2479,7 @@ func (x *ListDepartmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDepartmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListDepartmentsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ListDepartmentsRequest) GetPageSize() int32 {
@@ -1613,7 +2530,7 @@ type ListDepartmentsResponse struct {
 
 func (x *ListDepartmentsResponse) Reset() {
 	*x = ListDepartmentsResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1625,7 +2542,7 @@ func (x *ListDepartmentsResponse) String() string {
 func (*ListDepartmentsResponse) ProtoMessage() {}
 
 func (x *ListDepartmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1638,7 +2555,7 @@ func (x *ListDepartmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDepartmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListDepartmentsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{28}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ListDepartmentsResponse) GetDepartments() []*Department {
@@ -1668,7 +2585,7 @@ type CountDepartmentsRequest struct {
 
 func (x *CountDepartmentsRequest) Reset() {
 	*x = CountDepartmentsRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1680,7 +2597,7 @@ func (x *CountDepartmentsRequest) String() string {
 func (*CountDepartmentsRequest) ProtoMessage() {}
 
 func (x *CountDepartmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1693,7 +2610,7 @@ func (x *CountDepartmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountDepartmentsRequest.ProtoReflect.Descriptor instead.
 func (*CountDepartmentsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{29}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CountDepartmentsRequest) GetFilter() string {
@@ -1723,7 +2640,7 @@ type CountDepartmentsResponse struct {
 
 func (x *CountDepartmentsResponse) Reset() {
 	*x = CountDepartmentsResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1735,7 +2652,7 @@ func (x *CountDepartmentsResponse) String() string {
 func (*CountDepartmentsResponse) ProtoMessage() {}
 
 func (x *CountDepartmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1748,7 +2665,7 @@ func (x *CountDepartmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountDepartmentsResponse.ProtoReflect.Descriptor instead.
 func (*CountDepartmentsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{30}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CountDepartmentsResponse) GetCount() int32 {
@@ -1783,7 +2700,7 @@ type UpdateDepartmentRequest struct {
 
 func (x *UpdateDepartmentRequest) Reset() {
 	*x = UpdateDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1795,7 +2712,7 @@ func (x *UpdateDepartmentRequest) String() string {
 func (*UpdateDepartmentRequest) ProtoMessage() {}
 
 func (x *UpdateDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1808,7 +2725,7 @@ func (x *UpdateDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*UpdateDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{31}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *UpdateDepartmentRequest) GetId() string {
@@ -1850,7 +2767,7 @@ type UpdateDepartmentResponse struct {
 
 func (x *UpdateDepartmentResponse) Reset() {
 	*x = UpdateDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1862,7 +2779,7 @@ func (x *UpdateDepartmentResponse) String() string {
 func (*UpdateDepartmentResponse) ProtoMessage() {}
 
 func (x *UpdateDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1875,7 +2792,7 @@ func (x *UpdateDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*UpdateDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{32}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *UpdateDepartmentResponse) GetDepartment() *Department {
@@ -1900,7 +2817,7 @@ type DeleteDepartmentRequest struct {
 
 func (x *DeleteDepartmentRequest) Reset() {
 	*x = DeleteDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1912,7 +2829,7 @@ func (x *DeleteDepartmentRequest) String() string {
 func (*DeleteDepartmentRequest) ProtoMessage() {}
 
 func (x *DeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1925,7 +2842,7 @@ func (x *DeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{33}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DeleteDepartmentRequest) GetId() string {
@@ -1960,7 +2877,7 @@ type DeleteDepartmentResponse struct {
 
 func (x *DeleteDepartmentResponse) Reset() {
 	*x = DeleteDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1972,7 +2889,7 @@ func (x *DeleteDepartmentResponse) String() string {
 func (*DeleteDepartmentResponse) ProtoMessage() {}
 
 func (x *DeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1985,7 +2902,7 @@ func (x *DeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{34}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DeleteDepartmentResponse) GetDepartment() *Department {
@@ -2010,7 +2927,7 @@ type UndeleteDepartmentRequest struct {
 
 func (x *UndeleteDepartmentRequest) Reset() {
 	*x = UndeleteDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2022,7 +2939,7 @@ func (x *UndeleteDepartmentRequest) String() string {
 func (*UndeleteDepartmentRequest) ProtoMessage() {}
 
 func (x *UndeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2035,7 +2952,7 @@ func (x *UndeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndeleteDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*UndeleteDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{35}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *UndeleteDepartmentRequest) GetId() string {
@@ -2070,7 +2987,7 @@ type UndeleteDepartmentResponse struct {
 
 func (x *UndeleteDepartmentResponse) Reset() {
 	*x = UndeleteDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2082,7 +2999,7 @@ func (x *UndeleteDepartmentResponse) String() string {
 func (*UndeleteDepartmentResponse) ProtoMessage() {}
 
 func (x *UndeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2095,7 +3012,7 @@ func (x *UndeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndeleteDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*UndeleteDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{36}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *UndeleteDepartmentResponse) GetDepartment() *Department {
@@ -2116,7 +3033,7 @@ type GetRoleRequest struct {
 
 func (x *GetRoleRequest) Reset() {
 	*x = GetRoleRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2128,7 +3045,7 @@ func (x *GetRoleRequest) String() string {
 func (*GetRoleRequest) ProtoMessage() {}
 
 func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2141,7 +3058,7 @@ func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleRequest.ProtoReflect.Descriptor instead.
 func (*GetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{37}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *GetRoleRequest) GetId() string {
@@ -2162,7 +3079,7 @@ type GetRoleResponse struct {
 
 func (x *GetRoleResponse) Reset() {
 	*x = GetRoleResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2174,7 +3091,7 @@ func (x *GetRoleResponse) String() string {
 func (*GetRoleResponse) ProtoMessage() {}
 
 func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2187,7 +3104,7 @@ func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleResponse.ProtoReflect.Descriptor instead.
 func (*GetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{38}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *GetRoleResponse) GetRole() *Role {
@@ -2214,7 +3131,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2226,7 +3143,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2239,7 +3156,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{39}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *ListRolesRequest) GetPageSize() int32 {
@@ -2283,7 +3200,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2295,7 +3212,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2308,7 +3225,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{40}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *ListRolesResponse) GetRoles() []*Role {
@@ -2336,7 +3253,7 @@ type CountRolesRequest struct {
 
 func (x *CountRolesRequest) Reset() {
 	*x = CountRolesRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2348,7 +3265,7 @@ func (x *CountRolesRequest) String() string {
 func (*CountRolesRequest) ProtoMessage() {}
 
 func (x *CountRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2361,7 +3278,7 @@ func (x *CountRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRolesRequest.ProtoReflect.Descriptor instead.
 func (*CountRolesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{41}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *CountRolesRequest) GetFilter() string {
@@ -2384,7 +3301,7 @@ type CountRolesResponse struct {
 
 func (x *CountRolesResponse) Reset() {
 	*x = CountRolesResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2396,7 +3313,7 @@ func (x *CountRolesResponse) String() string {
 func (*CountRolesResponse) ProtoMessage() {}
 
 func (x *CountRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2409,7 +3326,7 @@ func (x *CountRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRolesResponse.ProtoReflect.Descriptor instead.
 func (*CountRolesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{42}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *CountRolesResponse) GetCount() int32 {
@@ -2430,7 +3347,7 @@ var File_kontor_identity_v1_identity_service_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
-	")kontor/identity/v1/identity_service.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a#kontor/identity/v1/department.proto\x1a\x1dkontor/identity/v1/role.proto\x1a\x1dkontor/identity/v1/user.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\"r\n" +
+	")kontor/identity/v1/identity_service.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/access/v1/directory.proto\x1a#kontor/identity/v1/department.proto\x1a!kontor/identity/v1/handover.proto\x1a\x1dkontor/identity/v1/role.proto\x1a\x1dkontor/identity/v1/user.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1bkontor/type/v1/import.proto\"r\n" +
 	"\x11CreateUserRequest\x124\n" +
 	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserB\x06\xbaH\x03\xc8\x01\x01R\x04user\x12'\n" +
 	"\n" +
@@ -2463,14 +3380,64 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"B\n" +
 	"\x12UpdateUserResponse\x12,\n" +
-	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"w\n" +
+	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"\xa7\x01\n" +
 	"\x15DeactivateUserRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12'\n" +
 	"\n" +
-	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"F\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12.\n" +
+	"\fsuccessor_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\vsuccessorId\"\x80\x01\n" +
 	"\x16DeactivateUserResponse\x12,\n" +
-	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"u\n" +
+	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\x128\n" +
+	"\bhandover\x18\x02 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover\".\n" +
+	"\x12GetHandoverRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"O\n" +
+	"\x13GetHandoverResponse\x128\n" +
+	"\bhandover\x18\x01 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover\"\xac\x01\n" +
+	"\x14ListHandoversRequest\x12$\n" +
+	"\tpage_size\x18\x01 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12 \n" +
+	"\x06filter\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\x12#\n" +
+	"\border_by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\"{\n" +
+	"\x15ListHandoversResponse\x12:\n" +
+	"\thandovers\x18\x01 \x03(\v2\x1c.kontor.identity.v1.HandoverR\thandovers\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcc\x01\n" +
+	"\x1aListHandoverRecordsRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\bR\tpageToken\x12 \n" +
+	"\x06filter\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\x12#\n" +
+	"\border_by\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\"\x83\x01\n" +
+	"\x1bListHandoverRecordsResponse\x12<\n" +
+	"\arecords\x18\x01 \x03(\v2\".kontor.identity.v1.HandoverRecordR\arecords\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"Z\n" +
+	"\x15RevertHandoverRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12'\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"R\n" +
+	"\x16RevertHandoverResponse\x128\n" +
+	"\bhandover\x18\x01 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover\"\xb8\x01\n" +
+	"\x14ExplainAccessRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12\x1d\n" +
+	"\x04kind\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04kind\x12=\n" +
+	"\x06action\x18\x03 \x01(\x0e2\x19.kontor.options.v1.ActionB\n" +
+	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\x06action\x12(\n" +
+	"\trecord_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\brecordId\"\xbe\x01\n" +
+	"\x10GrantExplanation\x12\x17\n" +
+	"\arole_id\x18\x01 \x01(\tR\x06roleId\x12\x1b\n" +
+	"\trole_name\x18\x02 \x01(\tR\broleName\x12\x12\n" +
+	"\x04kind\x18\x03 \x01(\tR\x04kind\x121\n" +
+	"\x06action\x18\x04 \x01(\x0e2\x19.kontor.options.v1.ActionR\x06action\x12-\n" +
+	"\x05scope\x18\x05 \x01(\x0e2\x17.kontor.access.v1.ScopeR\x05scope\"\xa6\x02\n" +
+	"\x15ExplainAccessResponse\x12\x18\n" +
+	"\aallowed\x18\x01 \x01(\bR\aallowed\x128\n" +
+	"\x06reason\x18\x02 \x01(\x0e2 .kontor.identity.v1.AccessReasonR\x06reason\x12-\n" +
+	"\x05scope\x18\x03 \x01(\x0e2\x17.kontor.access.v1.ScopeR\x05scope\x12<\n" +
+	"\x06grants\x18\x04 \x03(\v2$.kontor.identity.v1.GrantExplanationR\x06grants\x12%\n" +
+	"\x0edepartment_ids\x18\x05 \x03(\tR\rdepartmentIds\x12%\n" +
+	"\x0eresponsible_id\x18\x06 \x01(\tR\rresponsibleId\"u\n" +
 	"\x13ActivateUserRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12\x1b\n" +
 	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12'\n" +
@@ -2500,7 +3467,14 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
 	"\tambiguous\x18\x02 \x01(\bR\tambiguous\"N\n" +
 	"\x13LookupUsersResponse\x127\n" +
-	"\amatches\x18\x01 \x03(\v2\x1d.kontor.identity.v1.UserMatchR\amatches\"\xa0\x01\n" +
+	"\amatches\x18\x01 \x03(\v2\x1d.kontor.identity.v1.UserMatchR\amatches\"\xb7\x01\n" +
+	"\x18PreviewUserImportRequest\x12!\n" +
+	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12#\n" +
+	"\amapping\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10R\amapping\x124\n" +
+	"\x06source\x18\x03 \x01(\v2\x1c.kontor.type.v1.ImportSourceR\x06source\x12\x1d\n" +
+	"\x04rows\x18\x04 \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00R\x04rows\"T\n" +
+	"\x19PreviewUserImportResponse\x127\n" +
+	"\apreview\x18\x01 \x01(\v2\x1d.kontor.type.v1.ImportPreviewR\apreview\"\xa0\x01\n" +
 	"\x12ImportUsersRequest\x12!\n" +
 	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12%\n" +
 	"\amapping\x18\x02 \x01(\tB\v\xbaH\br\x06\x10\x01\x18\x80\x80\x10R\amapping\x12\x17\n" +
@@ -2589,8 +3563,16 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\">\n" +
 	"\x12CountRolesResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
-	"\x04more\x18\x02 \x01(\bR\x04more2\xf1\n" +
-	"\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more*\x88\x02\n" +
+	"\fAccessReason\x12\x1d\n" +
+	"\x19ACCESS_REASON_UNSPECIFIED\x10\x00\x12\x1f\n" +
+	"\x1bACCESS_REASON_USER_INACTIVE\x10\x01\x12\x1a\n" +
+	"\x16ACCESS_REASON_NO_GRANT\x10\x02\x12\x1e\n" +
+	"\x1aACCESS_REASON_OUT_OF_SCOPE\x10\x03\x12\x17\n" +
+	"\x13ACCESS_REASON_SCOPE\x10\x04\x12\x1a\n" +
+	"\x16ACCESS_REASON_OBSERVER\x10\x05\x12'\n" +
+	"#ACCESS_REASON_AVAILABLE_TO_EVERYONE\x10\x06\x12\x1e\n" +
+	"\x1aACCESS_REASON_SOME_RECORDS\x10\a2\x85\x12\n" +
 	"\fUsersService\x12\x80\x01\n" +
 	"\n" +
 	"CreateUser\x12%.kontor.identity.v1.CreateUserRequest\x1a&.kontor.identity.v1.CreateUserResponse\"#\xca\xf3\x18\b\n" +
@@ -2608,11 +3590,23 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x0eDeactivateUser\x12).kontor.identity.v1.DeactivateUserRequest\x1a*.kontor.identity.v1.DeactivateUserResponse\"0\xca\xf3\x18\b\n" +
 	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/users/{id}:deactivate\x12\x91\x01\n" +
 	"\fActivateUser\x12'.kontor.identity.v1.ActivateUserRequest\x1a(.kontor.identity.v1.ActivateUserResponse\".\xca\xf3\x18\b\n" +
-	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/users/{id}:activate\x12\x9d\x01\n" +
+	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/users/{id}:activate\x12\x86\x01\n" +
+	"\vGetHandover\x12&.kontor.identity.v1.GetHandoverRequest\x1a'.kontor.identity.v1.GetHandoverResponse\"&\xca\xf3\x18\b\n" +
+	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/handovers/{id}\x12\x87\x01\n" +
+	"\rListHandovers\x12(.kontor.identity.v1.ListHandoversRequest\x1a).kontor.identity.v1.ListHandoversResponse\"!\xca\xf3\x18\b\n" +
+	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/handovers\x12\xa6\x01\n" +
+	"\x13ListHandoverRecords\x12..kontor.identity.v1.ListHandoverRecordsRequest\x1a/.kontor.identity.v1.ListHandoverRecordsResponse\".\xca\xf3\x18\b\n" +
+	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/handovers/{id}/records\x12\x99\x01\n" +
+	"\x0eRevertHandover\x12).kontor.identity.v1.RevertHandoverRequest\x1a*.kontor.identity.v1.RevertHandoverResponse\"0\xca\xf3\x18\b\n" +
+	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/handovers/{id}:revert\x12\x96\x01\n" +
+	"\rExplainAccess\x12(.kontor.identity.v1.ExplainAccessRequest\x1a).kontor.identity.v1.ExplainAccessResponse\"0\xca\xf3\x18\b\n" +
+	"\x04role\x10\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/users/{id}:explainAccess\x12\x9d\x01\n" +
 	"\x0fSetUserPassword\x12*.kontor.identity.v1.SetUserPasswordRequest\x1a+.kontor.identity.v1.SetUserPasswordResponse\"1\xca\xf3\x18\b\n" +
 	"\x04user\x10\x03\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/users/{id}:setPassword\x12\x87\x01\n" +
 	"\vLookupUsers\x12&.kontor.identity.v1.LookupUsersRequest\x1a'.kontor.identity.v1.LookupUsersResponse\"'\xca\xf3\x18\b\n" +
-	"\x04user\x10\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/users:lookup\x12\x87\x01\n" +
+	"\x04user\x10\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/users:lookup\x12\xa0\x01\n" +
+	"\x11PreviewUserImport\x12,.kontor.identity.v1.PreviewUserImportRequest\x1a-.kontor.identity.v1.PreviewUserImportResponse\".\xca\xf3\x18\b\n" +
+	"\x04user\x10\x06\x82\xd3\xe4\x93\x02\x1c:\x01*\"\x17/v1/users:previewImport\x12\x87\x01\n" +
 	"\vImportUsers\x12&.kontor.identity.v1.ImportUsersRequest\x1a'.kontor.identity.v1.ImportUsersResponse\"'\xca\xf3\x18\b\n" +
 	"\x04user\x10\x06\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/users:import2\x89\t\n" +
 	"\x12DepartmentsService\x12\xa4\x01\n" +
@@ -2660,128 +3654,174 @@ func file_kontor_identity_v1_identity_service_proto_rawDescGZIP() []byte {
 	return file_kontor_identity_v1_identity_service_proto_rawDescData
 }
 
-var file_kontor_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 43)
+var file_kontor_identity_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
+var file_kontor_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
 var file_kontor_identity_v1_identity_service_proto_goTypes = []any{
-	(*CreateUserRequest)(nil),          // 0: kontor.identity.v1.CreateUserRequest
-	(*CreateUserResponse)(nil),         // 1: kontor.identity.v1.CreateUserResponse
-	(*GetUserRequest)(nil),             // 2: kontor.identity.v1.GetUserRequest
-	(*GetUserResponse)(nil),            // 3: kontor.identity.v1.GetUserResponse
-	(*ListUsersRequest)(nil),           // 4: kontor.identity.v1.ListUsersRequest
-	(*ListUsersResponse)(nil),          // 5: kontor.identity.v1.ListUsersResponse
-	(*CountUsersRequest)(nil),          // 6: kontor.identity.v1.CountUsersRequest
-	(*CountUsersResponse)(nil),         // 7: kontor.identity.v1.CountUsersResponse
-	(*UpdateUserRequest)(nil),          // 8: kontor.identity.v1.UpdateUserRequest
-	(*UpdateUserResponse)(nil),         // 9: kontor.identity.v1.UpdateUserResponse
-	(*DeactivateUserRequest)(nil),      // 10: kontor.identity.v1.DeactivateUserRequest
-	(*DeactivateUserResponse)(nil),     // 11: kontor.identity.v1.DeactivateUserResponse
-	(*ActivateUserRequest)(nil),        // 12: kontor.identity.v1.ActivateUserRequest
-	(*ActivateUserResponse)(nil),       // 13: kontor.identity.v1.ActivateUserResponse
-	(*SetUserPasswordRequest)(nil),     // 14: kontor.identity.v1.SetUserPasswordRequest
-	(*SetUserPasswordResponse)(nil),    // 15: kontor.identity.v1.SetUserPasswordResponse
-	(*UserTerm)(nil),                   // 16: kontor.identity.v1.UserTerm
-	(*ExternalKey)(nil),                // 17: kontor.identity.v1.ExternalKey
-	(*LookupUsersRequest)(nil),         // 18: kontor.identity.v1.LookupUsersRequest
-	(*UserMatch)(nil),                  // 19: kontor.identity.v1.UserMatch
-	(*LookupUsersResponse)(nil),        // 20: kontor.identity.v1.LookupUsersResponse
-	(*ImportUsersRequest)(nil),         // 21: kontor.identity.v1.ImportUsersRequest
-	(*ImportUsersResponse)(nil),        // 22: kontor.identity.v1.ImportUsersResponse
-	(*CreateDepartmentRequest)(nil),    // 23: kontor.identity.v1.CreateDepartmentRequest
-	(*CreateDepartmentResponse)(nil),   // 24: kontor.identity.v1.CreateDepartmentResponse
-	(*GetDepartmentRequest)(nil),       // 25: kontor.identity.v1.GetDepartmentRequest
-	(*GetDepartmentResponse)(nil),      // 26: kontor.identity.v1.GetDepartmentResponse
-	(*ListDepartmentsRequest)(nil),     // 27: kontor.identity.v1.ListDepartmentsRequest
-	(*ListDepartmentsResponse)(nil),    // 28: kontor.identity.v1.ListDepartmentsResponse
-	(*CountDepartmentsRequest)(nil),    // 29: kontor.identity.v1.CountDepartmentsRequest
-	(*CountDepartmentsResponse)(nil),   // 30: kontor.identity.v1.CountDepartmentsResponse
-	(*UpdateDepartmentRequest)(nil),    // 31: kontor.identity.v1.UpdateDepartmentRequest
-	(*UpdateDepartmentResponse)(nil),   // 32: kontor.identity.v1.UpdateDepartmentResponse
-	(*DeleteDepartmentRequest)(nil),    // 33: kontor.identity.v1.DeleteDepartmentRequest
-	(*DeleteDepartmentResponse)(nil),   // 34: kontor.identity.v1.DeleteDepartmentResponse
-	(*UndeleteDepartmentRequest)(nil),  // 35: kontor.identity.v1.UndeleteDepartmentRequest
-	(*UndeleteDepartmentResponse)(nil), // 36: kontor.identity.v1.UndeleteDepartmentResponse
-	(*GetRoleRequest)(nil),             // 37: kontor.identity.v1.GetRoleRequest
-	(*GetRoleResponse)(nil),            // 38: kontor.identity.v1.GetRoleResponse
-	(*ListRolesRequest)(nil),           // 39: kontor.identity.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),          // 40: kontor.identity.v1.ListRolesResponse
-	(*CountRolesRequest)(nil),          // 41: kontor.identity.v1.CountRolesRequest
-	(*CountRolesResponse)(nil),         // 42: kontor.identity.v1.CountRolesResponse
-	(*User)(nil),                       // 43: kontor.identity.v1.User
-	(*fieldmaskpb.FieldMask)(nil),      // 44: google.protobuf.FieldMask
-	(*v1.Operation)(nil),               // 45: kontor.operation.v1.Operation
-	(*Department)(nil),                 // 46: kontor.identity.v1.Department
-	(*Role)(nil),                       // 47: kontor.identity.v1.Role
+	(AccessReason)(0),                   // 0: kontor.identity.v1.AccessReason
+	(*CreateUserRequest)(nil),           // 1: kontor.identity.v1.CreateUserRequest
+	(*CreateUserResponse)(nil),          // 2: kontor.identity.v1.CreateUserResponse
+	(*GetUserRequest)(nil),              // 3: kontor.identity.v1.GetUserRequest
+	(*GetUserResponse)(nil),             // 4: kontor.identity.v1.GetUserResponse
+	(*ListUsersRequest)(nil),            // 5: kontor.identity.v1.ListUsersRequest
+	(*ListUsersResponse)(nil),           // 6: kontor.identity.v1.ListUsersResponse
+	(*CountUsersRequest)(nil),           // 7: kontor.identity.v1.CountUsersRequest
+	(*CountUsersResponse)(nil),          // 8: kontor.identity.v1.CountUsersResponse
+	(*UpdateUserRequest)(nil),           // 9: kontor.identity.v1.UpdateUserRequest
+	(*UpdateUserResponse)(nil),          // 10: kontor.identity.v1.UpdateUserResponse
+	(*DeactivateUserRequest)(nil),       // 11: kontor.identity.v1.DeactivateUserRequest
+	(*DeactivateUserResponse)(nil),      // 12: kontor.identity.v1.DeactivateUserResponse
+	(*GetHandoverRequest)(nil),          // 13: kontor.identity.v1.GetHandoverRequest
+	(*GetHandoverResponse)(nil),         // 14: kontor.identity.v1.GetHandoverResponse
+	(*ListHandoversRequest)(nil),        // 15: kontor.identity.v1.ListHandoversRequest
+	(*ListHandoversResponse)(nil),       // 16: kontor.identity.v1.ListHandoversResponse
+	(*ListHandoverRecordsRequest)(nil),  // 17: kontor.identity.v1.ListHandoverRecordsRequest
+	(*ListHandoverRecordsResponse)(nil), // 18: kontor.identity.v1.ListHandoverRecordsResponse
+	(*RevertHandoverRequest)(nil),       // 19: kontor.identity.v1.RevertHandoverRequest
+	(*RevertHandoverResponse)(nil),      // 20: kontor.identity.v1.RevertHandoverResponse
+	(*ExplainAccessRequest)(nil),        // 21: kontor.identity.v1.ExplainAccessRequest
+	(*GrantExplanation)(nil),            // 22: kontor.identity.v1.GrantExplanation
+	(*ExplainAccessResponse)(nil),       // 23: kontor.identity.v1.ExplainAccessResponse
+	(*ActivateUserRequest)(nil),         // 24: kontor.identity.v1.ActivateUserRequest
+	(*ActivateUserResponse)(nil),        // 25: kontor.identity.v1.ActivateUserResponse
+	(*SetUserPasswordRequest)(nil),      // 26: kontor.identity.v1.SetUserPasswordRequest
+	(*SetUserPasswordResponse)(nil),     // 27: kontor.identity.v1.SetUserPasswordResponse
+	(*UserTerm)(nil),                    // 28: kontor.identity.v1.UserTerm
+	(*ExternalKey)(nil),                 // 29: kontor.identity.v1.ExternalKey
+	(*LookupUsersRequest)(nil),          // 30: kontor.identity.v1.LookupUsersRequest
+	(*UserMatch)(nil),                   // 31: kontor.identity.v1.UserMatch
+	(*LookupUsersResponse)(nil),         // 32: kontor.identity.v1.LookupUsersResponse
+	(*PreviewUserImportRequest)(nil),    // 33: kontor.identity.v1.PreviewUserImportRequest
+	(*PreviewUserImportResponse)(nil),   // 34: kontor.identity.v1.PreviewUserImportResponse
+	(*ImportUsersRequest)(nil),          // 35: kontor.identity.v1.ImportUsersRequest
+	(*ImportUsersResponse)(nil),         // 36: kontor.identity.v1.ImportUsersResponse
+	(*CreateDepartmentRequest)(nil),     // 37: kontor.identity.v1.CreateDepartmentRequest
+	(*CreateDepartmentResponse)(nil),    // 38: kontor.identity.v1.CreateDepartmentResponse
+	(*GetDepartmentRequest)(nil),        // 39: kontor.identity.v1.GetDepartmentRequest
+	(*GetDepartmentResponse)(nil),       // 40: kontor.identity.v1.GetDepartmentResponse
+	(*ListDepartmentsRequest)(nil),      // 41: kontor.identity.v1.ListDepartmentsRequest
+	(*ListDepartmentsResponse)(nil),     // 42: kontor.identity.v1.ListDepartmentsResponse
+	(*CountDepartmentsRequest)(nil),     // 43: kontor.identity.v1.CountDepartmentsRequest
+	(*CountDepartmentsResponse)(nil),    // 44: kontor.identity.v1.CountDepartmentsResponse
+	(*UpdateDepartmentRequest)(nil),     // 45: kontor.identity.v1.UpdateDepartmentRequest
+	(*UpdateDepartmentResponse)(nil),    // 46: kontor.identity.v1.UpdateDepartmentResponse
+	(*DeleteDepartmentRequest)(nil),     // 47: kontor.identity.v1.DeleteDepartmentRequest
+	(*DeleteDepartmentResponse)(nil),    // 48: kontor.identity.v1.DeleteDepartmentResponse
+	(*UndeleteDepartmentRequest)(nil),   // 49: kontor.identity.v1.UndeleteDepartmentRequest
+	(*UndeleteDepartmentResponse)(nil),  // 50: kontor.identity.v1.UndeleteDepartmentResponse
+	(*GetRoleRequest)(nil),              // 51: kontor.identity.v1.GetRoleRequest
+	(*GetRoleResponse)(nil),             // 52: kontor.identity.v1.GetRoleResponse
+	(*ListRolesRequest)(nil),            // 53: kontor.identity.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),           // 54: kontor.identity.v1.ListRolesResponse
+	(*CountRolesRequest)(nil),           // 55: kontor.identity.v1.CountRolesRequest
+	(*CountRolesResponse)(nil),          // 56: kontor.identity.v1.CountRolesResponse
+	(*User)(nil),                        // 57: kontor.identity.v1.User
+	(*fieldmaskpb.FieldMask)(nil),       // 58: google.protobuf.FieldMask
+	(*Handover)(nil),                    // 59: kontor.identity.v1.Handover
+	(*HandoverRecord)(nil),              // 60: kontor.identity.v1.HandoverRecord
+	(v1.Action)(0),                      // 61: kontor.options.v1.Action
+	(v11.Scope)(0),                      // 62: kontor.access.v1.Scope
+	(*v12.ImportSource)(nil),            // 63: kontor.type.v1.ImportSource
+	(*v12.ImportPreview)(nil),           // 64: kontor.type.v1.ImportPreview
+	(*v13.Operation)(nil),               // 65: kontor.operation.v1.Operation
+	(*Department)(nil),                  // 66: kontor.identity.v1.Department
+	(*Role)(nil),                        // 67: kontor.identity.v1.Role
 }
 var file_kontor_identity_v1_identity_service_proto_depIdxs = []int32{
-	43, // 0: kontor.identity.v1.CreateUserRequest.user:type_name -> kontor.identity.v1.User
-	43, // 1: kontor.identity.v1.CreateUserResponse.user:type_name -> kontor.identity.v1.User
-	43, // 2: kontor.identity.v1.GetUserResponse.user:type_name -> kontor.identity.v1.User
-	43, // 3: kontor.identity.v1.ListUsersResponse.users:type_name -> kontor.identity.v1.User
-	43, // 4: kontor.identity.v1.UpdateUserRequest.user:type_name -> kontor.identity.v1.User
-	44, // 5: kontor.identity.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
-	43, // 6: kontor.identity.v1.UpdateUserResponse.user:type_name -> kontor.identity.v1.User
-	43, // 7: kontor.identity.v1.DeactivateUserResponse.user:type_name -> kontor.identity.v1.User
-	43, // 8: kontor.identity.v1.ActivateUserResponse.user:type_name -> kontor.identity.v1.User
-	43, // 9: kontor.identity.v1.SetUserPasswordResponse.user:type_name -> kontor.identity.v1.User
-	17, // 10: kontor.identity.v1.UserTerm.external:type_name -> kontor.identity.v1.ExternalKey
-	16, // 11: kontor.identity.v1.LookupUsersRequest.terms:type_name -> kontor.identity.v1.UserTerm
-	19, // 12: kontor.identity.v1.LookupUsersResponse.matches:type_name -> kontor.identity.v1.UserMatch
-	45, // 13: kontor.identity.v1.ImportUsersResponse.operation:type_name -> kontor.operation.v1.Operation
-	46, // 14: kontor.identity.v1.CreateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
-	46, // 15: kontor.identity.v1.CreateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	46, // 16: kontor.identity.v1.GetDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	46, // 17: kontor.identity.v1.ListDepartmentsResponse.departments:type_name -> kontor.identity.v1.Department
-	46, // 18: kontor.identity.v1.UpdateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
-	44, // 19: kontor.identity.v1.UpdateDepartmentRequest.update_mask:type_name -> google.protobuf.FieldMask
-	46, // 20: kontor.identity.v1.UpdateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	46, // 21: kontor.identity.v1.DeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	46, // 22: kontor.identity.v1.UndeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	47, // 23: kontor.identity.v1.GetRoleResponse.role:type_name -> kontor.identity.v1.Role
-	47, // 24: kontor.identity.v1.ListRolesResponse.roles:type_name -> kontor.identity.v1.Role
-	0,  // 25: kontor.identity.v1.UsersService.CreateUser:input_type -> kontor.identity.v1.CreateUserRequest
-	2,  // 26: kontor.identity.v1.UsersService.GetUser:input_type -> kontor.identity.v1.GetUserRequest
-	4,  // 27: kontor.identity.v1.UsersService.ListUsers:input_type -> kontor.identity.v1.ListUsersRequest
-	6,  // 28: kontor.identity.v1.UsersService.CountUsers:input_type -> kontor.identity.v1.CountUsersRequest
-	8,  // 29: kontor.identity.v1.UsersService.UpdateUser:input_type -> kontor.identity.v1.UpdateUserRequest
-	10, // 30: kontor.identity.v1.UsersService.DeactivateUser:input_type -> kontor.identity.v1.DeactivateUserRequest
-	12, // 31: kontor.identity.v1.UsersService.ActivateUser:input_type -> kontor.identity.v1.ActivateUserRequest
-	14, // 32: kontor.identity.v1.UsersService.SetUserPassword:input_type -> kontor.identity.v1.SetUserPasswordRequest
-	18, // 33: kontor.identity.v1.UsersService.LookupUsers:input_type -> kontor.identity.v1.LookupUsersRequest
-	21, // 34: kontor.identity.v1.UsersService.ImportUsers:input_type -> kontor.identity.v1.ImportUsersRequest
-	23, // 35: kontor.identity.v1.DepartmentsService.CreateDepartment:input_type -> kontor.identity.v1.CreateDepartmentRequest
-	25, // 36: kontor.identity.v1.DepartmentsService.GetDepartment:input_type -> kontor.identity.v1.GetDepartmentRequest
-	27, // 37: kontor.identity.v1.DepartmentsService.ListDepartments:input_type -> kontor.identity.v1.ListDepartmentsRequest
-	29, // 38: kontor.identity.v1.DepartmentsService.CountDepartments:input_type -> kontor.identity.v1.CountDepartmentsRequest
-	31, // 39: kontor.identity.v1.DepartmentsService.UpdateDepartment:input_type -> kontor.identity.v1.UpdateDepartmentRequest
-	33, // 40: kontor.identity.v1.DepartmentsService.DeleteDepartment:input_type -> kontor.identity.v1.DeleteDepartmentRequest
-	35, // 41: kontor.identity.v1.DepartmentsService.UndeleteDepartment:input_type -> kontor.identity.v1.UndeleteDepartmentRequest
-	37, // 42: kontor.identity.v1.RolesService.GetRole:input_type -> kontor.identity.v1.GetRoleRequest
-	39, // 43: kontor.identity.v1.RolesService.ListRoles:input_type -> kontor.identity.v1.ListRolesRequest
-	41, // 44: kontor.identity.v1.RolesService.CountRoles:input_type -> kontor.identity.v1.CountRolesRequest
-	1,  // 45: kontor.identity.v1.UsersService.CreateUser:output_type -> kontor.identity.v1.CreateUserResponse
-	3,  // 46: kontor.identity.v1.UsersService.GetUser:output_type -> kontor.identity.v1.GetUserResponse
-	5,  // 47: kontor.identity.v1.UsersService.ListUsers:output_type -> kontor.identity.v1.ListUsersResponse
-	7,  // 48: kontor.identity.v1.UsersService.CountUsers:output_type -> kontor.identity.v1.CountUsersResponse
-	9,  // 49: kontor.identity.v1.UsersService.UpdateUser:output_type -> kontor.identity.v1.UpdateUserResponse
-	11, // 50: kontor.identity.v1.UsersService.DeactivateUser:output_type -> kontor.identity.v1.DeactivateUserResponse
-	13, // 51: kontor.identity.v1.UsersService.ActivateUser:output_type -> kontor.identity.v1.ActivateUserResponse
-	15, // 52: kontor.identity.v1.UsersService.SetUserPassword:output_type -> kontor.identity.v1.SetUserPasswordResponse
-	20, // 53: kontor.identity.v1.UsersService.LookupUsers:output_type -> kontor.identity.v1.LookupUsersResponse
-	22, // 54: kontor.identity.v1.UsersService.ImportUsers:output_type -> kontor.identity.v1.ImportUsersResponse
-	24, // 55: kontor.identity.v1.DepartmentsService.CreateDepartment:output_type -> kontor.identity.v1.CreateDepartmentResponse
-	26, // 56: kontor.identity.v1.DepartmentsService.GetDepartment:output_type -> kontor.identity.v1.GetDepartmentResponse
-	28, // 57: kontor.identity.v1.DepartmentsService.ListDepartments:output_type -> kontor.identity.v1.ListDepartmentsResponse
-	30, // 58: kontor.identity.v1.DepartmentsService.CountDepartments:output_type -> kontor.identity.v1.CountDepartmentsResponse
-	32, // 59: kontor.identity.v1.DepartmentsService.UpdateDepartment:output_type -> kontor.identity.v1.UpdateDepartmentResponse
-	34, // 60: kontor.identity.v1.DepartmentsService.DeleteDepartment:output_type -> kontor.identity.v1.DeleteDepartmentResponse
-	36, // 61: kontor.identity.v1.DepartmentsService.UndeleteDepartment:output_type -> kontor.identity.v1.UndeleteDepartmentResponse
-	38, // 62: kontor.identity.v1.RolesService.GetRole:output_type -> kontor.identity.v1.GetRoleResponse
-	40, // 63: kontor.identity.v1.RolesService.ListRoles:output_type -> kontor.identity.v1.ListRolesResponse
-	42, // 64: kontor.identity.v1.RolesService.CountRoles:output_type -> kontor.identity.v1.CountRolesResponse
-	45, // [45:65] is the sub-list for method output_type
-	25, // [25:45] is the sub-list for method input_type
-	25, // [25:25] is the sub-list for extension type_name
-	25, // [25:25] is the sub-list for extension extendee
-	0,  // [0:25] is the sub-list for field type_name
+	57, // 0: kontor.identity.v1.CreateUserRequest.user:type_name -> kontor.identity.v1.User
+	57, // 1: kontor.identity.v1.CreateUserResponse.user:type_name -> kontor.identity.v1.User
+	57, // 2: kontor.identity.v1.GetUserResponse.user:type_name -> kontor.identity.v1.User
+	57, // 3: kontor.identity.v1.ListUsersResponse.users:type_name -> kontor.identity.v1.User
+	57, // 4: kontor.identity.v1.UpdateUserRequest.user:type_name -> kontor.identity.v1.User
+	58, // 5: kontor.identity.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	57, // 6: kontor.identity.v1.UpdateUserResponse.user:type_name -> kontor.identity.v1.User
+	57, // 7: kontor.identity.v1.DeactivateUserResponse.user:type_name -> kontor.identity.v1.User
+	59, // 8: kontor.identity.v1.DeactivateUserResponse.handover:type_name -> kontor.identity.v1.Handover
+	59, // 9: kontor.identity.v1.GetHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
+	59, // 10: kontor.identity.v1.ListHandoversResponse.handovers:type_name -> kontor.identity.v1.Handover
+	60, // 11: kontor.identity.v1.ListHandoverRecordsResponse.records:type_name -> kontor.identity.v1.HandoverRecord
+	59, // 12: kontor.identity.v1.RevertHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
+	61, // 13: kontor.identity.v1.ExplainAccessRequest.action:type_name -> kontor.options.v1.Action
+	61, // 14: kontor.identity.v1.GrantExplanation.action:type_name -> kontor.options.v1.Action
+	62, // 15: kontor.identity.v1.GrantExplanation.scope:type_name -> kontor.access.v1.Scope
+	0,  // 16: kontor.identity.v1.ExplainAccessResponse.reason:type_name -> kontor.identity.v1.AccessReason
+	62, // 17: kontor.identity.v1.ExplainAccessResponse.scope:type_name -> kontor.access.v1.Scope
+	22, // 18: kontor.identity.v1.ExplainAccessResponse.grants:type_name -> kontor.identity.v1.GrantExplanation
+	57, // 19: kontor.identity.v1.ActivateUserResponse.user:type_name -> kontor.identity.v1.User
+	57, // 20: kontor.identity.v1.SetUserPasswordResponse.user:type_name -> kontor.identity.v1.User
+	29, // 21: kontor.identity.v1.UserTerm.external:type_name -> kontor.identity.v1.ExternalKey
+	28, // 22: kontor.identity.v1.LookupUsersRequest.terms:type_name -> kontor.identity.v1.UserTerm
+	31, // 23: kontor.identity.v1.LookupUsersResponse.matches:type_name -> kontor.identity.v1.UserMatch
+	63, // 24: kontor.identity.v1.PreviewUserImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	64, // 25: kontor.identity.v1.PreviewUserImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	65, // 26: kontor.identity.v1.ImportUsersResponse.operation:type_name -> kontor.operation.v1.Operation
+	66, // 27: kontor.identity.v1.CreateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
+	66, // 28: kontor.identity.v1.CreateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	66, // 29: kontor.identity.v1.GetDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	66, // 30: kontor.identity.v1.ListDepartmentsResponse.departments:type_name -> kontor.identity.v1.Department
+	66, // 31: kontor.identity.v1.UpdateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
+	58, // 32: kontor.identity.v1.UpdateDepartmentRequest.update_mask:type_name -> google.protobuf.FieldMask
+	66, // 33: kontor.identity.v1.UpdateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	66, // 34: kontor.identity.v1.DeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	66, // 35: kontor.identity.v1.UndeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	67, // 36: kontor.identity.v1.GetRoleResponse.role:type_name -> kontor.identity.v1.Role
+	67, // 37: kontor.identity.v1.ListRolesResponse.roles:type_name -> kontor.identity.v1.Role
+	1,  // 38: kontor.identity.v1.UsersService.CreateUser:input_type -> kontor.identity.v1.CreateUserRequest
+	3,  // 39: kontor.identity.v1.UsersService.GetUser:input_type -> kontor.identity.v1.GetUserRequest
+	5,  // 40: kontor.identity.v1.UsersService.ListUsers:input_type -> kontor.identity.v1.ListUsersRequest
+	7,  // 41: kontor.identity.v1.UsersService.CountUsers:input_type -> kontor.identity.v1.CountUsersRequest
+	9,  // 42: kontor.identity.v1.UsersService.UpdateUser:input_type -> kontor.identity.v1.UpdateUserRequest
+	11, // 43: kontor.identity.v1.UsersService.DeactivateUser:input_type -> kontor.identity.v1.DeactivateUserRequest
+	24, // 44: kontor.identity.v1.UsersService.ActivateUser:input_type -> kontor.identity.v1.ActivateUserRequest
+	13, // 45: kontor.identity.v1.UsersService.GetHandover:input_type -> kontor.identity.v1.GetHandoverRequest
+	15, // 46: kontor.identity.v1.UsersService.ListHandovers:input_type -> kontor.identity.v1.ListHandoversRequest
+	17, // 47: kontor.identity.v1.UsersService.ListHandoverRecords:input_type -> kontor.identity.v1.ListHandoverRecordsRequest
+	19, // 48: kontor.identity.v1.UsersService.RevertHandover:input_type -> kontor.identity.v1.RevertHandoverRequest
+	21, // 49: kontor.identity.v1.UsersService.ExplainAccess:input_type -> kontor.identity.v1.ExplainAccessRequest
+	26, // 50: kontor.identity.v1.UsersService.SetUserPassword:input_type -> kontor.identity.v1.SetUserPasswordRequest
+	30, // 51: kontor.identity.v1.UsersService.LookupUsers:input_type -> kontor.identity.v1.LookupUsersRequest
+	33, // 52: kontor.identity.v1.UsersService.PreviewUserImport:input_type -> kontor.identity.v1.PreviewUserImportRequest
+	35, // 53: kontor.identity.v1.UsersService.ImportUsers:input_type -> kontor.identity.v1.ImportUsersRequest
+	37, // 54: kontor.identity.v1.DepartmentsService.CreateDepartment:input_type -> kontor.identity.v1.CreateDepartmentRequest
+	39, // 55: kontor.identity.v1.DepartmentsService.GetDepartment:input_type -> kontor.identity.v1.GetDepartmentRequest
+	41, // 56: kontor.identity.v1.DepartmentsService.ListDepartments:input_type -> kontor.identity.v1.ListDepartmentsRequest
+	43, // 57: kontor.identity.v1.DepartmentsService.CountDepartments:input_type -> kontor.identity.v1.CountDepartmentsRequest
+	45, // 58: kontor.identity.v1.DepartmentsService.UpdateDepartment:input_type -> kontor.identity.v1.UpdateDepartmentRequest
+	47, // 59: kontor.identity.v1.DepartmentsService.DeleteDepartment:input_type -> kontor.identity.v1.DeleteDepartmentRequest
+	49, // 60: kontor.identity.v1.DepartmentsService.UndeleteDepartment:input_type -> kontor.identity.v1.UndeleteDepartmentRequest
+	51, // 61: kontor.identity.v1.RolesService.GetRole:input_type -> kontor.identity.v1.GetRoleRequest
+	53, // 62: kontor.identity.v1.RolesService.ListRoles:input_type -> kontor.identity.v1.ListRolesRequest
+	55, // 63: kontor.identity.v1.RolesService.CountRoles:input_type -> kontor.identity.v1.CountRolesRequest
+	2,  // 64: kontor.identity.v1.UsersService.CreateUser:output_type -> kontor.identity.v1.CreateUserResponse
+	4,  // 65: kontor.identity.v1.UsersService.GetUser:output_type -> kontor.identity.v1.GetUserResponse
+	6,  // 66: kontor.identity.v1.UsersService.ListUsers:output_type -> kontor.identity.v1.ListUsersResponse
+	8,  // 67: kontor.identity.v1.UsersService.CountUsers:output_type -> kontor.identity.v1.CountUsersResponse
+	10, // 68: kontor.identity.v1.UsersService.UpdateUser:output_type -> kontor.identity.v1.UpdateUserResponse
+	12, // 69: kontor.identity.v1.UsersService.DeactivateUser:output_type -> kontor.identity.v1.DeactivateUserResponse
+	25, // 70: kontor.identity.v1.UsersService.ActivateUser:output_type -> kontor.identity.v1.ActivateUserResponse
+	14, // 71: kontor.identity.v1.UsersService.GetHandover:output_type -> kontor.identity.v1.GetHandoverResponse
+	16, // 72: kontor.identity.v1.UsersService.ListHandovers:output_type -> kontor.identity.v1.ListHandoversResponse
+	18, // 73: kontor.identity.v1.UsersService.ListHandoverRecords:output_type -> kontor.identity.v1.ListHandoverRecordsResponse
+	20, // 74: kontor.identity.v1.UsersService.RevertHandover:output_type -> kontor.identity.v1.RevertHandoverResponse
+	23, // 75: kontor.identity.v1.UsersService.ExplainAccess:output_type -> kontor.identity.v1.ExplainAccessResponse
+	27, // 76: kontor.identity.v1.UsersService.SetUserPassword:output_type -> kontor.identity.v1.SetUserPasswordResponse
+	32, // 77: kontor.identity.v1.UsersService.LookupUsers:output_type -> kontor.identity.v1.LookupUsersResponse
+	34, // 78: kontor.identity.v1.UsersService.PreviewUserImport:output_type -> kontor.identity.v1.PreviewUserImportResponse
+	36, // 79: kontor.identity.v1.UsersService.ImportUsers:output_type -> kontor.identity.v1.ImportUsersResponse
+	38, // 80: kontor.identity.v1.DepartmentsService.CreateDepartment:output_type -> kontor.identity.v1.CreateDepartmentResponse
+	40, // 81: kontor.identity.v1.DepartmentsService.GetDepartment:output_type -> kontor.identity.v1.GetDepartmentResponse
+	42, // 82: kontor.identity.v1.DepartmentsService.ListDepartments:output_type -> kontor.identity.v1.ListDepartmentsResponse
+	44, // 83: kontor.identity.v1.DepartmentsService.CountDepartments:output_type -> kontor.identity.v1.CountDepartmentsResponse
+	46, // 84: kontor.identity.v1.DepartmentsService.UpdateDepartment:output_type -> kontor.identity.v1.UpdateDepartmentResponse
+	48, // 85: kontor.identity.v1.DepartmentsService.DeleteDepartment:output_type -> kontor.identity.v1.DeleteDepartmentResponse
+	50, // 86: kontor.identity.v1.DepartmentsService.UndeleteDepartment:output_type -> kontor.identity.v1.UndeleteDepartmentResponse
+	52, // 87: kontor.identity.v1.RolesService.GetRole:output_type -> kontor.identity.v1.GetRoleResponse
+	54, // 88: kontor.identity.v1.RolesService.ListRoles:output_type -> kontor.identity.v1.ListRolesResponse
+	56, // 89: kontor.identity.v1.RolesService.CountRoles:output_type -> kontor.identity.v1.CountRolesResponse
+	64, // [64:90] is the sub-list for method output_type
+	38, // [38:64] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_identity_service_proto_init() }
@@ -2790,9 +3830,10 @@ func file_kontor_identity_v1_identity_service_proto_init() {
 		return
 	}
 	file_kontor_identity_v1_department_proto_init()
+	file_kontor_identity_v1_handover_proto_init()
 	file_kontor_identity_v1_role_proto_init()
 	file_kontor_identity_v1_user_proto_init()
-	file_kontor_identity_v1_identity_service_proto_msgTypes[16].OneofWrappers = []any{
+	file_kontor_identity_v1_identity_service_proto_msgTypes[27].OneofWrappers = []any{
 		(*UserTerm_Name)(nil),
 		(*UserTerm_Email)(nil),
 		(*UserTerm_External)(nil),
@@ -2802,13 +3843,14 @@ func file_kontor_identity_v1_identity_service_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_identity_service_proto_rawDesc), len(file_kontor_identity_v1_identity_service_proto_rawDesc)),
-			NumEnums:      0,
-			NumMessages:   43,
+			NumEnums:      1,
+			NumMessages:   56,
 			NumExtensions: 0,
 			NumServices:   3,
 		},
 		GoTypes:           file_kontor_identity_v1_identity_service_proto_goTypes,
 		DependencyIndexes: file_kontor_identity_v1_identity_service_proto_depIdxs,
+		EnumInfos:         file_kontor_identity_v1_identity_service_proto_enumTypes,
 		MessageInfos:      file_kontor_identity_v1_identity_service_proto_msgTypes,
 	}.Build()
 	File_kontor_identity_v1_identity_service_proto = out.File

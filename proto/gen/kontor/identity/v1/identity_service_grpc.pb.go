@@ -19,16 +19,22 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	UsersService_CreateUser_FullMethodName      = "/kontor.identity.v1.UsersService/CreateUser"
-	UsersService_GetUser_FullMethodName         = "/kontor.identity.v1.UsersService/GetUser"
-	UsersService_ListUsers_FullMethodName       = "/kontor.identity.v1.UsersService/ListUsers"
-	UsersService_CountUsers_FullMethodName      = "/kontor.identity.v1.UsersService/CountUsers"
-	UsersService_UpdateUser_FullMethodName      = "/kontor.identity.v1.UsersService/UpdateUser"
-	UsersService_DeactivateUser_FullMethodName  = "/kontor.identity.v1.UsersService/DeactivateUser"
-	UsersService_ActivateUser_FullMethodName    = "/kontor.identity.v1.UsersService/ActivateUser"
-	UsersService_SetUserPassword_FullMethodName = "/kontor.identity.v1.UsersService/SetUserPassword"
-	UsersService_LookupUsers_FullMethodName     = "/kontor.identity.v1.UsersService/LookupUsers"
-	UsersService_ImportUsers_FullMethodName     = "/kontor.identity.v1.UsersService/ImportUsers"
+	UsersService_CreateUser_FullMethodName          = "/kontor.identity.v1.UsersService/CreateUser"
+	UsersService_GetUser_FullMethodName             = "/kontor.identity.v1.UsersService/GetUser"
+	UsersService_ListUsers_FullMethodName           = "/kontor.identity.v1.UsersService/ListUsers"
+	UsersService_CountUsers_FullMethodName          = "/kontor.identity.v1.UsersService/CountUsers"
+	UsersService_UpdateUser_FullMethodName          = "/kontor.identity.v1.UsersService/UpdateUser"
+	UsersService_DeactivateUser_FullMethodName      = "/kontor.identity.v1.UsersService/DeactivateUser"
+	UsersService_ActivateUser_FullMethodName        = "/kontor.identity.v1.UsersService/ActivateUser"
+	UsersService_GetHandover_FullMethodName         = "/kontor.identity.v1.UsersService/GetHandover"
+	UsersService_ListHandovers_FullMethodName       = "/kontor.identity.v1.UsersService/ListHandovers"
+	UsersService_ListHandoverRecords_FullMethodName = "/kontor.identity.v1.UsersService/ListHandoverRecords"
+	UsersService_RevertHandover_FullMethodName      = "/kontor.identity.v1.UsersService/RevertHandover"
+	UsersService_ExplainAccess_FullMethodName       = "/kontor.identity.v1.UsersService/ExplainAccess"
+	UsersService_SetUserPassword_FullMethodName     = "/kontor.identity.v1.UsersService/SetUserPassword"
+	UsersService_LookupUsers_FullMethodName         = "/kontor.identity.v1.UsersService/LookupUsers"
+	UsersService_PreviewUserImport_FullMethodName   = "/kontor.identity.v1.UsersService/PreviewUserImport"
+	UsersService_ImportUsers_FullMethodName         = "/kontor.identity.v1.UsersService/ImportUsers"
 )
 
 // UsersServiceClient is the client API for UsersService service.
@@ -64,14 +70,42 @@ type UsersServiceClient interface {
 	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, USER_INVALID, USER_EXTENSION_TAKEN, DEPARTMENT_NOT_FOUND,
 	// ROLE_NOT_FOUND, EXTERNAL_ID_TAKEN, ROLE_NOT_YOURS, LAST_ADMINISTRATOR, INVALID_UPDATE_MASK.
 	UpdateUser(ctx context.Context, in *UpdateUserRequest, opts ...grpc.CallOption) (*UpdateUserResponse, error)
-	// DeactivateUser takes away the right to sign in and ends the user's sessions. Records stay with the user.
+	// DeactivateUser takes away the right to sign in and ends the user's sessions. With a successor, every open record that
+	// the user is responsible for (leads, contacts, companies, deals) goes to that user, by an operation with progress that
+	// works with the caller's rights; RevertHandover takes both back for 30 days.
 	//
-	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, LAST_ADMINISTRATOR, ROLE_NOT_YOURS.
+	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, LAST_ADMINISTRATOR, ROLE_NOT_YOURS; SUCCESSOR_INVALID if the successor is
+	// no other active user; HANDOVER_RUNNING while records of the user are on their way.
 	DeactivateUser(ctx context.Context, in *DeactivateUserRequest, opts ...grpc.CallOption) (*DeactivateUserResponse, error)
 	// ActivateUser lets a deactivated user sign in again.
 	//
 	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, ROLE_NOT_YOURS.
 	ActivateUser(ctx context.Context, in *ActivateUserRequest, opts ...grpc.CallOption) (*ActivateUserResponse, error)
+	// GetHandover returns a handover and how far it is.
+	//
+	// Errors: HANDOVER_NOT_FOUND.
+	GetHandover(ctx context.Context, in *GetHandoverRequest, opts ...grpc.CallOption) (*GetHandoverResponse, error)
+	// ListHandovers pages through the handovers.
+	//
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+	ListHandovers(ctx context.Context, in *ListHandoversRequest, opts ...grpc.CallOption) (*ListHandoversResponse, error)
+	// ListHandoverRecords pages through the records of a handover: those that changed hands, and those that were left where
+	// they are, with the reason.
+	//
+	// Errors: HANDOVER_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+	ListHandoverRecords(ctx context.Context, in *ListHandoverRecordsRequest, opts ...grpc.CallOption) (*ListHandoverRecordsResponse, error)
+	// RevertHandover activates the user again and gives the records back. A record that somebody has changed since stays as
+	// it is, and is listed as kept.
+	//
+	// Errors: HANDOVER_NOT_FOUND; HANDOVER_RUNNING while it is on its way; HANDOVER_REVERTED if it is reverted already;
+	// HANDOVER_TOO_OLD after 30 days; ROLE_NOT_YOURS.
+	RevertHandover(ctx context.Context, in *RevertHandoverRequest, opts ...grpc.CallOption) (*RevertHandoverResponse, error)
+	// ExplainAccess says why a user may or may not do something to a record, or to records of a kind: the grants that
+	// matter with their roles, how far they reach, and what the record adds.
+	//
+	// Errors: USER_NOT_FOUND; EXPLAIN_KIND if single records of the kind cannot be looked into; NOT_FOUND errors of the
+	// record's kind if the caller does not see the record.
+	ExplainAccess(ctx context.Context, in *ExplainAccessRequest, opts ...grpc.CallOption) (*ExplainAccessResponse, error)
 	// SetUserPassword gives a user a new password and ends the user's sessions.
 	//
 	// Errors: USER_NOT_FOUND, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED, ROLE_NOT_YOURS;
@@ -81,6 +115,11 @@ type UsersServiceClient interface {
 	//
 	// Errors: none of its own. A term that fits nobody, or several, is answered without an ID.
 	LookupUsers(ctx context.Context, in *LookupUsersRequest, opts ...grpc.CallOption) (*LookupUsersResponse, error)
+	// PreviewUserImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewUserImport(ctx context.Context, in *PreviewUserImportRequest, opts ...grpc.CallOption) (*PreviewUserImportResponse, error)
 	// ImportUsers brings users in from an uploaded file; no invitations are sent.
 	//
 	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID.
@@ -165,6 +204,56 @@ func (c *usersServiceClient) ActivateUser(ctx context.Context, in *ActivateUserR
 	return out, nil
 }
 
+func (c *usersServiceClient) GetHandover(ctx context.Context, in *GetHandoverRequest, opts ...grpc.CallOption) (*GetHandoverResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(GetHandoverResponse)
+	err := c.cc.Invoke(ctx, UsersService_GetHandover_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *usersServiceClient) ListHandovers(ctx context.Context, in *ListHandoversRequest, opts ...grpc.CallOption) (*ListHandoversResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHandoversResponse)
+	err := c.cc.Invoke(ctx, UsersService_ListHandovers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *usersServiceClient) ListHandoverRecords(ctx context.Context, in *ListHandoverRecordsRequest, opts ...grpc.CallOption) (*ListHandoverRecordsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListHandoverRecordsResponse)
+	err := c.cc.Invoke(ctx, UsersService_ListHandoverRecords_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *usersServiceClient) RevertHandover(ctx context.Context, in *RevertHandoverRequest, opts ...grpc.CallOption) (*RevertHandoverResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RevertHandoverResponse)
+	err := c.cc.Invoke(ctx, UsersService_RevertHandover_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *usersServiceClient) ExplainAccess(ctx context.Context, in *ExplainAccessRequest, opts ...grpc.CallOption) (*ExplainAccessResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ExplainAccessResponse)
+	err := c.cc.Invoke(ctx, UsersService_ExplainAccess_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *usersServiceClient) SetUserPassword(ctx context.Context, in *SetUserPasswordRequest, opts ...grpc.CallOption) (*SetUserPasswordResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetUserPasswordResponse)
@@ -179,6 +268,16 @@ func (c *usersServiceClient) LookupUsers(ctx context.Context, in *LookupUsersReq
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(LookupUsersResponse)
 	err := c.cc.Invoke(ctx, UsersService_LookupUsers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *usersServiceClient) PreviewUserImport(ctx context.Context, in *PreviewUserImportRequest, opts ...grpc.CallOption) (*PreviewUserImportResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(PreviewUserImportResponse)
+	err := c.cc.Invoke(ctx, UsersService_PreviewUserImport_FullMethodName, in, out, cOpts...)
 	if err != nil {
 		return nil, err
 	}
@@ -228,14 +327,42 @@ type UsersServiceServer interface {
 	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, USER_INVALID, USER_EXTENSION_TAKEN, DEPARTMENT_NOT_FOUND,
 	// ROLE_NOT_FOUND, EXTERNAL_ID_TAKEN, ROLE_NOT_YOURS, LAST_ADMINISTRATOR, INVALID_UPDATE_MASK.
 	UpdateUser(context.Context, *UpdateUserRequest) (*UpdateUserResponse, error)
-	// DeactivateUser takes away the right to sign in and ends the user's sessions. Records stay with the user.
+	// DeactivateUser takes away the right to sign in and ends the user's sessions. With a successor, every open record that
+	// the user is responsible for (leads, contacts, companies, deals) goes to that user, by an operation with progress that
+	// works with the caller's rights; RevertHandover takes both back for 30 days.
 	//
-	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, LAST_ADMINISTRATOR, ROLE_NOT_YOURS.
+	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, LAST_ADMINISTRATOR, ROLE_NOT_YOURS; SUCCESSOR_INVALID if the successor is
+	// no other active user; HANDOVER_RUNNING while records of the user are on their way.
 	DeactivateUser(context.Context, *DeactivateUserRequest) (*DeactivateUserResponse, error)
 	// ActivateUser lets a deactivated user sign in again.
 	//
 	// Errors: USER_NOT_FOUND, USER_ETAG_MISMATCH, ROLE_NOT_YOURS.
 	ActivateUser(context.Context, *ActivateUserRequest) (*ActivateUserResponse, error)
+	// GetHandover returns a handover and how far it is.
+	//
+	// Errors: HANDOVER_NOT_FOUND.
+	GetHandover(context.Context, *GetHandoverRequest) (*GetHandoverResponse, error)
+	// ListHandovers pages through the handovers.
+	//
+	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+	ListHandovers(context.Context, *ListHandoversRequest) (*ListHandoversResponse, error)
+	// ListHandoverRecords pages through the records of a handover: those that changed hands, and those that were left where
+	// they are, with the reason.
+	//
+	// Errors: HANDOVER_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
+	ListHandoverRecords(context.Context, *ListHandoverRecordsRequest) (*ListHandoverRecordsResponse, error)
+	// RevertHandover activates the user again and gives the records back. A record that somebody has changed since stays as
+	// it is, and is listed as kept.
+	//
+	// Errors: HANDOVER_NOT_FOUND; HANDOVER_RUNNING while it is on its way; HANDOVER_REVERTED if it is reverted already;
+	// HANDOVER_TOO_OLD after 30 days; ROLE_NOT_YOURS.
+	RevertHandover(context.Context, *RevertHandoverRequest) (*RevertHandoverResponse, error)
+	// ExplainAccess says why a user may or may not do something to a record, or to records of a kind: the grants that
+	// matter with their roles, how far they reach, and what the record adds.
+	//
+	// Errors: USER_NOT_FOUND; EXPLAIN_KIND if single records of the kind cannot be looked into; NOT_FOUND errors of the
+	// record's kind if the caller does not see the record.
+	ExplainAccess(context.Context, *ExplainAccessRequest) (*ExplainAccessResponse, error)
 	// SetUserPassword gives a user a new password and ends the user's sessions.
 	//
 	// Errors: USER_NOT_FOUND, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED, ROLE_NOT_YOURS;
@@ -245,6 +372,11 @@ type UsersServiceServer interface {
 	//
 	// Errors: none of its own. A term that fits nobody, or several, is answered without an ID.
 	LookupUsers(context.Context, *LookupUsersRequest) (*LookupUsersResponse, error)
+	// PreviewUserImport shows how a file would be imported, by its first rows: how it is written, its columns, a mapping
+	// if the request has none, and what each row would become or why it would be rejected. It changes nothing.
+	//
+	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
+	PreviewUserImport(context.Context, *PreviewUserImportRequest) (*PreviewUserImportResponse, error)
 	// ImportUsers brings users in from an uploaded file; no invitations are sent.
 	//
 	// Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID.
@@ -280,11 +412,29 @@ func (UnimplementedUsersServiceServer) DeactivateUser(context.Context, *Deactiva
 func (UnimplementedUsersServiceServer) ActivateUser(context.Context, *ActivateUserRequest) (*ActivateUserResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ActivateUser not implemented")
 }
+func (UnimplementedUsersServiceServer) GetHandover(context.Context, *GetHandoverRequest) (*GetHandoverResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method GetHandover not implemented")
+}
+func (UnimplementedUsersServiceServer) ListHandovers(context.Context, *ListHandoversRequest) (*ListHandoversResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHandovers not implemented")
+}
+func (UnimplementedUsersServiceServer) ListHandoverRecords(context.Context, *ListHandoverRecordsRequest) (*ListHandoverRecordsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListHandoverRecords not implemented")
+}
+func (UnimplementedUsersServiceServer) RevertHandover(context.Context, *RevertHandoverRequest) (*RevertHandoverResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RevertHandover not implemented")
+}
+func (UnimplementedUsersServiceServer) ExplainAccess(context.Context, *ExplainAccessRequest) (*ExplainAccessResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ExplainAccess not implemented")
+}
 func (UnimplementedUsersServiceServer) SetUserPassword(context.Context, *SetUserPasswordRequest) (*SetUserPasswordResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetUserPassword not implemented")
 }
 func (UnimplementedUsersServiceServer) LookupUsers(context.Context, *LookupUsersRequest) (*LookupUsersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupUsers not implemented")
+}
+func (UnimplementedUsersServiceServer) PreviewUserImport(context.Context, *PreviewUserImportRequest) (*PreviewUserImportResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method PreviewUserImport not implemented")
 }
 func (UnimplementedUsersServiceServer) ImportUsers(context.Context, *ImportUsersRequest) (*ImportUsersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ImportUsers not implemented")
@@ -436,6 +586,96 @@ func _UsersService_ActivateUser_Handler(srv interface{}, ctx context.Context, de
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UsersService_GetHandover_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(GetHandoverRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).GetHandover(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_GetHandover_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).GetHandover(ctx, req.(*GetHandoverRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UsersService_ListHandovers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHandoversRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).ListHandovers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_ListHandovers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).ListHandovers(ctx, req.(*ListHandoversRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UsersService_ListHandoverRecords_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListHandoverRecordsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).ListHandoverRecords(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_ListHandoverRecords_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).ListHandoverRecords(ctx, req.(*ListHandoverRecordsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UsersService_RevertHandover_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RevertHandoverRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).RevertHandover(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_RevertHandover_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).RevertHandover(ctx, req.(*RevertHandoverRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UsersService_ExplainAccess_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ExplainAccessRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).ExplainAccess(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_ExplainAccess_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).ExplainAccess(ctx, req.(*ExplainAccessRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _UsersService_SetUserPassword_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetUserPasswordRequest)
 	if err := dec(in); err != nil {
@@ -468,6 +708,24 @@ func _UsersService_LookupUsers_Handler(srv interface{}, ctx context.Context, dec
 	}
 	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
 		return srv.(UsersServiceServer).LookupUsers(ctx, req.(*LookupUsersRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UsersService_PreviewUserImport_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(PreviewUserImportRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).PreviewUserImport(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_PreviewUserImport_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).PreviewUserImport(ctx, req.(*PreviewUserImportRequest))
 	}
 	return interceptor(ctx, in, info, handler)
 }
@@ -526,12 +784,36 @@ var UsersService_ServiceDesc = grpc.ServiceDesc{
 			Handler:    _UsersService_ActivateUser_Handler,
 		},
 		{
+			MethodName: "GetHandover",
+			Handler:    _UsersService_GetHandover_Handler,
+		},
+		{
+			MethodName: "ListHandovers",
+			Handler:    _UsersService_ListHandovers_Handler,
+		},
+		{
+			MethodName: "ListHandoverRecords",
+			Handler:    _UsersService_ListHandoverRecords_Handler,
+		},
+		{
+			MethodName: "RevertHandover",
+			Handler:    _UsersService_RevertHandover_Handler,
+		},
+		{
+			MethodName: "ExplainAccess",
+			Handler:    _UsersService_ExplainAccess_Handler,
+		},
+		{
 			MethodName: "SetUserPassword",
 			Handler:    _UsersService_SetUserPassword_Handler,
 		},
 		{
 			MethodName: "LookupUsers",
 			Handler:    _UsersService_LookupUsers_Handler,
+		},
+		{
+			MethodName: "PreviewUserImport",
+			Handler:    _UsersService_PreviewUserImport_Handler,
 		},
 		{
 			MethodName: "ImportUsers",

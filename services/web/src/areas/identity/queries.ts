@@ -42,3 +42,53 @@ export const keysOptions = queryOptions({
     };
   },
 });
+
+/** A handover of a leaver's records (ID-2); counts come as text. */
+export interface Handover {
+  id: string;
+  userId: string;
+  successorId: string;
+  state:
+    "HANDOVER_STATE_RUNNING" | "HANDOVER_STATE_DONE" | "HANDOVER_STATE_REVERTING" | "HANDOVER_STATE_REVERTED";
+  moved: string;
+  left: string;
+  returned: string;
+  kept: string;
+  createTime: string;
+  revertibleUntil: string;
+}
+
+/** A record that did not go where it should. */
+export interface HandoverRecord {
+  kind: string;
+  recordId: string;
+  name: string;
+  reason: string;
+}
+
+const running = (h: Handover): boolean =>
+  h.state === "HANDOVER_STATE_RUNNING" || h.state === "HANDOVER_STATE_REVERTING";
+
+/** The last handovers, looked at again while one is on its way. */
+export const handoversOptions = queryOptions({
+  queryKey: ["handover", "last"],
+  queryFn: async ({ signal }) =>
+    ((await call(api.GET("/v1/handovers", { params: { query: { pageSize: 20 } }, signal }))).handovers ??
+      []) as unknown as Handover[],
+  refetchInterval: (query) => (query.state.data?.some(running) ? 1500 : false),
+});
+
+/** The records of a handover that stayed where they were. */
+export const handoverRecordsOptions = (id: string) =>
+  queryOptions({
+    queryKey: ["handover", id, "stayed"],
+    queryFn: async ({ signal }) =>
+      ((
+        await call(
+          api.GET("/v1/handovers/{id}/records", {
+            params: { path: { id }, query: { pageSize: 500, filter: "state = left OR state = kept" } },
+            signal,
+          }),
+        )
+      ).records ?? []) as unknown as HandoverRecord[],
+  });

@@ -5,6 +5,7 @@ import {
   PasswordInput,
   Select,
   Switch,
+  Textarea,
   TextInput,
   ActionIcon,
 } from "@mantine/core";
@@ -22,8 +23,11 @@ import { IconDots, IconPlus } from "../../parts/icons";
 import { ErrorNote, messageOf, SkeletonRows } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
+import { Handovers, LeaverDialog } from "./leaver";
 import { rolesOptions } from "./queries";
 import classes from "./identity.module.css";
+
+type UserPhone = Pick<User["phones"][number], "number"> & Partial<User["phones"][number]>;
 
 /** Everybody of the organisation, with roles and departments (ID-2, ID-4). */
 export function UsersPage() {
@@ -36,6 +40,8 @@ export function UsersPage() {
   const [inactive, setInactive] = useState(false);
   const [editing, setEditing] = useState<User | "new">();
   const [password, setPassword] = useState<User>();
+  const [leaving, setLeaving] = useState<User>();
+  const mayDelete = useCan("user", "delete");
   const departmentNames = new Map(departments.map((d) => [d.id, d.name]));
   const roleNames = new Map(roles.map((r) => [r.id, r.name]));
   const needle = text.trim().toLowerCase();
@@ -114,6 +120,7 @@ export function UsersPage() {
                     user={user}
                     onEdit={() => setEditing(user)}
                     onPassword={() => setPassword(user)}
+                    onLeave={() => setLeaving(user)}
                   />
                 )}
               </td>
@@ -125,26 +132,26 @@ export function UsersPage() {
         <UserDialog user={editing === "new" ? undefined : editing} onClose={() => setEditing(undefined)} />
       )}
       {password && <PasswordDialog user={password} onClose={() => setPassword(undefined)} />}
+      {leaving && <LeaverDialog user={leaving} onClose={() => setLeaving(undefined)} />}
+      {mayDelete && <Handovers />}
     </SettingsSection>
   );
 }
 
-function UserMenu({ user, onEdit, onPassword }: { user: User; onEdit: () => void; onPassword: () => void }) {
+interface UserMenuProps {
+  user: User;
+  onEdit: () => void;
+  onPassword: () => void;
+  onLeave: () => void;
+}
+
+function UserMenu({ user, onEdit, onPassword, onLeave }: UserMenuProps) {
   const me = useMe();
   const client = useQueryClient();
   const activate = useMutation({
-    mutationFn: async (active: boolean) => {
-      const options = { params: { path: { id: user.id } }, body: { id: user.id } };
-      await (active
-        ? call(api.POST("/v1/users/{id}:activate", options))
-        : call(api.POST("/v1/users/{id}:deactivate", options)));
-    },
-    onSuccess: (_, active) => {
-      void client.invalidateQueries({ queryKey: ["user"] });
-      if (!active) {
-        toast(t("users.deactivatedToast", { name: user.name }), { undo: () => activate.mutate(true) });
-      }
-    },
+    mutationFn: () =>
+      call(api.POST("/v1/users/{id}:activate", { params: { path: { id: user.id } }, body: { id: user.id } })),
+    onSuccess: () => void client.invalidateQueries({ queryKey: ["user"] }),
     onError: (error) => toast(messageOf(error), { tone: "bad" }),
   });
   return (
@@ -158,7 +165,7 @@ function UserMenu({ user, onEdit, onPassword }: { user: User; onEdit: () => void
         <Menu.Item onClick={onEdit}>{t("users.edit")}</Menu.Item>
         <Menu.Item onClick={onPassword}>{t("users.setPassword")}</Menu.Item>
         {user.id !== me.user.id && (
-          <Menu.Item onClick={() => activate.mutate(!user.active)}>
+          <Menu.Item onClick={() => (user.active ? onLeave() : activate.mutate())}>
             {user.active ? t("users.deactivate") : t("users.activate")}
           </Menu.Item>
         )}
@@ -178,6 +185,9 @@ function UserDialog({ user, onClose }: { user: User | undefined; onClose: () => 
     departmentId: user?.departmentId ?? "",
     roleIds: user?.roleIds ?? (manager ? [manager] : []),
     sipExtension: user?.sipExtension ?? "",
+    locale: user?.locale ?? "",
+    timeZone: user?.timeZone ?? "",
+    phones: (user?.phones ?? []) as UserPhone[],
   };
   const [draft, change, clear] = useDraft(`user.${user?.id ?? "new"}.${user?.etag ?? ""}`, initial);
   const save = useMutation({
@@ -254,6 +264,30 @@ function UserDialog({ user, onClose }: { user: User | undefined; onClose: () => 
         onChange={(e) => change({ sipExtension: e.currentTarget.value })}
         error={faultOf(save.error, "sip_extension")}
       />
+      <Textarea
+        label={t("users.phones")}
+        autosize
+        minRows={1}
+        defaultValue={draft.phones.map((p) => p.number).join("\n")}
+        onChange={(e) => change({ phones: phonesOf(e.currentTarget.value, initial.phones) })}
+        error={faultOf(save.error, "phones")}
+      />
+      <TextInput
+        label={t("users.locale")}
+        description={t("users.localeHint")}
+        value={draft.locale}
+        onChange={(e) => change({ locale: e.currentTarget.value })}
+        error={faultOf(save.error, "locale")}
+      />
+      <Select
+        label={t("users.timeZone")}
+        searchable
+        clearable
+        data={Intl.supportedValuesOf("timeZone")}
+        value={draft.timeZone || null}
+        onChange={(timeZone) => change({ timeZone: timeZone ?? "" })}
+        error={faultOf(save.error, "time_zone")}
+      />
       {!user && (
         <p className="muted" style={{ margin: 0 }}>
           {t("users.newHint")}
@@ -261,6 +295,15 @@ function UserDialog({ user, onClose }: { user: User | undefined; onClose: () => 
       )}
     </Dialog>
   );
+}
+
+/** The lines as numbers; a number that was there keeps its kind. */
+function phonesOf(text: string, before: UserPhone[]): UserPhone[] {
+  return text
+    .split("\n")
+    .map((line) => line.trim())
+    .filter((line) => line !== "")
+    .map((number) => before.find((p) => p.number === number) ?? { number });
 }
 
 function PasswordDialog({ user, onClose }: { user: User; onClose: () => void }) {
