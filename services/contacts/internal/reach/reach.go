@@ -113,6 +113,9 @@ func E164(number, country string) string {
 	if len(number) < 3 || len(number) > 250 { // the parser's own limit, before any work
 		return ""
 	}
+	if e164, ok := plain(number); ok {
+		return e164
+	}
 	n, err := phonenumbers.Parse(number, country)
 	if err != nil || !phonenumbers.IsValidNumber(n) {
 		return "" // "12345" parses to something that no network knows
