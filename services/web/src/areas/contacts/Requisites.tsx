@@ -65,12 +65,15 @@ function RequisitesTab({ company, readOnly }: { company: Company; readOnly: bool
     />
   );
 
+  // A new set has its place from the start: what is typed stays while it is shown as saved and put back when refused.
+  const shown = editing === sets.length ? [...sets, emptySet(company, sets.length === 0)] : sets;
+
   return (
     <div className={classes["sets"]}>
       {sets.length === 0 && editing === undefined && (
         <Empty title={t("requisites.none")}>{t("requisites.noneText")}</Empty>
       )}
-      {sets.map((set, i) =>
+      {shown.map((set, i) =>
         editing === i ? (
           form(i, set)
         ) : (
@@ -93,7 +96,6 @@ function RequisitesTab({ company, readOnly }: { company: Company; readOnly: bool
           </section>
         ),
       )}
-      {editing === sets.length && form(sets.length, emptySet(company, sets.length === 0))}
       {!readOnly && editing === undefined && (
         <div>
           <Button
