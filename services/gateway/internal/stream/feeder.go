@@ -45,21 +45,58 @@ func (f *Feeder) Run(ctx context.Context) error {
 		}),
 	})
 	defer func() { _ = r.Close() }() // what it has read is read again
+	fetched := make(chan kafka.Message, atOnce)
+	go func() {
+		defer close(fetched)
+		f.fetch(ctx, r, fetched)
+	}()
+	for m := range fetched {
+		batch := fill(append(make([]kafka.Message, 0, atOnce), m), fetched)
+		f.copy(ctx, batch)
+		if err := r.CommitMessages(ctx, batch...); err != nil && ctx.Err() == nil {
+			f.Log.WarnContext(ctx, "change feed position not kept", "error", err)
+		}
+	}
+	return nil
+}
+
+// atOnce is how many changes go to Redis in one round trip at most.
+const atOnce = 256
+
+// fetch hands on what the reader has until ctx is done.
+func (f *Feeder) fetch(ctx context.Context, r *kafka.Reader, to chan<- kafka.Message) {
 	for {
 		m, err := r.FetchMessage(ctx)
 		switch {
 		case ctx.Err() != nil, errors.Is(err, io.EOF):
-			return nil
+			return
 		case err != nil:
 			f.Log.WarnContext(ctx, "change feed interrupted", "error", err)
 			wait(ctx)
 			continue
 		}
-		f.copy(ctx, m)
-		if err := r.CommitMessages(ctx, m); err != nil && ctx.Err() == nil {
-			f.Log.WarnContext(ctx, "change feed position not kept", "error", err)
+		select {
+		case to <- m:
+		case <-ctx.Done():
+			return
 		}
 	}
+}
+
+// fill takes what is there already, without waiting.
+func fill(batch []kafka.Message, from <-chan kafka.Message) []kafka.Message {
+	for len(batch) < atOnce {
+		select {
+		case m, ok := <-from:
+			if !ok {
+				return batch
+			}
+			batch = append(batch, m)
+		default:
+			return batch
+		}
+	}
+	return batch
 }
 
 // ensureTopics makes the topics: a group over one that does not exist would be given nothing, in silence. It reports
@@ -82,19 +119,26 @@ func (f *Feeder) ensureTopics(ctx context.Context) bool {
 	return false
 }
 
-func (f *Feeder) copy(ctx context.Context, m kafka.Message) {
-	org, msg, ok := parse(m)
-	if !ok {
-		return
+// copy puts changes into their organisations' streams, in their order. After a failure all are put in again: a browser
+// that is told twice asks twice.
+func (f *Feeder) copy(ctx context.Context, batch []kafka.Message) {
+	adds := make([]*redis.XAddArgs, 0, len(batch))
+	for _, m := range batch {
+		if org, msg, ok := parse(m); ok {
+			adds = append(adds, &redis.XAddArgs{Stream: streamKey(org), MaxLen: keep, Approx: true, Values: msg.values()})
+		}
 	}
-	for ctx.Err() == nil {
-		err := f.Redis.XAdd(ctx, &redis.XAddArgs{
-			Stream: streamKey(org), MaxLen: keep, Approx: true, Values: msg.values(),
-		}).Err()
+	for len(adds) > 0 && ctx.Err() == nil {
+		_, err := f.Redis.Pipelined(ctx, func(p redis.Pipeliner) error {
+			for _, a := range adds {
+				p.XAdd(ctx, a)
+			}
+			return nil
+		})
 		if err == nil {
 			return
 		}
-		f.Log.WarnContext(ctx, "change not handed on; retrying", "organization_id", org, "error", err)
+		f.Log.WarnContext(ctx, "changes not handed on; retrying", "changes", len(adds), "error", err)
 		wait(ctx)
 	}
 }
