@@ -35,7 +35,7 @@ const (
 	Mode_MODE_UNSPECIFIED Mode = 0
 	// Deals as they stand now.
 	Mode_MODE_SNAPSHOT Mode = 1
-	// Deals begun in the period, by the day on which it took effect. Deals without such a day are left out; the answer
+	// Deals begun in the period, by the day on which it took effect; leads made in it, which is the same in either mode. Deals without such a day are left out; the answer
 	// says how many.
 	Mode_MODE_COHORT Mode = 2
 )

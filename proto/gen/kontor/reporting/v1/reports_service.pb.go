@@ -29,7 +29,7 @@ const (
 // RunReportRequest says what to count.
 type RunReportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// Name of the report: funnel, deals-by-employee, deals-by-company, won-deals, overdue-deals, expected-sales,
+	// Name of the report: funnel, lead-funnel, deals-by-employee, deals-by-company, won-deals, overdue-deals, expected-sales,
 	// open-deals-by-stage or income-by-product.
 	Report string `protobuf:"bytes,1,opt,name=report,proto3" json:"report,omitempty"`
 	// Only deals of this pipeline. Required for the funnel where the organisation has several.
@@ -40,10 +40,10 @@ type RunReportRequest struct {
 	From *date.Date `protobuf:"bytes,4,opt,name=from,proto3" json:"from,omitempty"`
 	// Last day of the period. Absent: until now.
 	To *date.Date `protobuf:"bytes,5,opt,name=to,proto3" json:"to,omitempty"`
-	// Filter over deals, AIP-160, such as `responsible_id = "…" AND amount > 1000`.
+	// Filter over deals, or over leads for the lead funnel, AIP-160, such as `responsible_id = "…" AND amount > 1000`.
 	Filter string `protobuf:"bytes,6,opt,name=filter,proto3" json:"filter,omitempty"`
 	// What to group by, one of what ListReports names for the report, such as "department", "top-department", "employee",
-	// "company", "product", "section", "month", "stage" or "type". Empty for the first of them.
+	// "company", "product", "section", "month", "stage", "type", "status" or "source". Empty for the first of them.
 	GroupBy       string `protobuf:"bytes,7,opt,name=group_by,json=groupBy,proto3" json:"group_by,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache

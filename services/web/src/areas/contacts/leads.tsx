@@ -179,6 +179,7 @@ export function LeadsPage() {
       { id: "source", label: t("field.source"), kind: "choice" as const, options: sourceOptions() },
       { id: "created", label: t("field.created"), kind: "dates" as const },
       { id: "campaign", label: t("lead.campaign"), kind: "text" as const },
+      { id: "where", label: t("filter.fromReport"), kind: "flag" as const },
     ],
     [statusList],
   );
@@ -193,7 +194,7 @@ export function LeadsPage() {
         title={t("lead.many")}
         path="/leads"
         columns={columns}
-        filters={filters}
+        filters={filters.filter((def) => def.id !== "where" || search["where"] !== undefined)}
         defaultSort="create_time desc"
         toFilter={(values, me) =>
           allOf(
@@ -204,6 +205,7 @@ export function LeadsPage() {
             anyOf("source", splitValues(values["source"])),
             between("create_time", values["created"], (day) => quote(`${day}T00:00:00Z`)),
             values["campaign"] && partOf(["utm_campaign"], values["campaign"]),
+            values["where"] && `(${values["where"]})`,
           )
         }
         views={

@@ -16,6 +16,7 @@ import { pickPipeline, pipelinesOptions } from "../deals/queries";
 import { chartHeight, chartOption, planChart } from "./charts";
 import { earlier, periodOf, PERIODS, type Period, type PeriodName } from "./periods";
 import { reportOptions, reportsOptions, type ReportQuery } from "./queries";
+import { rowsBehind } from "./lists";
 import { ReportTable } from "./ReportTable";
 import classes from "./reporting.module.css";
 
@@ -37,6 +38,9 @@ export function membersOf(ids: string[], departments: Department[], users: User[
   );
 }
 
+/** The report that is about leads; all others are about deals. */
+const LEADS = "lead-funnel";
+
 const NO_DEPARTMENTS: Department[] = [];
 const NO_USERS: User[] = [];
 
@@ -53,19 +57,20 @@ export function ReportPage() {
 
   const periodName = (search["period"] ?? "all") as PeriodName;
   const period = periodName === "custom" ? customPeriod(search) : periodOf(periodName);
-  const cohort = search["mode"] === "cohort";
+  const ofLeads = name === LEADS;
+  const cohort = search["mode"] === "cohort" && !ofLeads;
   const groupBy = search["group"] ?? (name === "won-deals" ? "month" : info?.groupBy[0]);
   const teams = splitValues(search["team"]);
   const base = allOf(
     userFilter("responsible_id", search["responsible"], me.user.id),
     anyOf("source", splitValues(search["source"])),
-    between("base_amount", search["amount"]),
+    ofLeads ? "" : between("base_amount", search["amount"]),
   );
   const ofTeams = (ids: string[]): string =>
     ids.length > 0 ? anyOf("responsible_id", membersOf(ids, departments, users)) : "";
   const make = (days: Period, teamIds: string[]): ReportQuery => ({
     report: name,
-    ...(pipeline ? { pipelineId: pipeline.id } : {}),
+    ...(pipeline && !ofLeads ? { pipelineId: pipeline.id } : {}),
     mode: cohort ? "MODE_COHORT" : "MODE_SNAPSHOT",
     ...days,
     filter: allOf(base, ofTeams(teamIds)),
@@ -84,9 +89,9 @@ export function ReportPage() {
       },
       { id: "responsible", label: t("field.responsible"), kind: "users" as const },
       { id: "source", label: t("field.source"), kind: "choice" as const, options: sourceOptions() },
-      { id: "amount", label: t("deal.amount"), kind: "amounts" as const },
+      ...(ofLeads ? [] : [{ id: "amount", label: t("deal.amount"), kind: "amounts" as const }]),
     ],
-    [departments],
+    [departments, ofLeads],
   );
   const comparisons = [
     { value: "", label: t("report.compareNone") },
@@ -110,7 +115,7 @@ export function ReportPage() {
         </div>
       </header>
       <div className={classes["controls"]}>
-        {(pipelines?.length ?? 0) > 1 && (
+        {!ofLeads && (pipelines?.length ?? 0) > 1 && (
           <Select
             aria-label={t("deal.pipeline")}
             w={170}
@@ -236,7 +241,10 @@ function panelTitle(period: Period, teams: string[], departments: Department[]):
 }
 
 function ReportView({ query, title }: { query: ReportQuery; title?: string }) {
-  const answer = useQuery({ ...reportOptions(query), enabled: query.pipelineId !== undefined });
+  const answer = useQuery({
+    ...reportOptions(query),
+    enabled: query.report === LEADS || query.pipelineId !== undefined,
+  });
   const report = answer.data;
   return (
     <div className={classes["panel"]} aria-busy={answer.isFetching}>
@@ -286,9 +294,9 @@ function ReportChart({ report }: { report: Report }) {
   }
   const pick = (index: number, series: number): void => {
     const row = report.rows[plan.rows[index] ?? -1];
-    const drill = row?.values[plan.series[series]?.column ?? -1]?.drill;
-    if (drill?.kind === "deal") {
-      void navigate({ to: "/deals", search: { view: "list", where: drill.filter } as never });
+    const behind = rowsBehind(row?.values[plan.series[series]?.column ?? -1]?.drill);
+    if (behind) {
+      void navigate(behind);
     }
   };
   const described = plan.labels

@@ -12,6 +12,7 @@ import {
 } from "../../parts/format";
 import { IconArrowDown, IconArrowUp } from "../../parts/icons";
 import { labelOf, numberOf, shownLabel } from "./charts";
+import { LISTS, rowsBehind } from "./lists";
 import classes from "./reporting.module.css";
 
 interface Props {
@@ -115,25 +116,13 @@ function Cell({
   );
 }
 
-const LISTS: Record<string, string> = {
-  deal: "/deals",
-  company: "/companies",
-  contact: "/contacts",
-  lead: "/leads",
-  product: "/products",
-};
-
 function drillLink(value: ReportValue | undefined, text: string): ReactNode {
-  const to = value?.drill && LISTS[value.drill.kind];
-  if (!to || !text || text === "0") {
+  const behind = rowsBehind(value?.drill);
+  if (!behind || !text || text === "0") {
     return undefined;
   }
   return (
-    <Link
-      to={to}
-      search={{ view: "list", where: value?.drill?.filter ?? "" } as never}
-      title={t("report.drill")}
-    >
+    <Link {...behind} title={t("report.drill")}>
       {text}
     </Link>
   );

@@ -10,6 +10,7 @@ import classes from "./reporting.module.css";
 
 const STANDARD = [
   "funnel",
+  "lead-funnel",
   "open-deals-by-stage",
   "expected-sales",
   "overdue-deals",

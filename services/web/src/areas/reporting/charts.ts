@@ -92,6 +92,25 @@ export function planChart(
       ],
     };
   }
+  const far = report.columns.findIndex((c) => c.name === "reached_share");
+  if (far >= 0 && counts[0] !== undefined) {
+    // Leads that came this far; statuses that do not lead on (converted, junk) are told of in the table.
+    const count = counts[0];
+    const all = report.rows.reduce((sum, row) => sum + numberOf(row.values[count]), 0);
+    const rows = report.rows.flatMap((row, i) => (row.values[far]?.plain === undefined ? [] : [{ row, i }]));
+    return {
+      kind: "funnel",
+      labels: rows.map(({ row }) => labelOf(row.values[label])),
+      rows: rows.map(({ i }) => i),
+      series: [
+        {
+          column: count,
+          name: report.columns[far]?.title ?? "",
+          values: rows.map(({ row }) => Math.round((numberOf(row.values[far]) / 100) * all)),
+        },
+      ],
+    };
+  }
   const months = report.rows.every((row) => /^\d{4}-\d{2}(-\d{2})?$/.test(labelOf(row.values[label])));
   const wanted = ["income", "won_income", "weighted", "amount"];
   const named = wanted

@@ -52,6 +52,27 @@ describe("charts", () => {
     expect(plan).toMatchObject({ kind: "bars", labels: ["Ben", "Ann"], rows: [1, 0] });
     expect(plan?.series[0]).toMatchObject({ column: 2, values: [9, 5], currency: "USD" });
   });
+  // REP-2: the funnel of leads shows how far they came; converted and junk ones do not lead on.
+  test("a lead funnel counts leads that came this far", () => {
+    const row = (name: string, leads: number, far?: number) => ({
+      values: [
+        { ref: { kind: "lead-status", id: name, name } },
+        { plain: leads },
+        far === undefined ? {} : { plain: far },
+      ],
+    });
+    const plan = planChart({
+      report: "lead-funnel",
+      columns: [
+        { name: "status", title: "Status", kind: "COLUMN_KIND_REF" },
+        { name: "leads", title: "Leads", kind: "COLUMN_KIND_NUMBER" },
+        { name: "reached_share", title: "Came this far", kind: "COLUMN_KIND_PERCENT" },
+      ],
+      rows: [row("New", 1, 100), row("In work", 1, 200 / 3), row("Converted", 1), row("Junk", 0)],
+    } as unknown as Report);
+    expect(plan).toMatchObject({ kind: "funnel", labels: ["New", "In work"], rows: [0, 1] });
+    expect(plan?.series[0]?.values).toEqual([3, 2]);
+  });
   test("months stay in order", () =>
     expect(
       planChart(
