@@ -354,30 +354,26 @@ func bound(c record.Caller) []string {
 // fewHits is how many records the part of a name may be in to be looked up beforehand.
 const fewHits = 2000
 
-// resolve returns the schema for a filter. Parts of names are looked up by trigrams first, in one round trip: the planner
-// cannot know whether few records have them, which have to be picked out, or many, of which the first on the way in the
-// list's order will do.
-func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, filter string) (*aip.Schema, error) {
+// resolve hands use the schema for a filter that use compiles; a second time if that has shown parts of names. These are
+// looked up by trigrams first, in one round trip: the planner cannot know whether few records have them, which have to be
+// picked out, or many, of which the first on the way in the list's order will do.
+func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, filter string, use func(*aip.Schema) error) error {
 	if filter == "" {
-		return t.plain.In(c.Location()), nil
+		return use(t.plain.In(c.Location()))
 	}
 	var patterns []string
 	collect := t.schema(func(pattern string) ([]string, bool) {
 		patterns = append(patterns, pattern)
 		return nil, false
 	})
-	var args []any
-	if _, err := collect.Where(filter, &args); err != nil {
-		return nil, err
-	}
-	if len(patterns) == 0 {
-		return t.plain.In(c.Location()), nil
+	if err := use(collect.In(c.Location())); err != nil || len(patterns) == 0 {
+		return err
 	}
 	rows, err := t.db.Query(ctx, c.OrganizationID, `
 		SELECT n.pattern, ARRAY(SELECT `+t.name+`_named(n.pattern, $2))
 		FROM unnest($1::text[]) AS n (pattern)`, patterns, fewHits+1)
 	if err != nil {
-		return nil, fmt.Errorf("search %s: %w", t.name, err)
+		return fmt.Errorf("search %s: %w", t.name, err)
 	}
 	found := make(map[string][]string, len(patterns))
 	var pattern string
@@ -388,22 +384,21 @@ func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, filter strin
 		}
 		return nil
 	}); err != nil {
-		return nil, fmt.Errorf("search %s: %w", t.name, err)
+		return fmt.Errorf("search %s: %w", t.name, err)
 	}
-	return t.schema(func(pattern string) ([]string, bool) {
+	return use(t.schema(func(pattern string) ([]string, bool) {
 		ids, listed := found[pattern]
 		return ids, listed
-	}).In(c.Location()), nil
+	}).In(c.Location()))
 }
 
 // List see [record.Store].List.
 func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query) (record.Page[T], error) {
-	schema, err := t.resolve(ctx, c, q.GetFilter())
-	if err != nil {
-		return record.Page[T]{}, err
-	}
-	l, err := schema.List(q, append(bound(c), strconv.FormatBool(q.GetShowDeleted()))...)
-	if err != nil {
+	var l *aip.List
+	if err := t.resolve(ctx, c, q.GetFilter(), func(s *aip.Schema) (err error) {
+		l, err = s.List(q, append(bound(c), strconv.FormatBool(q.GetShowDeleted()))...)
+		return err
+	}); err != nil {
 		return record.Page[T]{}, err
 	}
 	args := []any{c.OrganizationID}
@@ -420,14 +415,17 @@ func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query)
 	}
 	defer rows.Close()
 	page := record.Page[T]{Records: make([]*T, 0, l.Size())}
-	keys := make([]aip.Key, 0, l.Size()+1)
+	keys := make([]aip.Key, l.Size())
 	for rows.Next() {
 		r := new(T)
-		var key aip.Key
-		if err := rows.Scan(append(t.refs(r), &key)...); err != nil {
+		var key any // only the last one's on the page will be asked for
+		if len(page.Records) == l.Size()-1 {
+			key = &keys[l.Size()-1]
+		}
+		if err := rows.Scan(append(t.refs(r), key)...); err != nil {
 			return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
 		}
-		page.Records, keys = append(page.Records, r), append(keys, key)
+		page.Records = append(page.Records, r)
 	}
 	if err := rows.Err(); err != nil {
 		return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
@@ -438,14 +436,14 @@ func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query)
 
 // Count see [record.Store].Count.
 func (t *table[T, P]) Count(ctx context.Context, c record.Caller, filter string, deleted bool) (n int, more bool, err error) {
-	schema, err := t.resolve(ctx, c, filter)
-	if err != nil {
-		return 0, false, err
-	}
-	args := []any{c.OrganizationID}
-	where := visible(c, &args)
-	cond, err := schema.Where(filter, &args)
-	if err != nil {
+	var args []any
+	var where, cond string
+	if err := t.resolve(ctx, c, filter, func(s *aip.Schema) (err error) {
+		args = []any{c.OrganizationID}
+		where = visible(c, &args)
+		cond, err = s.Where(filter, &args)
+		return err
+	}); err != nil {
 		return 0, false, err
 	}
 	err = t.db.QueryRow(ctx, c.OrganizationID, "SELECT count(*) FROM (SELECT FROM "+t.name+

@@ -4,10 +4,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
 
+	jsonv2 "github.com/go-json-experiment/json"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/shopspring/decimal"
 
@@ -91,13 +93,16 @@ func (r jsonRef) ScanBytes(b []byte) error {
 	if b == nil || string(b) == r.empty {
 		return nil
 	}
-	if err := json.Unmarshal(b, r.p); err != nil {
+	if err := jsonv2.Unmarshal(b, r.p); err != nil {
 		return fmt.Errorf("decode column: %w", err)
 	}
 	return nil
 }
 
 func (r jsonRef) text() (*string, error) {
+	if list := reflect.ValueOf(r.p).Elem(); list.Kind() == reflect.Slice && list.Len() == 0 && r.empty != "" {
+		return &r.empty, nil
+	}
 	b, err := json.Marshal(r.p)
 	if err != nil {
 		return nil, fmt.Errorf("encode column: %w", err)
