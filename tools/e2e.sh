@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts the suite on a folder of its own and drives it with a real browser.
+# Starts the suite on a folder of its own and drives it with a real browser: the journeys, or with "bench" the measuring.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -29,4 +29,4 @@ for _ in $(seq 300); do
 	sleep 0.2
 done
 KONTOR_URL="http://$KONTOR_HTTP_ADDR" KONTOR_EMAIL=$KONTOR_ADMIN_EMAIL KONTOR_PASSWORD=$KONTOR_ADMIN_PASSWORD \
-	npm --prefix services/web run --silent e2e
+	npm --prefix services/web run --silent "${1:-e2e}"

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { Api } from "./api";
 import { expectAccessible, go, launch, openPage, picture, signIn } from "./browser";
 
-describe("records", () => {
+describe("records (WEB-4)", () => {
   const api = new Api();
   const mark = `R${Date.now().toString(36)}`;
   let browser: Browser;
@@ -21,7 +21,7 @@ describe("records", () => {
     expect(faults).toEqual([]);
   });
 
-  test("a company is made, edited in place, and the change undone", async () => {
+  test("a company is made, edited in place, and the change undone (CON-8, WEB-4, WEB-8)", async () => {
     await go(page, "/companies");
     await page.getByRole("button", { name: "New company" }).first().waitFor();
     await page.keyboard.press("n");
@@ -41,7 +41,7 @@ describe("records", () => {
     await picture(page, "company");
   });
 
-  test("what another person changes appears on the open card", async () => {
+  test("what another person changes appears on the open card (WEB-3)", async () => {
     const { companies } = await api.get<{ companies: { id: string }[] }>(
       `/v1/companies?filter=${encodeURIComponent(`name:"${mark}"`)}`,
     );
@@ -49,7 +49,7 @@ describe("records", () => {
     await page.getByText(`told by phone ${mark}`).first().waitFor();
   });
 
-  test("the address opens the card, back returns to the list", async () => {
+  test("the address opens the card, back returns to the list (WEB-4)", async () => {
     await page.reload();
     await page.getByRole("complementary", { name: "Company" }).waitFor();
     await page.keyboard.press("Escape");
@@ -57,7 +57,7 @@ describe("records", () => {
     expect(await page.getByRole("complementary", { name: "Company" }).count()).toBe(0);
   });
 
-  test("a lead is converted into contact, company and deal", async () => {
+  test("a lead is converted into contact, company and deal (CON-4)", async () => {
     await go(page, "/leads");
     await page.getByRole("button", { name: "New lead" }).first().waitFor();
     await page.keyboard.press("n");
@@ -84,7 +84,7 @@ describe("records", () => {
       .waitFor();
   });
 
-  test("lines of a deal add up and set its amount", async () => {
+  test("lines of a deal add up and set its amount (DEAL-6)", async () => {
     const card = page.getByRole("complementary", { name: "Deal" });
     await card.getByRole("tab", { name: "Lines" }).click();
     const add = card.getByRole("button", { name: "Add a line" });
@@ -104,7 +104,7 @@ describe("records", () => {
     await expect.poll(() => card.locator("dl").first().textContent()).toContain("71.36");
   });
 
-  test("the palette finds a record by a part of its name", async () => {
+  test("the palette finds a record by a part of its name (WEB-4)", async () => {
     await page.keyboard.press("Escape");
     await page.keyboard.press("Control+k");
     await page.getByRole("combobox", { name: "Search and commands" }).fill(`${mark} Hafen`);
@@ -128,7 +128,7 @@ describe("records", () => {
     ["rates", "/settings/currencies"],
     ["keys", "/settings/api-keys"],
     ["sessions", "/settings/sessions"],
-  ])("axe finds nothing on %s", async (name, path) => {
+  ])("axe finds nothing on %s (WEB-5)", async (name, path) => {
     await go(page, path);
     await page.getByRole("main").getByRole("heading").first().waitFor();
     await page.waitForTimeout(600);
@@ -136,7 +136,7 @@ describe("records", () => {
     await picture(page, name.replace(/\s/g, "-"));
   });
 
-  test("axe finds nothing in the dark", async () => {
+  test("axe finds nothing in the dark (WEB-5)", async () => {
     const dark = await openPage(browser, undefined, "dark");
     await signIn(dark.page);
     for (const path of [
@@ -157,7 +157,7 @@ describe("records", () => {
   test.each([
     ["768", { width: 768, height: 1024 }],
     ["390", { width: 390, height: 844 }],
-  ])("nothing is cut off at %s px", async (name, size) => {
+  ])("nothing is cut off at %s px (WEB-5, WEB-7)", async (name, size) => {
     const small = await openPage(browser, size);
     await signIn(small.page);
     for (const path of [

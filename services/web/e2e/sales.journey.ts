@@ -10,7 +10,7 @@ interface Stage {
 }
 
 // The main job: sign in, import, board, drag a deal to Won, the funnel changes by itself.
-describe("a sales history goes from file to funnel", () => {
+describe("a sales history goes from file to funnel (WEB-4)", () => {
   const api = new Api();
   const mark = `J${Date.now().toString(36)}`;
   let browser: Browser;
@@ -41,7 +41,7 @@ describe("a sales history goes from file to funnel", () => {
     expect(faults).toEqual([]);
   });
 
-  test("a wrong password is refused in words", async () => {
+  test("a wrong password is refused in words (ID-7, WEB-2, WEB-8)", async () => {
     await page.goto("/");
     await expectAccessible(page, "sign-in");
     await page.getByLabel("E-mail").fill(target.email);
@@ -51,7 +51,7 @@ describe("a sales history goes from file to funnel", () => {
     await picture(page, "signin-refused");
   });
 
-  test("signs in and stays signed in over a reload", async () => {
+  test("signs in and stays signed in over a reload (ID-7, WEB-4)", async () => {
     await signIn(page);
     await page.reload();
     await page.getByRole("heading", { name: /^Good / }).waitFor();
@@ -60,7 +60,7 @@ describe("a sales history goes from file to funnel", () => {
     await picture(page, "day");
   });
 
-  test("imports companies and deals from files", async () => {
+  test("imports companies and deals from files (CON-17, DEAL-1)", async () => {
     await go(page, "/settings/import?kind=company");
     await page
       .locator("input[type=file]")
@@ -103,7 +103,7 @@ describe("a sales history goes from file to funnel", () => {
     await page.getByText("Created").waitFor();
   });
 
-  test("shows the deals on a board, with counts and sums", async () => {
+  test("shows the deals on a board, with counts and sums (DEAL-5)", async () => {
     await go(page, `/deals?view=board&pipeline=${pipelineId}`);
     const engaging = page.getByRole("region", { name: /^Engaging: 12 deals/ });
     await engaging.waitFor();
@@ -112,7 +112,7 @@ describe("a sales history goes from file to funnel", () => {
     await picture(page, "board");
   });
 
-  test("a deal dragged to Won is won, and the funnel beside follows by itself", async () => {
+  test("a deal dragged to Won is won, and the funnel beside follows by itself (DEAL-5, DEAL-9, REP-1, WEB-3)", async () => {
     const { page: funnel, context } = await openPage(browser);
     await signIn(funnel);
     await go(funnel, `/reports/funnel?pipeline=${pipelineId}`);
@@ -131,7 +131,7 @@ describe("a sales history goes from file to funnel", () => {
     await context.close();
   });
 
-  test("a move by somebody else shows by itself", async () => {
+  test("a move by somebody else shows by itself (DEAL-5, WEB-3)", async () => {
     const { deals } = await api.get<{ deals: { id: string; etag: string }[] }>(
       `/v1/deals?filter=${encodeURIComponent(`name = "${mark} deal 1"`)}`,
     );
@@ -143,7 +143,7 @@ describe("a sales history goes from file to funnel", () => {
     expect(Date.now() - started).toBeLessThan(5000);
   });
 
-  test("losing asks for the reason and does not go on without", async () => {
+  test("losing asks for the reason and does not go on without (DEAL-9, WEB-5)", async () => {
     const card = page
       .getByRole("listitem")
       .filter({ hasText: `${mark} deal 2` })
@@ -162,7 +162,7 @@ describe("a sales history goes from file to funnel", () => {
     await page.getByRole("region", { name: /^Lost: 1 deal$/ }).waitFor();
   });
 
-  test("a refused move is put back with the reason", async () => {
+  test("a refused move is put back with the reason (DEAL-5, WEB-1, WEB-8)", async () => {
     await page.route("**/v1/deals/*:move", (route) =>
       route.fulfill({
         status: 400,
@@ -183,7 +183,7 @@ describe("a sales history goes from file to funnel", () => {
     await page.unroute("**/v1/deals/*:move");
   });
 
-  test("a number of a report opens the rows behind it", async () => {
+  test("a number of a report opens the rows behind it (REP-5)", async () => {
     await go(page, `/reports/funnel?pipeline=${pipelineId}`);
     await page
       .getByRole("row", { name: /^Engaging/ })
