@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 	sdktrace "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"google.golang.org/protobuf/proto"
 	"google.golang.org/protobuf/types/known/wrapperspb"
 
 	"kontor.internal/libs/authn"
@@ -72,16 +73,16 @@ func TestOneTraceLeadsFromTheWriteToTheProjection(t *testing.T) {
 	provider := sdktrace.NewTracerProvider(sdktrace.WithSpanProcessor(spans))
 	org, thing := newID(), newID()
 	c := s.consumer(db, map[string]inbox.Handler{
-		"google.protobuf.Int64Value": inbox.Typed(
-			func(ctx context.Context, tx pgx.Tx, ev event.Event, n *wrapperspb.Int64Value) error {
-				if n.GetValue() != ev.Version {
-					return inbox.ErrPermanent
-				}
-				if err := tally(ctx, tx, ev); err != nil {
-					return err
-				}
-				return db.System.Append(ctx, tx, org, event.New("kontor.answers.v1", "answer", newID(), 1, n))
-			}),
+		"google.protobuf.Int64Value": func(ctx context.Context, tx pgx.Tx, ev event.Event) error {
+			var n wrapperspb.Int64Value
+			if err := proto.Unmarshal(ev.Payload, &n); err != nil || n.GetValue() != ev.Version {
+				return fmt.Errorf("%w: decode %s: %w", inbox.ErrPermanent, ev.Type, err)
+			}
+			if err := tally(ctx, tx, ev); err != nil {
+				return err
+			}
+			return db.System.Append(ctx, tx, org, event.New("kontor.answers.v1", "answer", newID(), 1, &n))
+		},
 	})
 	c.Tracer = provider.Tracer("test")
 	start(t, c)

@@ -19,7 +19,6 @@ package inbox
 import (
 	"context"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 	"time"
@@ -27,7 +26,6 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/prometheus/client_golang/prometheus"
 	"go.opentelemetry.io/otel/trace"
-	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/pg"
@@ -38,20 +36,6 @@ var ErrPermanent = errors.New("event cannot be applied")
 
 // Handler applies one event within tx. It may be called again for the same event.
 type Handler func(ctx context.Context, tx pgx.Tx, ev event.Event) error
-
-// Typed is a handler of events of one message type, decoded. What cannot be decoded is parked.
-func Typed[M any, P interface {
-	*M
-	proto.Message
-}](fn func(ctx context.Context, tx pgx.Tx, ev event.Event, msg P) error) Handler {
-	return func(ctx context.Context, tx pgx.Tx, ev event.Event) error {
-		msg := P(new(M))
-		if err := proto.Unmarshal(ev.Payload, msg); err != nil {
-			return fmt.Errorf("%w: decode %s: %w", ErrPermanent, ev.Type, err)
-		}
-		return fn(ctx, tx, ev, msg)
-	}
-}
 
 // Together is a handler that takes several events at once, to write what they change in a few statements.
 type Together struct {

@@ -55,15 +55,6 @@ func Unpark(ctx context.Context, db *pg.DB, consumer, key string) (int64, error)
 	return tag.RowsAffected(), nil
 }
 
-// Discard removes parked events of a key, to be applied never: for those that the projection has had from elsewhere.
-func Discard(ctx context.Context, db *pg.DB, consumer, key string) (int64, error) {
-	tag, err := db.Pool().Exec(ctx, `DELETE FROM inbox_parked WHERE consumer = $1 AND key = $2`, consumer, key)
-	if err != nil {
-		return 0, fmt.Errorf("discard parked: %w", err)
-	}
-	return tag.RowsAffected(), nil
-}
-
 // watchParked counts what is parked and tells the partitions when something is to be tried again.
 func (c *Consumer) watchParked(ctx context.Context, parts []*partition) {
 	t := time.NewTicker(c.Check)

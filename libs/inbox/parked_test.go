@@ -151,7 +151,4 @@ func TestWhatParks(t *testing.T) {
 	for _, p := range parked(t, db, "") {
 		require.Contains(t, p.Error, texts[p.Key])
 	}
-	n, err := inbox.Discard(t.Context(), db.System, parked(t, db, "")[0].Consumer, "")
-	require.NoError(t, err)
-	require.Equal(t, int64(1), n)
 }
