@@ -103,11 +103,14 @@ func install(t *testing.T, bin, kafka string) *installation {
 func build(t *testing.T) string {
 	t.Helper()
 	began, bin := time.Now(), t.TempDir()
-	args := []string{"build", "-ldflags", "-s -w", "-o", bin + string(filepath.Separator), "kontor.internal/services/suite/cmd/kontor"}
+	// As the Makefile does it, so that what that has compiled is used.
+	args := []string{"build", "-trimpath", "-ldflags", "-s -w", "-o", bin + string(filepath.Separator), "kontor.internal/services/suite/cmd/kontor"}
 	for _, s := range services() {
 		args = append(args, "kontor.internal/services/"+s+"/cmd/"+s)
 	}
-	out, err := exec.CommandContext(t.Context(), "go", args...).CombinedOutput()
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=0")
+	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	t.Logf("built in %s", time.Since(began).Round(time.Second))
 	return bin

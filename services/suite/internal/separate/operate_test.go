@@ -1,6 +1,7 @@
 package separate_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"net/http"
@@ -88,8 +89,11 @@ func (w *work) parked(t *testing.T) {
 	require.NoError(t, kw.Close())
 	testkit.Eventually(t, func() error {
 		out, err := w.in.kontor(nil, "events", "parked", "--consumer", "reporting")
-		if err != nil || !strings.Contains(out, bad.Key()) {
-			return fmt.Errorf("%s: %w", out, err)
+		if err == nil && !strings.Contains(out, bad.Key()) {
+			err = errors.New("not parked")
+		}
+		if err != nil {
+			return fmt.Errorf("%w: %s", err, out)
 		}
 		return nil
 	})
