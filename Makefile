@@ -5,6 +5,10 @@ SHELL := bash
 MODULES  := proto libs $(sort $(patsubst %/go.mod,%,$(wildcard services/*/go.mod)))
 SERVICES := catalog contacts deals files gateway identity reporting
 BIN      := $(CURDIR)/.bin
+# One way of compiling for everything but tests, which take the race detector: what lint, build and tests have compiled is
+# used by the others.
+export CGO_ENABLED := 0
+export GOFLAGS     := -trimpath
 VERSION  ?= $(shell git describe --tags --always --dirty 2>/dev/null || echo dev)
 LDFLAGS  := -s -w -X main.version=$(VERSION)
 WEB      := services/web
@@ -24,7 +28,7 @@ test: ## Run every test: Go with the race detector, web units, browser journeys.
 	@tools/testenv/with.sh tools/test.sh
 
 .PHONY: lint
-lint: $(BIN)/golangci-lint $(BIN)/buf $(WEB)/node_modules/.package-lock.json ## Check formatting, Go, protos and the web client.
+lint: $(BIN)/golangci-lint $(BIN)/deadcode $(BIN)/buf $(WEB)/node_modules/.package-lock.json ## Check formatting, Go, protos and the web client.
 	@tools/lint.sh
 
 .PHONY: proto
@@ -61,10 +65,10 @@ GO_SOURCES := $(shell find proto/gen libs services -name '*.go' -o -name '*.sql'
 
 bin/kontor: $(GO_SOURCES) go.work $(WEB)/dist/index.html
 	@mkdir -p bin
-	CGO_ENABLED=0 go build -trimpath -ldflags '$(LDFLAGS)' -o $@ ./services/suite/cmd/kontor
+	go build -ldflags '$(LDFLAGS)' -o $@ ./services/suite/cmd/kontor
 
 $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
-	npm --prefix $(WEB) ci --no-audit --no-fund --silent
+	npm --prefix $(WEB) ci --no-audit --no-fund --prefer-offline --silent
 	@touch $@
 
 $(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html -type f 2>/dev/null)
@@ -82,5 +86,5 @@ $(BIN)/buf: tools/buf/go.mod
 $(BIN)/protoc-gen-go: tools/protoc/go.mod
 	GOWORK=off GOBIN=$(BIN) go -C tools/protoc install tool
 
-$(BIN)/golangci-lint: tools/lint/go.mod
+$(BIN)/golangci-lint $(BIN)/deadcode &: tools/lint/go.mod
 	GOWORK=off GOBIN=$(BIN) go -C tools/lint install tool

@@ -22,7 +22,7 @@ else
 fi
 
 # One package at a time per core would let the databases idle; the servers are shared.
-run go test -race -count=1 -timeout 20m work
+CGO_ENABLED=1 GOFLAGS= run go test -race -count=1 -timeout 20m work
 (export GOWORK=off; cd tools/deploy && go test ./...) || failed=1
 run npm --prefix services/web run --silent test
 run tools/e2e.sh

@@ -49,7 +49,7 @@ echo "installing:$missing_packages" >&2
 log=$(mktemp)
 trap 'rm -f "$log"' EXIT
 # shellcheck disable=SC2086 # a list
-if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends $missing_packages; } >"$log" 2>&1; then
+if ! { apt-get -o Acquire::Retries=3 update -qq && apt-get -o Acquire::Retries=3 install -y -qq --no-install-recommends $missing_packages; } >"$log" 2>&1; then
 	cat "$log" >&2
 	exit 1
 fi

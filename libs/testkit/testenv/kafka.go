@@ -65,10 +65,13 @@ func (e *environment) jars(ctx context.Context) (string, error) {
 		return "", errors.New("install Maven (Debian: apt-get install maven)")
 	}
 	fmt.Fprintf(os.Stderr, "testenv: fetching Apache Kafka %s from Maven Central, once\n", version[1])
-	cmd := exec.CommandContext(ctx, mvn, "-q", "-B", "-f", pom, "dependency:copy-dependencies",
+	const longest = 5 * time.Minute // a network so slow is as good as none
+	fetching, cancel := context.WithTimeout(ctx, longest)
+	defer cancel()
+	cmd := exec.CommandContext(fetching, mvn, "-q", "-B", "-f", pom, "dependency:copy-dependencies",
 		"-DincludeScope=runtime", "-DoutputDirectory="+dest)
 	if err := realserver.Run(cmd); err != nil {
-		if !answers(ctx, mavenCentral) {
+		if fetching.Err() != nil || !answers(ctx, mavenCentral) {
 			return "", errNoMaven
 		}
 		return "", err
