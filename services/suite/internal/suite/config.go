@@ -3,7 +3,7 @@
 //	infrastructure ─► databases, migrations ─► topics ─► services on one gRPC server ─► first administrator ─► gateway
 //
 // It shares all code with the separate binaries: only the addresses differ. Each service has its own database and its
-// own consumers, and reaches the others over gRPC.
+// own consumers, and reaches the others over gRPC, which needs no network here: see docs/adr/0009.
 package suite
 
 import (
