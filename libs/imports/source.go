@@ -21,7 +21,9 @@ type source struct {
 	header []string
 	rows   *Reader
 	first  *Record // the first row, if it is data and not the header
-	close  func()
+	// written says how the file is written, all of it.
+	written Source
+	close   func()
 
 	// For the estimate: the file's size, what was taken of it, and what that came to as text.
 	size      int64
@@ -57,22 +59,32 @@ func (r *Runner) open(ctx context.Context, m *Mapping, t Target, org, fileID str
 
 // newSource finds out how the file is written and binds the mapping to its header.
 func newSource(f io.Reader, m *Mapping, t Target, l Locale) (*source, error) {
-	s := &source{raw: &counter{r: f}}
-	decoded, _, err := Decode(s.raw, m.Source.Encoding)
+	s, err := readHeader(f, m.Source, m.hasHeader)
 	if err != nil {
 		return nil, err
 	}
+	s.plan, err = m.Bind(t, s.header, l)
+	return s, err
+}
+
+// readHeader finds out how the file is written, as far as as does not say it, and reads its header.
+func readHeader(f io.Reader, as Source, hasHeader func(first Record) bool) (*source, error) {
+	s := &source{raw: &counter{r: f}, written: as}
+	decoded, encoding, err := Decode(s.raw, as.Encoding)
+	if err != nil {
+		return nil, err
+	}
+	s.written.Encoding = encoding
 	s.text = &counter{r: decoded}
 	in := bufio.NewReaderSize(s.text, sniffed)
-	delimiter := m.Source.Delimiter
-	if delimiter == 0 {
+	if as.Delimiter == 0 {
 		head, err := in.Peek(sniffed)
 		if err != nil && !errors.Is(err, io.EOF) {
 			return nil, fmt.Errorf("read file: %w", err)
 		}
-		delimiter = detectDelimiter(head, m.Source.Quote)
+		s.written.Delimiter = detectDelimiter(head, as.Quote)
 	}
-	s.rows = NewReader(in, delimiter, m.Source.Quote)
+	s.rows = NewReader(in, s.written.Delimiter, as.Quote)
 	first, err := s.rows.Read()
 	switch {
 	case errors.Is(err, io.EOF):
@@ -80,7 +92,9 @@ func newSource(f io.Reader, m *Mapping, t Target, l Locale) (*source, error) {
 	case err != nil:
 		return nil, fmt.Errorf("read file: %w", err)
 	}
-	if m.hasHeader(first) {
+	named := hasHeader(first)
+	s.written.Header = &named
+	if named {
 		if first.Problem != nil {
 			return nil, apperr.Invalid("IMPORT_HEADER_INVALID", "the header of the file cannot be read: "+first.Problem.Message)
 		}
@@ -92,8 +106,7 @@ func newSource(f io.Reader, m *Mapping, t Target, l Locale) (*source, error) {
 			s.header[i] = strconv.Itoa(i + 1)
 		}
 	}
-	s.plan, err = m.Bind(t, s.header, l)
-	return s, err
+	return s, nil
 }
 
 // hasHeader reports whether the first row names the columns: by the mapping's word, else unless the mapping calls

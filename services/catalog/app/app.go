@@ -131,6 +131,7 @@ func New(cfg Config, d Deps) (*App, error) {
 	return &App{
 		products: &api.Products{
 			Products: productRules, PriceTypes: priceTypeRules, Store: products, DB: d.DB, Settings: settings, Operations: operations,
+			Preview: runs.PreviewFor,
 			Import: func(ctx context.Context, fileID, mapping string, dryRun bool) (string, error) {
 				who := authn.MustFrom(ctx)
 				return runs.Start(ctx, imports.Request{

@@ -68,12 +68,16 @@ type App struct {
 
 // New wires the service. Nothing runs yet.
 func New(_ context.Context, cfg Config, d Deps) (*App, error) {
-	// Neighbours: deals for converted leads, identity for users, files for imports.
+	// Neighbours: deals for converted leads, identity for users, the catalog for products, files for imports and leads.
 	deals, err := clients.NewDeals(d.Dial)
 	if err != nil {
 		return nil, err
 	}
 	identity, err := clients.NewIdentity(d.Dial, d.Directory)
+	if err != nil {
+		return nil, err
+	}
+	catalog, err := clients.NewCatalog(d.Dial)
 	if err != nil {
 		return nil, err
 	}
@@ -100,7 +104,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		DB: d.DB, Files: fileclient.New(files), Operations: operations, Log: d.Log, As: identity.As,
 		Permitted: imports.PermittedBy(d.Directory),
 		Targets:   intake.Targets(kept, contacts, companies, leads),
-		Lookups:   intake.Lookups(kept, identity.LookUpUsers),
+		Lookups:   intake.Lookups(kept, identity.LookUpUsers, catalog.LookUpProducts),
 		Locale: func(org string) imports.Locale {
 			o, _ := d.Directory.Organization(org)
 			return imports.Locale{TimeZone: o.Location(), Currency: o.BaseCurrency}
@@ -137,7 +141,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		// ① the gRPC face.
 		api: &api.Server{
 			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Directory: d.Directory,
-			Operations: operations, Import: startImport(run), Clock: d.Clock,
+			Operations: operations, Import: startImport(run), Preview: run.PreviewFor, Clock: d.Clock,
 		},
 		components: []runner.Component{
 			{Name: "contacts outbox relay", Run: relay.Run},

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"maps"
 	"net"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -29,6 +30,7 @@ import (
 	"kontor.internal/libs/jobs"
 	"kontor.internal/libs/testkit"
 	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
+	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
@@ -84,6 +86,7 @@ func newWorld(t *testing.T, brokers ...string) *world {
 	neighbours := grpc.NewServer()
 	filesv1.RegisterFilesServiceServer(neighbours, w.files)
 	dealsv1.RegisterDealsServiceServer(neighbours, w.deals)
+	catalogv1.RegisterProductsServiceServer(neighbours, playedCatalog{})
 	identityv1.RegisterInternalServiceServer(neighbours, playedIdentity{})
 	identityv1.RegisterUsersServiceServer(neighbours, &playedUsers{dir: w.dir})
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
@@ -280,6 +283,27 @@ func (d *playedDeals) GetDeal(_ context.Context, req *dealsv1.GetDealRequest) (*
 		return nil, apperr.ToStatus(apperr.NotFound("DEAL_NOT_FOUND", "deal not found")).Err()
 	}
 	return &dealsv1.GetDealResponse{Deal: &dealsv1.Deal{Id: req.GetId()}}, nil
+}
+
+// desk is the one product of the catalog, "d-1" in the shop.
+const desk = "0190a3d4-0000-7000-8000-00000000000d"
+
+type playedCatalog struct {
+	catalogv1.UnimplementedProductsServiceServer
+}
+
+func (playedCatalog) LookupProducts(_ context.Context, req *catalogv1.LookupProductsRequest) (*catalogv1.LookupProductsResponse, error) {
+	key := "Desk"
+	if req.GetBy() == catalogv1.LookupProductsRequest_BY_EXTERNAL_ID && req.GetSource() == "shop" {
+		key = "d-1"
+	}
+	res := &catalogv1.LookupProductsResponse{}
+	if slices.Contains(req.GetKeys(), key) {
+		res.Matches = append(res.Matches, &catalogv1.LookupProductsResponse_Match{
+			Key: key, Products: []*catalogv1.ProductSummary{{Id: desk, Name: "Desk"}},
+		})
+	}
+	return res, nil
 }
 
 // playedFiles keeps files in memory.

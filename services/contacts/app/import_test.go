@@ -13,6 +13,7 @@ import (
 	"kontor.internal/libs/testkit"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
+	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 )
 
 func (w *world) importCompanies(m member, mapping, content string) *operationv1.Operation {
@@ -184,7 +185,8 @@ fields:
   first_name: {column: name}
   status: {column: status}
   utm_campaign: {column: campaign}
-  product: {column: product}
+  product: {column: product, lookup: {kind: product, by: name, missing: empty}}
+  product_name: {column: product}
   quantity: {column: quantity}
   amount: {column: amount, currency: EUR}
 `, FileId: w.files.put("title,name,status,campaign,product,quantity,amount\nOffer,Ann,waiting,autumn,Chair,2.5,100\n,Bob,,,,,\nBad,Cid,Lost,,,,\n")})
@@ -200,10 +202,78 @@ fields:
 	require.Equal(t, statuses["Waiting"].GetId(), offer.GetStatusId())
 	require.NotNil(t, offer.GetTouchTime())
 	require.Equal(t, "2.5", offer.GetProducts()[0].GetQuantity())
+	require.Equal(t, "Chair", offer.GetProducts()[0].GetName())
+	require.Empty(t, offer.GetProducts()[0].GetProductId(), "kept as a name")
 	require.Equal(t, "autumn", offer.GetUtm().GetCampaign())
 	require.Equal(t, "100.00", offer.GetAmount().GetAmount())
 	require.Equal(t, statuses["New"].GetId(), bob.GetStatusId())
 	require.Nil(t, bob.GetTouchTime())
+}
+
+// CON-1, CON-17: products of interest are the catalogue's, by name or external ID; what it does not have is rejected with
+// its reason unless the mapping says otherwise. The preview tells beforehand and changes nothing.
+func TestImportedLeadsFindTheirProducts(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runJobs()
+	m := w.organization()
+	const mapping = `
+kind: lead
+fields:
+  title: {column: title}
+  product: {first_of: [
+    {column: product, lookup: {kind: product, by: name, missing: empty}},
+    {column: product, lookup: {kind: product, by: external_id, source: shop}}]}
+  product_name: {column: product, lookup: {kind: product, by: name, attribute: name, missing: empty}}
+`
+	fileID := w.files.put("title,product\nA,Desk\nB,d-1\nC,Chair\n")
+	shown, err := w.leads.PreviewLeadImport(m.ctx, &contactsv1.PreviewLeadImportRequest{FileId: fileID, Mapping: mapping})
+	require.NoError(t, err)
+	rows := shown.GetPreview().GetRows()
+	require.Equal(t, typev1.ImportOutcome_IMPORT_OUTCOME_CREATE, rows[0].GetOutcome(), "%v", rows[0])
+	require.Equal(t, typev1.ImportOutcome_IMPORT_OUTCOME_CREATE, rows[1].GetOutcome())
+	require.Equal(t, "LOOKUP_NOT_FOUND", rows[2].GetProblem().GetReason())
+	require.Equal(t, "product", rows[2].GetProblem().GetField())
+	n, err := w.leads.CountLeads(m.ctx, &contactsv1.CountLeadsRequest{})
+	require.NoError(t, err)
+	require.Zero(t, n.GetCount())
+
+	resp, err := w.leads.ImportLeads(m.ctx, &contactsv1.ImportLeadsRequest{FileId: fileID, Mapping: mapping})
+	require.NoError(t, err)
+	op := w.finished(m, resp.GetOperation().GetId())
+	require.Equal(t, outcome(2, 0, 0, 1), counts(op), "%v", op.GetErrors())
+	require.Equal(t, "LOOKUP_NOT_FOUND", op.GetErrors()[0].GetReason())
+	list, err := w.leads.ListLeads(m.ctx, &contactsv1.ListLeadsRequest{OrderBy: "title"})
+	require.NoError(t, err)
+	for _, l := range list.GetLeads() {
+		require.Equal(t, desk, l.GetProducts()[0].GetProductId())
+	}
+	require.Equal(t, "Desk", list.GetLeads()[0].GetProducts()[0].GetName())
+}
+
+// CON-17: contacts and companies have a preview too, of a mapping that is proposed from the header.
+func TestPreviewOfContactsAndCompanies(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	m := w.organization()
+	w.company(m, &contactsv1.Company{Name: "Acme"})
+	contacts, err := w.contacts.PreviewContactImport(m.ctx, &contactsv1.PreviewContactImportRequest{
+		FileId: w.files.put("Vorname;Nachname;Firma;E-Mail\nAnn;Lee;Acme;ann@example.com\nBob;Ray;Nobody;bob@example.com\n"),
+	})
+	require.NoError(t, err)
+	require.Empty(t, contacts.GetPreview().GetProblem())
+	require.Equal(t, typev1.ImportOutcome_IMPORT_OUTCOME_CREATE, contacts.GetPreview().GetRows()[0].GetOutcome())
+	require.Equal(t, "LOOKUP_NOT_FOUND", contacts.GetPreview().GetRows()[1].GetProblem().GetReason())
+	companies, err := w.companies.PreviewCompanyImport(m.ctx, &contactsv1.PreviewCompanyImportRequest{
+		FileId: w.files.put("account,sector,employees\nAcme,retail,3\nNew,tech,x\n"), Rows: 1,
+	})
+	require.NoError(t, err)
+	require.Len(t, companies.GetPreview().GetRows(), 1)
+	require.Equal(t, typev1.ImportOutcome_IMPORT_OUTCOME_SKIP, companies.GetPreview().GetRows()[0].GetOutcome())
+
+	agent := w.member(m.org, "", own("lead")...)
+	_, err = w.contacts.PreviewContactImport(agent.ctx, &contactsv1.PreviewContactImportRequest{FileId: w.files.put("name\nx\n")})
+	require.Equal(t, "NOT_PERMITTED", reason(err))
 }
 
 // file is a CSV of n contacts with a phone and an e-mail each.

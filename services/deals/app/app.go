@@ -28,6 +28,7 @@ import (
 	"kontor.internal/libs/runner"
 	"kontor.internal/proto/fileclient"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
+	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/deals/internal/api"
 	"kontor.internal/services/deals/internal/clients"
 	"kontor.internal/services/deals/internal/consume"
@@ -119,7 +120,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	a := &App{
 		deals: &api.Server{
 			Deals: deals, Pipelines: pipelines, Store: dealStore, DB: d.DB, Directory: d.Directory, Clock: d.Clock,
-			Import: startImport(run, pipelines), Operations: operations,
+			Import: startImport(run, pipelines), Preview: previewImport(run, pipelines), Operations: operations,
 		},
 		pipelines:  &api.PipelinesServer{Pipelines: pipelines, Store: pipelineStore, Directory: d.Directory},
 		operations: &api.OperationsServer{Operations: operations},
@@ -194,6 +195,16 @@ func newImports(d Deps, operations *operation.Store, im *importer.Importer) (*im
 			return imports.Locale{TimeZone: o.Location(), Currency: o.BaseCurrency}
 		},
 	}, nil
+}
+
+// previewImport previews imports for the caller, for whom the default pipeline is there too.
+func previewImport(run *imports.Runner, pipelines *pipeline.Service) func(context.Context, imports.PreviewCall) (*typev1.ImportPreview, error) {
+	return func(ctx context.Context, call imports.PreviewCall) (*typev1.ImportPreview, error) {
+		if err := pipelines.EnsureReady(ctx, authn.MustFrom(ctx).OrganizationID); err != nil {
+			return nil, err
+		}
+		return run.PreviewFor(ctx, publish.KindDeal, call)
+	}
 }
 
 // startImport starts imports for the caller. The default pipeline is there before the first row asks for it.

@@ -116,6 +116,17 @@ func (s *Products) GetProductHistory(ctx context.Context, req *catalogv1.GetProd
 	return &catalogv1.GetProductHistoryResponse{Entries: entries, NextPageToken: next}, nil
 }
 
+// PreviewProductImport see the contract.
+func (s *Products) PreviewProductImport(
+	ctx context.Context, req *catalogv1.PreviewProductImportRequest,
+) (*catalogv1.PreviewProductImportResponse, error) {
+	p, err := s.Preview(ctx, publish.KindProduct, req)
+	if err != nil {
+		return nil, err
+	}
+	return &catalogv1.PreviewProductImportResponse{Preview: p}, nil
+}
+
 // ImportProducts see the contract.
 func (s *Products) ImportProducts(ctx context.Context, req *catalogv1.ImportProductsRequest) (*catalogv1.ImportProductsResponse, error) {
 	org, err := caller(ctx)

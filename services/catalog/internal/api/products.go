@@ -6,9 +6,11 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/imports"
 	"kontor.internal/libs/operation"
 	"kontor.internal/libs/pg"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
+	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/catalog/internal/currency"
 	"kontor.internal/services/catalog/internal/pricetype"
 	"kontor.internal/services/catalog/internal/product"
@@ -25,6 +27,8 @@ type Products struct {
 	Store      *store.Products
 	DB         *pg.DB
 	Settings   func(org string) currency.Settings
+	// Preview shows what an import of products would do.
+	Preview func(ctx context.Context, kind string, call imports.PreviewCall) (*typev1.ImportPreview, error)
 	// Import starts an import of products and returns the UUID of its operation.
 	Import     func(ctx context.Context, fileID, mapping string, dryRun bool) (string, error)
 	Operations *operation.Store

@@ -118,6 +118,17 @@ func (s *companiesServer) GetCompanyHistory(ctx context.Context, req *contactsv1
 	return &contactsv1.GetCompanyHistoryResponse{Entries: entries, NextPageToken: next}, nil
 }
 
+// PreviewCompanyImport see the contract.
+func (s *companiesServer) PreviewCompanyImport(
+	ctx context.Context, req *contactsv1.PreviewCompanyImportRequest,
+) (*contactsv1.PreviewCompanyImportResponse, error) {
+	p, err := s.Preview(ctx, string(record.Company), req)
+	if err != nil {
+		return nil, err
+	}
+	return &contactsv1.PreviewCompanyImportResponse{Preview: p}, nil
+}
+
 // ImportCompanies see the contract.
 func (s *companiesServer) ImportCompanies(ctx context.Context, req *contactsv1.ImportCompaniesRequest) (*contactsv1.ImportCompaniesResponse, error) {
 	op, err := s.started(ctx, record.Company, req.GetFileId(), req.GetMapping(), req.GetDryRun())

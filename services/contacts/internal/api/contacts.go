@@ -118,6 +118,17 @@ func (s *contactsServer) GetContactHistory(ctx context.Context, req *contactsv1.
 	return &contactsv1.GetContactHistoryResponse{Entries: entries, NextPageToken: next}, nil
 }
 
+// PreviewContactImport see the contract.
+func (s *contactsServer) PreviewContactImport(
+	ctx context.Context, req *contactsv1.PreviewContactImportRequest,
+) (*contactsv1.PreviewContactImportResponse, error) {
+	p, err := s.Preview(ctx, string(record.Contact), req)
+	if err != nil {
+		return nil, err
+	}
+	return &contactsv1.PreviewContactImportResponse{Preview: p}, nil
+}
+
 // ImportContacts see the contract.
 func (s *contactsServer) ImportContacts(ctx context.Context, req *contactsv1.ImportContactsRequest) (*contactsv1.ImportContactsResponse, error) {
 	op, err := s.started(ctx, record.Contact, req.GetFileId(), req.GetMapping(), req.GetDryRun())

@@ -117,6 +117,17 @@ func (s *leadsServer) GetLeadHistory(ctx context.Context, req *contactsv1.GetLea
 	return &contactsv1.GetLeadHistoryResponse{Entries: entries, NextPageToken: next}, nil
 }
 
+// PreviewLeadImport see the contract.
+func (s *leadsServer) PreviewLeadImport(
+	ctx context.Context, req *contactsv1.PreviewLeadImportRequest,
+) (*contactsv1.PreviewLeadImportResponse, error) {
+	p, err := s.Preview(ctx, string(record.Lead), req)
+	if err != nil {
+		return nil, err
+	}
+	return &contactsv1.PreviewLeadImportResponse{Preview: p}, nil
+}
+
 // ImportLeads see the contract.
 func (s *leadsServer) ImportLeads(ctx context.Context, req *contactsv1.ImportLeadsRequest) (*contactsv1.ImportLeadsResponse, error) {
 	op, err := s.started(ctx, record.Lead, req.GetFileId(), req.GetMapping(), req.GetDryRun())

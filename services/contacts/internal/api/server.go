@@ -13,6 +13,7 @@ import (
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/history"
+	"kontor.internal/libs/imports"
 	"kontor.internal/libs/operation"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
@@ -36,7 +37,9 @@ type Server struct {
 	Operations *operation.Store
 	// Import starts an import and returns the UUID of its operation.
 	Import func(ctx context.Context, kind record.Kind, fileID, mapping string, dryRun bool) (string, error)
-	Clock  clock.Clock
+	// Preview shows what an import would do.
+	Preview func(ctx context.Context, kind string, call imports.PreviewCall) (*typev1.ImportPreview, error)
+	Clock   clock.Clock
 }
 
 // LookUp finds records by what is known of them.

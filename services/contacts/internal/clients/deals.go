@@ -1,6 +1,6 @@
-// Package clients asks the services that contacts depends on: deals for the deals of converted leads, files for the files
-// of imports, identity for users and for the right to act for one in a job. Errors of theirs come back as ours
-// (libs/grpcclient).
+// Package clients asks the services that contacts depends on: deals for the deals of converted leads, files for their
+// files, the catalog for products of imported leads, identity for users and for the right to act for one in a job. Errors
+// of theirs come back as ours (libs/grpcclient).
 package clients
 
 import (

@@ -254,7 +254,8 @@ func leadTarget(t *store.Leads, leads *lead.Leads) imports.Target {
 			imports.Field{Name: "utm_term", Type: imports.Text, MaxLen: 256, Doc: "utm_term"},
 			imports.Field{Name: "utm_content", Type: imports.Text, MaxLen: 256, Doc: "utm_content"},
 			imports.Field{Name: "amount", Type: imports.Money, Doc: "what the sale may be worth"},
-			imports.Field{Name: "product", Type: imports.Text, MaxLen: 512, Doc: "product of interest"},
+			imports.Field{Name: "product", Type: imports.Ref, RefKind: "product", Doc: "product of interest"},
+			imports.Field{Name: "product_name", Type: imports.Text, MaxLen: 512, Doc: "product of interest as it was asked for, also one that the catalogue does not have"},
 			imports.Field{Name: "quantity", Type: imports.Number, Doc: "how many of it; 1 if empty"},
 		),
 	}
@@ -280,8 +281,8 @@ func fillLead(cfg lead.Config, now time.Time, row imports.Row, l *lead.Lead, mad
 	if row.Mapped("amount") {
 		l.Amount, _ = row.Money("amount")
 	}
-	if name := row.Text("product"); name != "" {
-		p := lead.Product{Name: name}
+	if productID, name := row.Ref("product"), row.Text("product_name"); productID != "" || name != "" {
+		p := lead.Product{ProductID: productID, Name: name}
 		if row.Has("quantity") {
 			p.Quantity = row.Number("quantity").String()
 		}

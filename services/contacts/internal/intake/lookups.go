@@ -11,11 +11,14 @@ import (
 	"kontor.internal/services/contacts/internal/store"
 )
 
-// Lookups returns how mappings find other records: companies here, users in identity.
-func Lookups(s *store.Store, users func(context.Context, imports.Query) (map[string]imports.Found, error)) map[string]imports.Lookup {
+// Lookups returns how mappings find other records: companies here, users in identity, products in the catalog.
+func Lookups(s *store.Store, users, products func(context.Context, imports.Query) (map[string]imports.Found, error)) map[string]imports.Lookup {
 	by := []imports.By{imports.ByName, imports.ByExternalID, imports.ByEmail}
 	return map[string]imports.Lookup{
 		"user": {By: by, Find: users},
+		"product": {
+			By: []imports.By{imports.ByName, imports.ByExternalID, imports.BySKU}, Attributes: []string{"name"}, Find: products,
+		},
 		string(record.Company): {By: by, Find: func(ctx context.Context, q imports.Query) (map[string]imports.Found, error) {
 			return companies(ctx, s, q)
 		}},

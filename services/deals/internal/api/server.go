@@ -9,11 +9,13 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/clock"
+	"kontor.internal/libs/imports"
 	"kontor.internal/libs/operation"
 	"kontor.internal/libs/pg"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
+	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/deals/internal/deal"
 	"kontor.internal/services/deals/internal/pipeline"
 	"kontor.internal/services/deals/internal/publish"
@@ -30,6 +32,8 @@ type Server struct {
 	DB        *pg.DB
 	Directory *authz.Directory
 	Clock     clock.Clock
+	// Preview shows what an import of deals would do.
+	Preview func(ctx context.Context, call imports.PreviewCall) (*typev1.ImportPreview, error)
 	// Import starts an import of deals and returns the UUID of its operation.
 	Import     func(ctx context.Context, fileID, mapping string, dryRun bool) (string, error)
 	Operations *operation.Store

@@ -1,0 +1,127 @@
+package imports
+
+import (
+	"slices"
+	"strings"
+	"unicode"
+
+	"go.yaml.in/yaml/v3"
+)
+
+// plain is a name without what differs from system to system: letter case, spaces and signs.
+func plain(name string) string {
+	return strings.Map(func(r rune) rune {
+		if unicode.IsLetter(r) || unicode.IsDigit(r) {
+			return unicode.ToLower(r)
+		}
+		return -1
+	}, name)
+}
+
+// columnsFor proposes which column fills which field, by the columns' names; a column is used once.
+func columnsFor(t Target, header []string) map[string]string {
+	out := make(map[string]string)
+	used := make([]bool, len(header))
+	take := func(f Field, names ...string) {
+		for i, h := range header {
+			if _, filled := out[f.Name]; !filled && !used[i] && slices.Contains(names, plain(h)) {
+				out[f.Name], used[i] = h, true
+			}
+		}
+	}
+	// Exact names first, so that "name" is not taken by a field that only knows it as another word.
+	for _, f := range t.Fields {
+		take(f, plain(f.Name))
+	}
+	for _, f := range t.Fields {
+		if f.Name == "name" || f.Name == "title" {
+			take(f, plain(t.Kind), plain(t.Kind)+"name")
+		}
+		take(f, knownAs(f.Name)...)
+	}
+	return out
+}
+
+// looksLikeHeader reports whether a row names columns: it has a name that a field is known by, or nothing in it that
+// only a value can be.
+func looksLikeHeader(t Target, first Record) bool {
+	if len(columnsFor(t, first.Cells)) > 0 {
+		return true
+	}
+	return !slices.ContainsFunc(first.Cells, func(c string) bool {
+		c = strings.TrimSpace(c)
+		return c == "" || strings.Contains(c, "@") || strings.Trim(c, "0123456789.,-+/ ()") == ""
+	})
+}
+
+// propose returns a mapping, as YAML, from a file's columns to the fields they are called like. References are looked up
+// by name where they can be.
+func propose(t Target, header []string, written Source, lookups map[string]Lookup) (string, error) {
+	columns := columnsFor(t, header)
+	fields := &yaml.Node{Kind: yaml.MappingNode}
+	for _, f := range t.Fields {
+		column, ok := columns[f.Name]
+		if !ok {
+			continue
+		}
+		value := map[string]any{"column": column}
+		switch f.Type {
+		case Ref:
+			l, ok := lookups[f.RefKind]
+			if !ok || len(l.By) == 0 {
+				continue
+			}
+			by := l.By[0]
+			if slices.Contains(l.By, ByName) {
+				by = ByName
+			}
+			value["lookup"] = map[string]any{"kind": f.RefKind, "by": string(by)}
+		case TextList:
+			value = map[string]any{"list": []any{map[string]any{"column": column}}}
+		default:
+		}
+		if err := add(fields, f.Name, value); err != nil {
+			return "", err
+		}
+	}
+	doc := &yaml.Node{Kind: yaml.MappingNode}
+	for _, part := range []struct {
+		key   string
+		value any
+	}{
+		{"kind", t.Kind}, {"source", sourceYAML(written)}, {"duplicates", string(Skip)}, {"fields", fields},
+	} {
+		if err := add(doc, part.key, part.value); err != nil {
+			return "", err
+		}
+	}
+	text, err := yaml.Marshal(doc)
+	return string(text), err
+}
+
+func add(to *yaml.Node, key string, value any) error {
+	n, ok := value.(*yaml.Node)
+	if !ok {
+		n = &yaml.Node{}
+		if err := n.Encode(value); err != nil {
+			return err
+		}
+	}
+	to.Content = append(to.Content, &yaml.Node{Kind: yaml.ScalarNode, Value: key}, n)
+	return nil
+}
+
+// sourceYAML is the source section of a mapping.
+func sourceYAML(s Source) map[string]any {
+	return map[string]any{
+		"encoding": s.Encoding, "delimiter": charName(s.Delimiter), "quote": charName(s.Quote), "header": *s.Header,
+	}
+}
+
+// charName is a character as a mapping writes it.
+func charName(c byte) string {
+	if c == '\t' {
+		return "tab"
+	}
+	return string(rune(c))
+}
