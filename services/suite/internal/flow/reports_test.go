@@ -28,7 +28,7 @@ func (r rows) values() [][]string {
 // table is an answered report.
 type table struct {
 	columns           []string
-	kinds             []string
+	kinds, subKinds   []string
 	rows, totals, sub rows
 }
 
@@ -124,14 +124,21 @@ func (c *caller) try(q query) (*table, error) {
 	}
 	report, _ := a.object()["report"].(object)
 	out := &table{}
-	columns, _ := report["columns"].([]any)
-	for _, col := range columns {
-		o, _ := col.(object)
-		out.columns, out.kinds = append(out.columns, fmt.Sprint(o["name"])), append(out.kinds, fmt.Sprint(o["kind"]))
-	}
+	out.columns, out.kinds = heads(report["columns"])
 	breakdown, _ := report["breakdown"].(object)
+	_, out.subKinds = heads(breakdown["columns"])
 	out.rows, out.totals, out.sub = read(report["rows"]), read(report["totals"]), read(breakdown["rows"])
 	return out, nil
+}
+
+// heads are the names and kinds of columns.
+func heads(v any) (names, kinds []string) {
+	list, _ := v.([]any)
+	for _, col := range list {
+		o, _ := col.(object)
+		names, kinds = append(names, fmt.Sprint(o["name"])), append(kinds, fmt.Sprint(o["kind"]))
+	}
+	return names, kinds
 }
 
 func read(v any) rows {
@@ -175,16 +182,14 @@ func show(value object) string {
 func (c *caller) requireRowsBehind(q query, r *table) (followed int) {
 	c.t.Helper()
 	seen := map[string]string{}
-	for _, rs := range []rows{r.rows, r.totals, r.sub} {
+	follow := func(rs rows, kinds, names []string) {
 		for _, row := range rs {
 			for i, cl := range row {
-				if i < len(r.kinds) && r.kinds[i] == "COLUMN_KIND_NUMBER" && cl.value != "" {
-					require.NotEmpty(c.t, cl.kind, "%s, row %s: %s leads nowhere", q, row[0].value, r.columns[i])
-				}
-				if cl.kind == "" || i < len(r.kinds) && r.kinds[i] != "COLUMN_KIND_NUMBER" {
+				if kinds[i] != "COLUMN_KIND_NUMBER" || cl.value == "" {
 					continue
 				}
-				if i < len(r.columns) && r.columns[i] == "quantity" {
+				require.NotEmpty(c.t, cl.kind, "%s, row %s: column %d leads nowhere", q, row[0].value, i)
+				if names != nil && names[i] == "quantity" {
 					require.Equal(c.t, row[i-1].drill, cl.drill, "%s, row %s", q, row[0].value)
 					continue
 				}
@@ -200,5 +205,8 @@ func (c *caller) requireRowsBehind(q query, r *table) (followed int) {
 			}
 		}
 	}
+	follow(r.rows, r.kinds, r.columns)
+	follow(r.totals, r.kinds, r.columns)
+	follow(r.sub, r.subKinds, nil)
 	return len(seen)
 }

@@ -208,6 +208,12 @@ func (s *sales) organisation(t *testing.T) {
 // REP-5: every number of every report leads to as many rows as it says.
 func (s *sales) rowsBehind(t *testing.T, c *caller) {
 	c = c.in(t)
+	for i, source := range []string{"form", "form", "fair"} { // for the funnel of leads
+		c.must(http.MethodPost, "/v1/leads", object{"title": fmt.Sprintf("enquiry %d", i), "source": source})
+	}
+	leads := query{report: "lead-funnel", groupBy: "source", body: object{"groupBy": "source"}}
+	require.Eventually(t, func() bool { return fmt.Sprint(c.run(leads).totals.values()) == "[[ 3 3 0 0 0]]" }, 20*time.Second, 100*time.Millisecond)
+	require.Equal(t, map[string]int{"form": 2, "fair": 1}, c.run(leads).numbers(t, "leads"))
 	followed := 0
 	for _, q := range c.standardReports(s.pipeline) {
 		followed += c.requireRowsBehind(q, c.run(q))
