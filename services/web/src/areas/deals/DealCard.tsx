@@ -9,6 +9,7 @@ import { t } from "../../i18n";
 import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
+import { CustomFieldsGroup } from "../../parts/fields/CustomFields";
 import {
   ChoiceField,
   DateField,
@@ -118,7 +119,10 @@ function DealBody({ deal }: { deal: Deal }) {
             : [{ label: t("deal.baseAmountShort"), value: t("deal.noRate"), tone: "warn" as const }]),
         { label: t("deal.probability"), value: `${formatNumber(deal.probability)}%` },
         open
-          ? { label: t("deal.plannedClose"), value: <Day date={deal.plannedCloseDate} due /> }
+          ? {
+              label: t("deal.plannedClose"),
+              value: deal.plannedCloseDate && <Day date={deal.plannedCloseDate} due />,
+            }
           : {
               label: t("deal.closed"),
               value: <When at={deal.closeTime} />,
@@ -234,6 +238,7 @@ function DealBody({ deal }: { deal: Deal }) {
               onSave={(v) => save("probability", v, t("deal.probability"))}
             />
           </FieldGroup>
+          <CustomFieldsGroup resource={deals} record={deal} readOnly={ro} />
           <FieldGroup title={t("deal.about")}>
             <ChoiceField
               label={t("deal.type")}

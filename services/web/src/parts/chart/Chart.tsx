@@ -78,6 +78,7 @@ export function Chart({ label, height, option, onPick }: Props) {
       const colors = colorsOf(box.current);
       chart.current.setOption(
         {
+          animation: !matchMedia("(prefers-reduced-motion: reduce)").matches,
           animationDuration: 250,
           animationDurationUpdate: 250,
           textStyle: {
