@@ -2,6 +2,7 @@ import { exists, init, t as translate } from "i18next";
 import app from "./locales/en/app.json";
 import catalog from "./locales/en/catalog.json";
 import contacts from "./locales/en/contacts.json";
+import customfields from "./locales/en/customfields.json";
 import deals from "./locales/en/deals.json";
 import identity from "./locales/en/identity.json";
 import imports from "./locales/en/imports.json";
@@ -14,6 +15,7 @@ const english = {
   ...contacts,
   ...deals,
   ...catalog,
+  ...customfields,
   ...reporting,
   ...identity,
   ...imports,

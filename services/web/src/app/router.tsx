@@ -78,6 +78,10 @@ export function makeRouter(client: QueryClient) {
       setting("departments", lazyRouteComponent(identity, "DepartmentsPage")),
       setting("organization", lazyRouteComponent(identity, "OrganizationPage")),
       setting("pipelines", lazyRouteComponent(deals, "PipelinesPage")),
+      setting(
+        "fields",
+        lazyRouteComponent(() => import("../areas/customfields/routes"), "CustomFieldsPage"),
+      ),
       setting("currencies", lazyRouteComponent(catalog, "CurrenciesPage")),
       setting("api-keys", lazyRouteComponent(identity, "ApiKeysPage")),
       setting("sessions", lazyRouteComponent(identity, "SessionsPage")),

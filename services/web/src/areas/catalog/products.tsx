@@ -12,6 +12,7 @@ import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/ca
 import { Timeline } from "../../parts/card/Timeline";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
+import { CustomFieldsGroup, useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import {
   ChoiceField,
   MoneyField,
@@ -199,9 +200,11 @@ function NewProduct({
   });
   const base = priceTypes.find((type) => type.base);
   const price = draft.price.trim() ? parseDecimal(draft.price) : "";
+  const custom = useRequiredCustomFields("product");
   const submit = (): void =>
     create.mutate(
       {
+        ...custom.body,
         name: draft.name.trim(),
         sku: draft.sku.trim(),
         unit: draft.unit.trim(),
@@ -234,7 +237,7 @@ function NewProduct({
       onClose={onClose}
       onSubmit={submit}
       busy={create.isPending}
-      disabled={!draft.name.trim() || price === undefined}
+      disabled={!draft.name.trim() || price === undefined || !custom.complete}
       error={create.error}
     >
       <TextInput
@@ -269,6 +272,7 @@ function NewProduct({
         value={draft.sectionId}
         onChange={(sectionId) => change({ sectionId })}
       />
+      {custom.inputs}
     </Dialog>
   );
 }
@@ -447,6 +451,7 @@ function ProductBody({ product }: { product: Product }) {
               </PlainField>
             )}
           </FieldGroup>
+          <CustomFieldsGroup resource={products} record={product} readOnly={ro} />
           <FieldGroup>
             <TextBlockField
               label={t("product.description")}

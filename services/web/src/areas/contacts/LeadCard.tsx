@@ -9,6 +9,7 @@ import { t } from "../../i18n";
 import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
+import { CustomFieldsGroup } from "../../parts/fields/CustomFields";
 import { AddressField } from "../../parts/fields/AddressField";
 import {
   ChoiceField,
@@ -191,6 +192,7 @@ function LeadBody({ lead }: { lead: Lead }) {
                 onSave={(v) => save("address", v as never, t("field.address"))}
               />
             </FieldGroup>
+            <CustomFieldsGroup resource={leads} record={lead} readOnly={ro} />
             <FieldGroup title={t("lead.about")}>
               <UserField
                 label={t("field.responsible")}

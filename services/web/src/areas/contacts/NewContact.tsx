@@ -7,6 +7,7 @@ import { useCreate } from "../../api/resource";
 import { t } from "../../i18n";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
+import { useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import { RecordPicker } from "../../parts/fields/pickers";
 import { companies, contacts } from "./queries";
 
@@ -30,9 +31,11 @@ export function NewContact({
     email: "",
   });
   const [at, setAt] = useState(company);
+  const custom = useRequiredCustomFields("contact", { type: "client" });
   const submit = (): void =>
     create.mutate(
       {
+        ...custom.body,
         firstName: draft.firstName.trim(),
         lastName: draft.lastName.trim(),
         position: draft.position.trim(),
@@ -70,7 +73,7 @@ export function NewContact({
       onClose={onClose}
       onSubmit={submit}
       busy={create.isPending}
-      disabled={!draft.firstName.trim() && !draft.lastName.trim()}
+      disabled={(!draft.firstName.trim() && !draft.lastName.trim()) || !custom.complete}
       error={create.error}
     >
       <div style={{ display: "grid", gridTemplateColumns: "1fr 1fr", gap: 10 }}>
@@ -116,6 +119,7 @@ export function NewContact({
         onChange={(e) => change({ email: e.currentTarget.value })}
         error={faultOf(create.error, "address")}
       />
+      {custom.inputs}
     </Dialog>
   );
 }

@@ -13,6 +13,7 @@ import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/ca
 import { Timeline } from "../../parts/card/Timeline";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
+import { CustomFieldsGroup, useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import { AddressField } from "../../parts/fields/AddressField";
 import {
   ChoiceField,
@@ -215,9 +216,11 @@ function NewCompany({ onClose }: { onClose: () => void }) {
   const navigate = useNavigate();
   const create = useCreate(companies);
   const [draft, change, clear] = useDraft("company", { name: "", type: "client", phone: "", email: "" });
+  const custom = useRequiredCustomFields("company", { type: draft.type });
   const submit = (): void =>
     create.mutate(
       {
+        ...custom.body,
         name: draft.name.trim(),
         type: draft.type,
         ...(draft.phone ? { phones: [{ number: draft.phone, kind: "work", primary: true, e164: "" }] } : {}),
@@ -244,7 +247,7 @@ function NewCompany({ onClose }: { onClose: () => void }) {
       onClose={onClose}
       onSubmit={submit}
       busy={create.isPending}
-      disabled={!draft.name.trim()}
+      disabled={!draft.name.trim() || !custom.complete}
       error={create.error}
     >
       <TextInput
@@ -275,6 +278,7 @@ function NewCompany({ onClose }: { onClose: () => void }) {
         onChange={(e) => change({ email: e.currentTarget.value })}
         error={faultOf(create.error, "address")}
       />
+      {custom.inputs}
     </Dialog>
   );
 }
@@ -429,6 +433,7 @@ function CompanyBody({ company }: { company: Company }) {
               onSave={(v) => save("addresses", [v, ...company.addresses.slice(1)], t("field.address"))}
             />
           </FieldGroup>
+          <CustomFieldsGroup resource={companies} record={company} readOnly={ro} />
           <FieldGroup title={t("company.about")}>
             <TextField
               label={t("company.industry")}

@@ -10,6 +10,7 @@ import { BulkBar } from "../../parts/BulkBar";
 import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
+import { CustomFieldsGroup } from "../../parts/fields/CustomFields";
 import { AddressField } from "../../parts/fields/AddressField";
 import {
   ChoiceField,
@@ -344,6 +345,7 @@ function ContactBody({ contact }: { contact: Contact }) {
               onSave={(v) => save("addresses", [v, ...contact.addresses.slice(1)], t("field.address"))}
             />
           </FieldGroup>
+          <CustomFieldsGroup resource={contacts} record={contact} readOnly={ro} />
           <FieldGroup title={t("contact.about")}>
             <ChoiceField
               label={t("company.type")}

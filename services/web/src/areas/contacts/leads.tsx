@@ -17,6 +17,7 @@ import { ListPage } from "../../parts/list/ListPage";
 import { useListState } from "../../parts/list/listState";
 import { Money } from "../../parts/Money";
 import { Empty } from "../../parts/notes";
+import { useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import { When } from "../../parts/When";
 import { sourceLabel, sourceOptions } from "./choices";
 import { leads, leadStatusesOptions } from "./queries";
@@ -269,10 +270,12 @@ function NewLead({ onClose }: { onClose: () => void }) {
     request: "",
     source: "call",
   });
+  const custom = useRequiredCustomFields("lead", { source: draft.source });
   const submit = (): void => {
     const [first = "", ...rest] = draft.person.trim().split(/\s+/);
     create.mutate(
       {
+        ...custom.body,
         title: draft.title.trim(),
         firstName: first,
         lastName: rest.join(" "),
@@ -301,7 +304,7 @@ function NewLead({ onClose }: { onClose: () => void }) {
       onClose={onClose}
       onSubmit={submit}
       busy={create.isPending}
-      disabled={!something}
+      disabled={!something || !custom.complete}
       error={create.error}
       size={520}
     >
@@ -351,6 +354,7 @@ function NewLead({ onClose }: { onClose: () => void }) {
         value={draft.request}
         onChange={(e) => change({ request: e.currentTarget.value })}
       />
+      {custom.inputs}
     </Dialog>
   );
 }

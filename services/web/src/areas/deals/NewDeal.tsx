@@ -10,6 +10,7 @@ import { t } from "../../i18n";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
 import { RecordPicker } from "../../parts/fields/pickers";
+import { useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import { parseCivil, parseDecimal } from "../../parts/format";
 import { companies, contacts } from "../contacts/queries";
 import { currencyCodes } from "./currencies";
@@ -52,10 +53,12 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
 
   const amount = draft.amount.trim() ? parseDecimal(draft.amount) : "0";
   const name = draft.name.trim() || company?.name || contact?.name || "";
+  const custom = useRequiredCustomFields("deal", { pipelineId });
   const submit = (): void => {
     const close = parseCivil(draft.close);
     create.mutate(
       {
+        ...custom.body,
         name,
         pipelineId,
         ...(company ? { companyId: company.id } : {}),
@@ -88,7 +91,7 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
       onClose={onClose}
       onSubmit={submit}
       busy={create.isPending}
-      disabled={!name || amount === undefined}
+      disabled={!name || amount === undefined || !custom.complete}
       error={create.error}
     >
       <TextInput
@@ -150,6 +153,7 @@ export function NewDeal({ pipelines, pipeline, companyId, contactId, onClose }: 
           onChange={(id) => id && setPipelineId(id)}
         />
       )}
+      {custom.inputs}
     </Dialog>
   );
 }

@@ -16,6 +16,7 @@ const ENTRIES: Entry[] = [
   { to: "/settings/departments", label: "settings.departments", kind: "department" },
   { to: "/settings/organization", label: "settings.organization", kind: "settings" },
   { to: "/settings/pipelines", label: "settings.pipelines", kind: "deal" },
+  { to: "/settings/fields", label: "settings.customFields" },
   { to: "/settings/currencies", label: "settings.currencies", kind: "product" },
   { to: "/settings/import", label: "settings.import" },
   { to: "/settings/api-keys", label: "settings.apiKeys", kind: "settings" },

@@ -3,15 +3,18 @@ import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
 import { createContext, useCallback, useContext, useMemo, useRef, useState, type ReactNode } from "react";
+import { useCustomFields } from "../../api/customFields";
 import { useMe, type Me } from "../../api/directory";
 import type { Record_, Resource } from "../../api/resource";
 import { t } from "../../i18n";
+import { customFilter, customFilters } from "../customFields";
 import { allOf } from "../filters";
 import { formatNumber } from "../format";
 import { IconColumns, IconPlus, IconSearch } from "../icons";
 import { ErrorNote } from "../notes";
 import { useShortcuts } from "../shortcuts";
 import { useColumnChoice, type Column } from "./columns";
+import { customColumns } from "./customColumns";
 import { FilterBar, type FilterDef } from "./FilterBar";
 import { useListState, type ListSearch } from "./listState";
 import { RecordList } from "./RecordList";
@@ -65,7 +68,9 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
   const params = useParams({ strict: false }) as { id?: string };
   const full = params.id !== undefined && search["full"] !== undefined;
 
-  const filter = config.toFilter(search, me);
+  const fields = useCustomFields(resource.kind);
+  const defs = useMemo(() => [...config.filters, ...customFilters(fields)], [config.filters, fields]);
+  const filter = allOf(config.toFilter(search, me), customFilter(fields, search, me.user.id));
   const sort = search["sort"] ?? config.defaultSort;
   const query = useInfiniteQuery({
     ...resource.listOptions({ filter, orderBy: sort }),
@@ -79,7 +84,10 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
     [pages],
   );
   const makeColumns = config.columns;
-  const all = useMemo(() => makeColumns(names), [makeColumns, names]);
+  const all = useMemo(
+    () => [...makeColumns(names), ...customColumns<T>(fields)],
+    [makeColumns, names, fields],
+  );
   const choice = useColumnChoice(resource.kind, all);
   // What is ticked belongs to one filter; another one begins with nothing ticked.
   const [ticked, setTicked] = useState<{ filter: string; ids: Set<string> }>({ filter, ids: new Set() });
@@ -108,7 +116,7 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
                   : formatNumber(count.data.count))}
             </span>
             {config.views}
-            <FilterBar defs={config.filters} values={search} onChange={(patch) => set(patch)} />
+            <FilterBar defs={defs} values={search} onChange={(patch) => set(patch)} />
             <SearchBox value={search["q"] ?? ""} onChange={(q) => set({ q: q || undefined })} />
             {!config.body && <ColumnsMenu columns={all} isOn={choice.isOn} toggle={choice.toggle} />}
             {config.actions}
