@@ -158,7 +158,8 @@ type Deal struct {
 	// Whether the amount was set by hand or is the total of the lines.
 	AmountSource AmountSource `protobuf:"varint,8,opt,name=amount_source,json=amountSource,proto3,enum=kontor.deals.v1.AmountSource" json:"amount_source,omitempty"`
 	// The amount in the organisation's base currency, at the rate of the day the amount last changed; frozen when the
-	// deal is closed. Absent if there was no rate for that day. Set by the server.
+	// deal is closed, and reckoned by the rate of the same day when the base currency changes. Absent if there was no rate
+	// for that day. Set by the server.
 	BaseAmount *v1.Money `protobuf:"bytes,9,opt,name=base_amount,json=baseAmount,proto3" json:"base_amount,omitempty"`
 	// The day of the rate that base_amount was reckoned with, in the organisation's time zone. Set by the server.
 	BaseAmountDate *date.Date `protobuf:"bytes,10,opt,name=base_amount_date,json=baseAmountDate,proto3" json:"base_amount_date,omitempty"`

@@ -60,7 +60,8 @@ type DealsServiceClient interface {
 	// Errors: DEAL_EXISTS if deal_id is taken; EXTERNAL_ID_TAKEN; PIPELINE_NOT_FOUND; STAGE_NOT_FOUND if the stage is
 	// not in the pipeline; STAGE_CLOSED if the stage is not an open one; PRODUCT_NOT_FOUND; PRODUCT_NOT_OFFERED;
 	// PRICE_MISSING; PRICE_BELOW_MINIMUM, unless the caller may change products; DEAL_INVALID with the fields at fault;
-	// USER_NOT_FOUND; PERMISSION_DENIED if the responsible user is outside of the caller's scope.
+	// USER_NOT_FOUND; PERMISSION_DENIED if the responsible user is outside of the caller's scope; COMPANY_NOT_FOUND,
+	// CONTACT_NOT_FOUND or LEAD_NOT_FOUND if the caller sees no such record; CONTACTS_UNAVAILABLE if nobody can say.
 	CreateDeal(ctx context.Context, in *CreateDealRequest, opts ...grpc.CallOption) (*CreateDealResponse, error)
 	// GetDeal returns one deal, from the bin too.
 	//
@@ -81,7 +82,8 @@ type DealsServiceClient interface {
 	// Errors: DEAL_NOT_FOUND; DEAL_ETAG_MISMATCH if deal.etag is set and is not the current one; DEAL_CLOSED if amount,
 	// lines or probability of a closed deal would change; DEAL_DELETED; INVALID_UPDATE_MASK; PRODUCT_NOT_FOUND;
 	// PRODUCT_NOT_OFFERED; PRICE_MISSING; PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH if the currency would change
-	// under the lines; LOST_REASON_REQUIRED; LOST_REASON_NOT_FOUND; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
+	// under the lines; LOST_REASON_REQUIRED; LOST_REASON_NOT_FOUND; EXTERNAL_ID_TAKEN; USER_NOT_FOUND;
+	// COMPANY_NOT_FOUND or CONTACT_NOT_FOUND if one is newly named that the caller does not see; CONTACTS_UNAVAILABLE.
 	UpdateDeal(ctx context.Context, in *UpdateDealRequest, opts ...grpc.CallOption) (*UpdateDealResponse, error)
 	// DeleteDeal puts a deal into the bin, where it stays for 30 days.
 	//
@@ -347,7 +349,8 @@ type DealsServiceServer interface {
 	// Errors: DEAL_EXISTS if deal_id is taken; EXTERNAL_ID_TAKEN; PIPELINE_NOT_FOUND; STAGE_NOT_FOUND if the stage is
 	// not in the pipeline; STAGE_CLOSED if the stage is not an open one; PRODUCT_NOT_FOUND; PRODUCT_NOT_OFFERED;
 	// PRICE_MISSING; PRICE_BELOW_MINIMUM, unless the caller may change products; DEAL_INVALID with the fields at fault;
-	// USER_NOT_FOUND; PERMISSION_DENIED if the responsible user is outside of the caller's scope.
+	// USER_NOT_FOUND; PERMISSION_DENIED if the responsible user is outside of the caller's scope; COMPANY_NOT_FOUND,
+	// CONTACT_NOT_FOUND or LEAD_NOT_FOUND if the caller sees no such record; CONTACTS_UNAVAILABLE if nobody can say.
 	CreateDeal(context.Context, *CreateDealRequest) (*CreateDealResponse, error)
 	// GetDeal returns one deal, from the bin too.
 	//
@@ -368,7 +371,8 @@ type DealsServiceServer interface {
 	// Errors: DEAL_NOT_FOUND; DEAL_ETAG_MISMATCH if deal.etag is set and is not the current one; DEAL_CLOSED if amount,
 	// lines or probability of a closed deal would change; DEAL_DELETED; INVALID_UPDATE_MASK; PRODUCT_NOT_FOUND;
 	// PRODUCT_NOT_OFFERED; PRICE_MISSING; PRICE_BELOW_MINIMUM; DEAL_INVALID; CURRENCY_MISMATCH if the currency would change
-	// under the lines; LOST_REASON_REQUIRED; LOST_REASON_NOT_FOUND; EXTERNAL_ID_TAKEN; USER_NOT_FOUND.
+	// under the lines; LOST_REASON_REQUIRED; LOST_REASON_NOT_FOUND; EXTERNAL_ID_TAKEN; USER_NOT_FOUND;
+	// COMPANY_NOT_FOUND or CONTACT_NOT_FOUND if one is newly named that the caller does not see; CONTACTS_UNAVAILABLE.
 	UpdateDeal(context.Context, *UpdateDealRequest) (*UpdateDealResponse, error)
 	// DeleteDeal puts a deal into the bin, where it stays for 30 days.
 	//
