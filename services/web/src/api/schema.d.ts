@@ -1630,6 +1630,26 @@ export interface paths {
         patch: operations["kontor.identity.v1.MeService.UpdateMe"];
         trace?: never;
     };
+    "/v1/me:beginSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BeginSecondFactor makes a secret for an authenticator app. It counts once ConfirmSecondFactor has seen a code of it.
+         * @description Errors: PASSWORD_WRONG, SIGN_IN_LIMITED, SECOND_FACTOR_SET.
+         */
+        post: operations["kontor.identity.v1.MeService.BeginSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me:changePassword": {
         parameters: {
             query?: never;
@@ -1644,6 +1664,46 @@ export interface paths {
          * @description Errors: PASSWORD_WRONG, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED, SIGN_IN_LIMITED.
          */
         post: operations["kontor.identity.v1.MeService.ChangePassword"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me:confirmSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ConfirmSecondFactor sets the second factor and returns recovery codes, each of which works once in place of a code.
+         * @description Errors: SECOND_FACTOR_WRONG, SECOND_FACTOR_NOT_BEGUN, SIGN_IN_LIMITED.
+         */
+        post: operations["kontor.identity.v1.MeService.ConfirmSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me:removeSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RemoveSecondFactor signs in with the password alone from now on.
+         * @description Errors: PASSWORD_WRONG, SECOND_FACTOR_WRONG, SIGN_IN_LIMITED; SECOND_FACTOR_ENFORCED if the organisation asks for one.
+         */
+        post: operations["kontor.identity.v1.MeService.RemoveSecondFactor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2442,7 +2502,8 @@ export interface paths {
          *
          *      Errors: SIGN_IN_REFUSED for a wrong address, password or organisation; SIGN_IN_LIMITED after too many attempts,
          *      with the time to wait; PASSWORD_EXPIRED if a new password has to be given with new_password; PASSWORD_TOO_SHORT,
-         *      PASSWORD_TOO_LONG, PASSWORD_WEAK and PASSWORD_REUSED for new_password.
+         *      PASSWORD_TOO_LONG, PASSWORD_WEAK and PASSWORD_REUSED for new_password; SECOND_FACTOR_REQUIRED if the password is
+         *      right and a code is needed as well; SECOND_FACTOR_WRONG for a code that is wrong or was used before.
          */
         post: operations["kontor.identity.v1.SessionsService.CreateSession"];
         delete?: never;
@@ -2770,6 +2831,26 @@ export interface paths {
         get: operations["kontor.identity.v1.UsersService.ExplainAccess"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}:resetSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ResetSecondFactor takes the second factor of a user away who has lost it, and ends the user's sessions.
+         * @description Errors: USER_NOT_FOUND, ROLE_NOT_YOURS; ACCOUNT_ELSEWHERE if another organisation looks after the account.
+         */
+        post: operations["kontor.identity.v1.UsersService.ResetSecondFactor"];
         delete?: never;
         options?: never;
         head?: never;
@@ -11072,6 +11153,29 @@ export interface components {
             apiKey?: components["schemas"]["kontor.identity.v1.ApiKey"];
         };
         /**
+         * BeginSecondFactorRequest
+         * @description BeginSecondFactorRequest carries the password, so that an unattended browser is not enough.
+         */
+        "kontor.identity.v1.BeginSecondFactorRequest": {
+            /**
+             * password
+             * @description The password in force.
+             *     string.max_bytes = 1024
+             */
+            password?: string;
+        };
+        /**
+         * BeginSecondFactorResponse
+         * @description BeginSecondFactorResponse carries what to set up.
+         */
+        "kontor.identity.v1.BeginSecondFactorResponse": {
+            /**
+             * setup
+             * @description What the authenticator app needs.
+             */
+            setup?: components["schemas"]["kontor.identity.v1.SecondFactorSetup"];
+        };
+        /**
          * ChangePasswordRequest
          * @description ChangePasswordRequest carries the old and the new password.
          */
@@ -11094,6 +11198,28 @@ export interface components {
          * @description ChangePasswordResponse is empty.
          */
         "kontor.identity.v1.ChangePasswordResponse": Record<string, never>;
+        /**
+         * ConfirmSecondFactorRequest
+         * @description ConfirmSecondFactorRequest carries a code.
+         */
+        "kontor.identity.v1.ConfirmSecondFactorRequest": {
+            /**
+             * code
+             * @description A code that the app shows.
+             */
+            code?: string;
+        };
+        /**
+         * ConfirmSecondFactorResponse
+         * @description ConfirmSecondFactorResponse carries the recovery codes.
+         */
+        "kontor.identity.v1.ConfirmSecondFactorResponse": {
+            /**
+             * recovery_codes
+             * @description The codes, shown once.
+             */
+            recoveryCodes?: string[];
+        };
         /**
          * CountApiKeysRequest
          * @description CountApiKeysRequest selects keys.
@@ -11428,6 +11554,11 @@ export interface components {
          */
         "kontor.identity.v1.CreateSessionRequest": {
             /**
+             * code
+             * @description A code of the second factor, or a recovery code. Empty while none is asked for.
+             */
+            code?: string;
+            /**
              * email
              * @description E-mail address.
              */
@@ -11472,10 +11603,21 @@ export interface components {
              */
             organizations?: components["schemas"]["kontor.identity.v1.OrganizationChoice"][];
             /**
+             * recovery_codes
+             * @description Recovery codes of a second factor that this sign-in has set up; shown once.
+             */
+            recoveryCodes?: string[];
+            /**
              * refresh_token
              * @description Token for RefreshSession; works once. Empty if an organisation has to be chosen.
              */
             refreshToken?: string;
+            /**
+             * second_factor_setup
+             * @description The second factor to set up first, as the organisation asks for one: there are no tokens yet; sign in again with a
+             *      code of it. The same until then.
+             */
+            secondFactorSetup?: components["schemas"]["kontor.identity.v1.SecondFactorSetup"];
             /**
              * session
              * @description The session begun.
@@ -12983,6 +13125,51 @@ export interface components {
             session?: components["schemas"]["kontor.identity.v1.Session"];
         };
         /**
+         * RemoveSecondFactorRequest
+         * @description RemoveSecondFactorRequest carries both factors.
+         */
+        "kontor.identity.v1.RemoveSecondFactorRequest": {
+            /**
+             * code
+             * @description A code, or a recovery code.
+             */
+            code?: string;
+            /**
+             * password
+             * @description The password in force.
+             *     string.max_bytes = 1024
+             */
+            password?: string;
+        };
+        /**
+         * RemoveSecondFactorResponse
+         * @description RemoveSecondFactorResponse is empty.
+         */
+        "kontor.identity.v1.RemoveSecondFactorResponse": Record<string, never>;
+        /**
+         * ResetSecondFactorRequest
+         * @description ResetSecondFactorRequest names a user.
+         */
+        "kontor.identity.v1.ResetSecondFactorRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description The user's ID.
+             */
+            id?: string;
+        };
+        /**
+         * ResetSecondFactorResponse
+         * @description ResetSecondFactorResponse carries the user.
+         */
+        "kontor.identity.v1.ResetSecondFactorResponse": {
+            /**
+             * user
+             * @description The user.
+             */
+            user?: components["schemas"]["kontor.identity.v1.User"];
+        };
+        /**
          * RevertHandoverRequest
          * @description RevertHandoverRequest names a handover.
          */
@@ -13106,6 +13293,45 @@ export interface components {
              * @description The role after the change.
              */
             role?: components["schemas"]["kontor.identity.v1.Role"];
+        };
+        /**
+         * SecondFactorPolicy
+         * @description SecondFactorPolicy says who has to sign in with a second factor. Who has none sets one up at the next sign-in; sessions
+         *      without end when their tokens are refreshed, within ten minutes.
+         */
+        "kontor.identity.v1.SecondFactorPolicy": {
+            /**
+             * required
+             * @description Everybody.
+             */
+            required?: boolean;
+            /**
+             * role_ids
+             * @description Whoever has one of these roles, at most 50.
+             */
+            roleIds?: string[];
+        };
+        /**
+         * SecondFactorSetup
+         * @description SecondFactorSetup is what an authenticator app needs (RFC 6238: SHA-1, 6 digits, 30 seconds).
+         */
+        "kontor.identity.v1.SecondFactorSetup": {
+            /**
+             * qr_png
+             * Format: byte
+             * @description The URI as a QR code, PNG.
+             */
+            qrPng?: string;
+            /**
+             * secret
+             * @description The secret, base32.
+             */
+            secret?: string;
+            /**
+             * uri
+             * @description The same with names, "otpauth://totp/…".
+             */
+            uri?: string;
         };
         /**
          * ServiceAccount
@@ -13358,6 +13584,11 @@ export interface components {
              * @description ID of the organisation. Set by the server.
              */
             organizationId?: string;
+            /**
+             * second_factor
+             * @description Who has to sign in with a second factor.
+             */
+            secondFactor?: components["schemas"]["kontor.identity.v1.SecondFactorPolicy"];
             /**
              * smtp
              * @description Server that outgoing mail of the organisation goes through. Absent while none is set.
@@ -13855,6 +14086,11 @@ export interface components {
              */
             roleIds?: string[];
             /**
+             * second_factor
+             * @description Whether a code is asked for beside the password. Derived by the server.
+             */
+            secondFactor?: boolean;
+            /**
              * sip_extension
              * @description Extension the user's desk phone registers as. Unique in the organisation, empty for none.
              */
@@ -13934,6 +14170,27 @@ export interface components {
              * @description Whether an administrator set it rather than the user.
              */
             byAdministrator?: boolean;
+            /**
+             * user
+             * @description The user after the change.
+             */
+            user?: components["schemas"]["kontor.identity.v1.User"];
+        };
+        /**
+         * UserSecondFactorChanged
+         * @description UserSecondFactorChanged says that a user has set up a second factor, or that it was taken away. It carries no secret.
+         */
+        "kontor.identity.v1.UserSecondFactorChanged": {
+            /**
+             * by_administrator
+             * @description Whether an administrator took it away rather than the user.
+             */
+            byAdministrator?: boolean;
+            /**
+             * enabled
+             * @description Whether there is one now.
+             */
+            enabled?: boolean;
             /**
              * user
              * @description The user after the change.
@@ -18036,6 +18293,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.MeService.BeginSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.BeginSecondFactorRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.BeginSecondFactorResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.identity.v1.MeService.ChangePassword": {
         parameters: {
             query?: never;
@@ -18056,6 +18338,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.ChangePasswordResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.MeService.ConfirmSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.ConfirmSecondFactorRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ConfirmSecondFactorResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.MeService.RemoveSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.RemoveSecondFactorRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.RemoveSecondFactorResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -20132,6 +20464,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.ExplainAccessResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.UsersService.ResetSecondFactor": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ResetSecondFactorResponse"];
                 };
             };
             default: components["responses"]["Problem"];
