@@ -205,11 +205,11 @@ type Store interface {
 	LeadsReached(ctx context.Context, s Selection) (map[string]int64, error)
 	// LeadTimeInStatus is how long leads stayed in a status before they left it, in seconds, on average.
 	LeadTimeInStatus(ctx context.Context, s Selection) (map[string]float64, error)
-	// Freshness tells how far the facts are behind the events.
+	// Freshness tells how far the facts are behind the events that have been published.
 	Freshness(ctx context.Context) (Freshness, error)
 }
 
-// Freshness is how far the facts are behind the events.
+// Freshness is how far the facts are behind the published events.
 type Freshness struct {
 	AsOf       time.Time
 	Lag        time.Duration

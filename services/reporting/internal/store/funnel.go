@@ -247,7 +247,8 @@ func collectNames(rows pgx.Rows) (map[string]string, error) {
 	return out, err
 }
 
-// Freshness see [report.Store]. Facts that have caught up are as of now: nothing that happened is missing.
+// Freshness see [report.Store]. Facts that have caught up are as of now: nothing that has been published is missing. What
+// the outboxes of other services still hold is not known here.
 func (s *Store) Freshness(ctx context.Context) (report.Freshness, error) {
 	now := s.Now()
 	f := report.Freshness{AsOf: now}

@@ -370,9 +370,9 @@ func (*GetFreshnessRequest) Descriptor() ([]byte, []int) {
 // GetFreshnessResponse tells how fresh the facts are.
 type GetFreshnessResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The latest instant up to which every event is counted.
+	// The latest instant up to which every published event is counted.
 	AsOf *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=as_of,json=asOf,proto3" json:"as_of,omitempty"`
-	// How far the facts are behind the events, in seconds.
+	// How far the facts are behind the published events, in seconds.
 	LagSeconds float64 `protobuf:"fixed64,2,opt,name=lag_seconds,json=lagSeconds,proto3" json:"lag_seconds,omitempty"`
 	// Events that could not be counted and wait to be looked at.
 	Parked int64 `protobuf:"varint,3,opt,name=parked,proto3" json:"parked,omitempty"`

@@ -39,7 +39,10 @@ type ReportsServiceClient interface {
 	//
 	// Errors: none of its own.
 	ListReports(ctx context.Context, in *ListReportsRequest, opts ...grpc.CallOption) (*ListReportsResponse, error)
-	// GetFreshness tells how far the facts are behind the events.
+	// GetFreshness tells how far the facts are behind the events that have been published.
+	//
+	// An event that its service has saved and not published yet is not known here: that takes a fraction of a second, or as
+	// long as Kafka is away. The service's metric kontor_outbox_age_seconds tells of those.
 	//
 	// Errors: none of its own.
 	GetFreshness(ctx context.Context, in *GetFreshnessRequest, opts ...grpc.CallOption) (*GetFreshnessResponse, error)
@@ -98,7 +101,10 @@ type ReportsServiceServer interface {
 	//
 	// Errors: none of its own.
 	ListReports(context.Context, *ListReportsRequest) (*ListReportsResponse, error)
-	// GetFreshness tells how far the facts are behind the events.
+	// GetFreshness tells how far the facts are behind the events that have been published.
+	//
+	// An event that its service has saved and not published yet is not known here: that takes a fraction of a second, or as
+	// long as Kafka is away. The service's metric kontor_outbox_age_seconds tells of those.
 	//
 	// Errors: none of its own.
 	GetFreshness(context.Context, *GetFreshnessRequest) (*GetFreshnessResponse, error)
