@@ -7,7 +7,28 @@ const target = process.env["KONTOR_URL"];
 
 export default defineConfig(({ command }) => ({
   plugins: [react(), ...(command === "serve" && !target && !process.env["VITEST"] ? [fakeApi()] : [])],
-  build: { target: "es2022", chunkSizeWarningLimit: 700 },
+  build: {
+    target: "es2022",
+    chunkSizeWarningLimit: 700,
+    rolldownOptions: {
+      output: {
+        // What the first screen needs is one file, and what several areas share is a few: a request costs more than
+        // some bytes that are needed a click later. The browser keeps them apart from the areas, which change more often.
+        codeSplitting: {
+          groups: [
+            { name: "first", tags: ["$initial"], priority: 2 },
+            {
+              name: "shared",
+              minShareCount: 2,
+              entriesAware: true,
+              entriesAwareMergeThreshold: 40_000,
+              priority: 1,
+            },
+          ],
+        },
+      },
+    },
+  },
   server: {
     port: 5173,
     ...(target ? { proxy: { "/v1": { target, changeOrigin: true } } } : {}),
