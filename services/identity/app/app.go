@@ -166,7 +166,11 @@ func newStore(cfg Config, d Deps) (*store.Store, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &store.Store{DB: d.DB, System: d.System, Accounts: d.Accounts, Keys: keys, Mail: mail, Clock: d.Clock}, nil
+	factors, err := secretbox.New(cfg.Secret, "second factors")
+	if err != nil {
+		return nil, err
+	}
+	return &store.Store{DB: d.DB, System: d.System, Accounts: d.Accounts, Keys: keys, Mail: mail, Factors: factors, Clock: d.Clock}, nil
 }
 
 // leastLength is below what no setting can go.

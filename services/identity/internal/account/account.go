@@ -44,6 +44,8 @@ type Account struct {
 	MustChange bool
 	// PasswordSetAt is when the password was set.
 	PasswordSetAt time.Time
+	// Factor is the second factor, if there is one.
+	Factor Factor
 }
 
 // Opens reports whether the account's password opens sessions in the organisation.

@@ -10,6 +10,7 @@ import (
 	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
+	"kontor.internal/services/identity/internal/account"
 	"kontor.internal/services/identity/internal/publish"
 	"kontor.internal/services/identity/internal/role"
 	"kontor.internal/services/identity/internal/serviceaccount"
@@ -107,6 +108,40 @@ func (s *me) ChangePassword(ctx context.Context, req *identityv1.ChangePasswordR
 		return nil, err
 	}
 	return &identityv1.ChangePasswordResponse{}, nil
+}
+
+// setup is what an authenticator app needs.
+func setup(x *account.Setup) *identityv1.SecondFactorSetup {
+	return &identityv1.SecondFactorSetup{Secret: x.Secret, Uri: x.URI, QrPng: x.QR}
+}
+
+// BeginSecondFactor makes a secret.
+func (s *me) BeginSecondFactor(ctx context.Context, req *identityv1.BeginSecondFactorRequest) (*identityv1.BeginSecondFactorResponse, error) {
+	who := authn.MustFrom(ctx)
+	x, err := s.Sessions.BeginFactor(ctx, who.OrganizationID, who.UserID, req.GetPassword())
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.BeginSecondFactorResponse{Setup: setup(x)}, nil
+}
+
+// ConfirmSecondFactor sets the second factor.
+func (s *me) ConfirmSecondFactor(ctx context.Context, req *identityv1.ConfirmSecondFactorRequest) (*identityv1.ConfirmSecondFactorResponse, error) {
+	who := authn.MustFrom(ctx)
+	codes, err := s.Sessions.ConfirmFactor(ctx, who.OrganizationID, who.UserID, req.GetCode())
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.ConfirmSecondFactorResponse{RecoveryCodes: codes}, nil
+}
+
+// RemoveSecondFactor takes it away.
+func (s *me) RemoveSecondFactor(ctx context.Context, req *identityv1.RemoveSecondFactorRequest) (*identityv1.RemoveSecondFactorResponse, error) {
+	who := authn.MustFrom(ctx)
+	if err := s.Sessions.RemoveFactor(ctx, who.OrganizationID, who.UserID, req.GetPassword(), req.GetCode()); err != nil {
+		return nil, err
+	}
+	return &identityv1.RemoveSecondFactorResponse{}, nil
 }
 
 // SetPresence says whether the caller is there.

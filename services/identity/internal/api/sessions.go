@@ -25,7 +25,7 @@ type sessions struct {
 func (s *sessions) CreateSession(ctx context.Context, req *identityv1.CreateSessionRequest) (*identityv1.CreateSessionResponse, error) {
 	t, err := s.Sessions.SignIn(ctx, session.SignIn{
 		Email: req.GetEmail(), Password: req.GetPassword(), OrganizationID: req.GetOrganizationId(),
-		NewPassword: req.GetNewPassword(), Client: s.client(ctx),
+		NewPassword: req.GetNewPassword(), Code: req.GetCode(), Client: s.client(ctx),
 	})
 	if err != nil {
 		return nil, err
@@ -34,9 +34,13 @@ func (s *sessions) CreateSession(ctx context.Context, req *identityv1.CreateSess
 	for _, m := range t.Choices {
 		res.Organizations = append(res.Organizations, &identityv1.OrganizationChoice{Id: m.OrganizationID, Name: m.OrganizationName})
 	}
-	if len(t.Choices) > 0 {
+	if t.Setup != nil {
+		res.SecondFactorSetup = setup(t.Setup)
+	}
+	if len(t.Choices) > 0 || t.Setup != nil {
 		return res, nil
 	}
+	res.RecoveryCodes = t.Recovery
 	res.AccessToken, res.RefreshToken, res.ExpireTime = t.Access, t.Refresh, publish.Time(t.Expires)
 	res.Session = publish.Session(&t.Session)
 	res.Session.Current = true

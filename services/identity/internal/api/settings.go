@@ -33,7 +33,7 @@ func (s *settings) UpdateSettings(ctx context.Context, req *identityv1.UpdateSet
 	org := authn.MustFrom(ctx).OrganizationID
 	in := req.GetSettings()
 	mask, err := aip.UpdateMask(req.GetUpdateMask(), in, "name", "logo_file_id", "time_zone", "language", "country", "base_currency",
-		"week_start", "fiscal_year_start_month", "working_calendar", "modules", "smtp")
+		"week_start", "fiscal_year_start_month", "working_calendar", "modules", "smtp", "second_factor")
 	if err != nil {
 		return nil, err
 	}

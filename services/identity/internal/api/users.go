@@ -79,7 +79,7 @@ func (c *Core) replayed(ctx context.Context, err error) (*identityv1.User, bool)
 	// What an event does not carry is as it is now.
 	if u, err := c.Store.GetUser(ctx, org, p.GetId()); err == nil {
 		now := c.messages(ctx, org, []*user.User{u})[0]
-		p.HeadId, p.CanSignIn, p.Presence = now.GetHeadId(), now.GetCanSignIn(), now.GetPresence()
+		p.HeadId, p.CanSignIn, p.Presence, p.SecondFactor = now.GetHeadId(), now.GetCanSignIn(), now.GetPresence(), now.GetSecondFactor()
 	}
 	return p, true
 }
@@ -317,6 +317,25 @@ func (s *users) SetUserPassword(ctx context.Context, req *identityv1.SetUserPass
 	return &identityv1.SetUserPasswordResponse{User: s.message(ctx, u)}, nil
 }
 
+// ResetSecondFactor takes a user's second factor away.
+func (s *users) ResetSecondFactor(ctx context.Context, req *identityv1.ResetSecondFactorRequest) (*identityv1.ResetSecondFactorResponse, error) {
+	org := authn.MustFrom(ctx).OrganizationID
+	if err := reachUser(ctx, req.GetId(), optionsv1.Action_ACTION_UPDATE); err != nil {
+		return nil, err
+	}
+	if _, err := s.mayHandle(ctx, req.GetId()); err != nil {
+		return nil, err
+	}
+	if err := s.Sessions.ResetFactor(ctx, org, req.GetId()); err != nil {
+		return nil, err
+	}
+	u, err := s.Store.GetUser(ctx, org, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.ResetSecondFactorResponse{User: s.message(ctx, u)}, nil
+}
+
 // LookupUsers finds users for imports.
 func (s *users) LookupUsers(ctx context.Context, req *identityv1.LookupUsersRequest) (*identityv1.LookupUsersResponse, error) {
 	scope := authz.ScopeFrom(ctx)
@@ -339,6 +358,15 @@ func (s *users) LookupUsers(ctx context.Context, req *identityv1.LookupUsersRequ
 		}
 	}
 	return res, nil
+}
+
+// PreviewUserImport shows what an import would do.
+func (s *users) PreviewUserImport(ctx context.Context, req *identityv1.PreviewUserImportRequest) (*identityv1.PreviewUserImportResponse, error) {
+	p, err := s.Imports.PreviewFor(ctx, "user", req)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.PreviewUserImportResponse{Preview: p}, nil
 }
 
 // ImportUsers starts an import.

@@ -19,7 +19,7 @@ import (
 type book struct {
 	kind   string
 	open   func(ctx context.Context, userID string) (filter string, err error)
-	count  func(ctx context.Context, filter string) (int32, error)
+	count  func(ctx context.Context, filter string) (int64, error)
 	list   func(ctx context.Context, filter, token string) ([]handover.Found, string, error)
 	get    func(ctx context.Context, id string) (handover.Found, error)
 	assign func(ctx context.Context, id, etag, userID, requestID string, mask *fieldmaskpb.FieldMask) (string, error)
@@ -36,8 +36,7 @@ func (b *book) Count(ctx context.Context, userID string) (int64, error) {
 	if err != nil {
 		return 0, err
 	}
-	n, err := b.count(ctx, filter)
-	return int64(n), err
+	return b.count(ctx, filter)
 }
 
 // Open see [handover.Book.Open].
@@ -114,9 +113,9 @@ func leads(conn grpc.ClientConnInterface) handover.Book {
 			}
 			return responsible(userID) + " AND (" + strings.Join(open, " OR ") + ")", nil
 		},
-		count: func(ctx context.Context, filter string) (int32, error) {
+		count: func(ctx context.Context, filter string) (int64, error) {
 			res, err := c.CountLeads(ctx, &contactsv1.CountLeadsRequest{Filter: filter})
-			return int32(res.GetCount()), err
+			return int64(res.GetCount()), err
 		},
 		list: func(ctx context.Context, filter, token string) ([]handover.Found, string, error) {
 			res, err := c.ListLeads(ctx, &contactsv1.ListLeadsRequest{Filter: filter, PageToken: token, PageSize: pageSize})
@@ -143,9 +142,9 @@ func people(conn grpc.ClientConnInterface) handover.Book {
 	c := contactsv1.NewContactsServiceClient(conn)
 	return &book{
 		kind: "contact", open: all,
-		count: func(ctx context.Context, filter string) (int32, error) {
+		count: func(ctx context.Context, filter string) (int64, error) {
 			res, err := c.CountContacts(ctx, &contactsv1.CountContactsRequest{Filter: filter})
-			return int32(res.GetCount()), err
+			return int64(res.GetCount()), err
 		},
 		list: func(ctx context.Context, filter, token string) ([]handover.Found, string, error) {
 			res, err := c.ListContacts(ctx, &contactsv1.ListContactsRequest{Filter: filter, PageToken: token, PageSize: pageSize})
@@ -172,9 +171,9 @@ func companies(conn grpc.ClientConnInterface) handover.Book {
 	c := contactsv1.NewCompaniesServiceClient(conn)
 	return &book{
 		kind: "company", open: all,
-		count: func(ctx context.Context, filter string) (int32, error) {
+		count: func(ctx context.Context, filter string) (int64, error) {
 			res, err := c.CountCompanies(ctx, &contactsv1.CountCompaniesRequest{Filter: filter})
-			return int32(res.GetCount()), err
+			return int64(res.GetCount()), err
 		},
 		list: func(ctx context.Context, filter, token string) ([]handover.Found, string, error) {
 			res, err := c.ListCompanies(ctx, &contactsv1.ListCompaniesRequest{Filter: filter, PageToken: token, PageSize: pageSize})
@@ -204,9 +203,9 @@ func sales(conn grpc.ClientConnInterface) handover.Book {
 		open: func(_ context.Context, userID string) (string, error) {
 			return responsible(userID) + " AND state = OPEN", nil
 		},
-		count: func(ctx context.Context, filter string) (int32, error) {
+		count: func(ctx context.Context, filter string) (int64, error) {
 			res, err := c.CountDeals(ctx, &dealsv1.CountDealsRequest{Filter: filter})
-			return int32(res.GetCount()), err
+			return int64(res.GetCount()), err
 		},
 		list: func(ctx context.Context, filter, token string) ([]handover.Found, string, error) {
 			res, err := c.ListDeals(ctx, &dealsv1.ListDealsRequest{Filter: filter, PageToken: token, PageSize: pageSize})

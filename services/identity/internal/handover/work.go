@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"slices"
 	"strings"
 
 	"github.com/jackc/pgx/v5"
@@ -230,8 +231,7 @@ func (r *Record) stays(fate Fate, err error) error {
 	if !errors.As(err, &e) {
 		return err
 	}
-	switch e.Code {
-	case codes.Unavailable, codes.ResourceExhausted, codes.DeadlineExceeded, codes.Internal, codes.Unknown, codes.Unauthenticated:
+	if slices.Contains(passing(), e.Code) {
 		return err
 	}
 	// The user has just been activated, and not every service may know that yet.
@@ -240,6 +240,13 @@ func (r *Record) stays(fate Fate, err error) error {
 	}
 	r.Fate, r.Reason = fate, e.Reason
 	return nil
+}
+
+// passing are the codes of failures that may have gone at the next attempt.
+func passing() []codes.Code {
+	return []codes.Code{
+		codes.Unavailable, codes.ResourceExhausted, codes.DeadlineExceeded, codes.Internal, codes.Unknown, codes.Unauthenticated,
+	}
 }
 
 func stale(err error) bool {

@@ -42,9 +42,17 @@ type Settings struct {
 	Modules map[string]bool
 	// SMTP is nil while no server is set.
 	SMTP *SMTP
+	// SecondFactor says who has to have one.
+	SecondFactor SecondFactor
 
 	Version              int64
 	CreatedAt, UpdatedAt time.Time
+}
+
+// SecondFactor says who has to sign in with a second factor: everybody, or who has one of the roles.
+type SecondFactor struct {
+	Required bool     `json:"required,omitempty"`
+	RoleIDs  []string `json:"role_ids,omitempty"`
 }
 
 // Calendar says when the organisation works.
@@ -145,6 +153,7 @@ func (s *Settings) Validate() error {
 			bad(true, "smtp."+field, what)
 		}
 	}
+	bad(len(s.SecondFactor.RoleIDs) > 50, "second_factor.role_ids", "at most 50")
 	if len(err.Fields) > 0 {
 		return err
 	}
@@ -231,6 +240,7 @@ func (s *Settings) Change(fn func(*Settings)) (*Updated, error) {
 func (s *Settings) clone() Settings {
 	c := *s
 	c.Modules = maps.Clone(s.Modules)
+	c.SecondFactor.RoleIDs = slices.Clone(s.SecondFactor.RoleIDs)
 	c.Calendar = Calendar{Hours: slices.Clone(s.Calendar.Hours), Holidays: slices.Clone(s.Calendar.Holidays)}
 	if s.SMTP != nil {
 		smtp := *s.SMTP
@@ -257,6 +267,7 @@ func changed(a, b *Settings) []string {
 	add(!slices.Equal(a.Calendar.Hours, b.Calendar.Hours) || !slices.Equal(a.Calendar.Holidays, b.Calendar.Holidays), "working_calendar")
 	add(!maps.Equal(a.Modules, b.Modules), "modules")
 	add(!reflect.DeepEqual(a.SMTP, b.SMTP), "smtp")
+	add(a.SecondFactor.Required != b.SecondFactor.Required || !slices.Equal(a.SecondFactor.RoleIDs, b.SecondFactor.RoleIDs), "second_factor")
 	return fields
 }
 

@@ -43,7 +43,7 @@ func User(u *user.User, now time.Time) *identityv1.User {
 	p := &identityv1.User{
 		Id: u.ID, Name: u.Name, Email: u.Email, SipExtension: u.SIPExtension, PhotoFileId: u.PhotoFileID, Locale: u.Locale,
 		TimeZone: u.TimeZone, DepartmentId: u.DepartmentID, HeadId: u.HeadID, RoleIds: u.RoleIDs, Presence: presenceOf(u, now),
-		Active: u.Active, CanSignIn: u.CanSignIn, Etag: aip.Etag(u.Version), CreateTime: Time(u.CreatedAt),
+		Active: u.Active, CanSignIn: u.CanSignIn, SecondFactor: u.SecondFactor, Etag: aip.Etag(u.Version), CreateTime: Time(u.CreatedAt),
 		UpdateTime: Time(u.UpdatedAt), DeactivateTime: Time(u.DeactivatedAt), WorkingHours: intervals(u.WorkingHours),
 	}
 	for _, ph := range u.Phones {
@@ -189,6 +189,7 @@ func Settings(s *organization.Settings) *identityv1.Settings {
 		FiscalYearStartMonth: int32(s.FiscalYearStartMonth),
 		WorkingCalendar:      &identityv1.WorkingCalendar{Hours: intervals(s.Calendar.Hours)},
 		Modules:              s.Modules, Etag: aip.Etag(s.Version), UpdateTime: Time(s.UpdatedAt), Smtp: SMTP(s.SMTP),
+		SecondFactor: &identityv1.SecondFactorPolicy{Required: s.SecondFactor.Required, RoleIds: s.SecondFactor.RoleIDs},
 	}
 	for _, h := range s.Calendar.Holidays {
 		p.WorkingCalendar.Holidays = append(p.WorkingCalendar.Holidays, &identityv1.Holiday{
@@ -215,6 +216,9 @@ func FromSettings(p *identityv1.Settings) *organization.Settings {
 		ID: p.GetOrganizationId(), Name: p.GetName(), LogoFileID: p.GetLogoFileId(), TimeZone: p.GetTimeZone(),
 		Language: p.GetLanguage(), Country: p.GetCountry(), BaseCurrency: p.GetBaseCurrency(), WeekStart: int(p.GetWeekStart()),
 		FiscalYearStartMonth: int(p.GetFiscalYearStartMonth()), Modules: p.GetModules(), SMTP: FromSMTP(p.GetSmtp()),
+		SecondFactor: organization.SecondFactor{
+			Required: p.GetSecondFactor().GetRequired(), RoleIDs: p.GetSecondFactor().GetRoleIds(),
+		},
 		Calendar:  organization.Calendar{Hours: fromIntervals(p.GetWorkingCalendar().GetHours())},
 		UpdatedAt: FromTime(p.GetUpdateTime()),
 	}

@@ -25,6 +25,18 @@ type Accounts interface {
 	// ends the user's sessions but the one to keep. It changes nothing and returns ErrRefused if the stored password is
 	// no longer the one a was read with.
 	SetPassword(ctx context.Context, org, userID, keepSession string, a *account.Account, previousHash string, byAdministrator bool, now time.Time) error
+
+	// FactorRequired reports whether the organisation asks the user for a second factor, or returns user.ErrNotFound.
+	FactorRequired(ctx context.Context, org, userID string) (bool, error)
+
+	// SetPendingFactor stores the secret of a second factor that no code has been seen of yet.
+	SetPendingFactor(ctx context.Context, accountID, secret string) error
+
+	// UseFactor uses a code up and reports whether nobody has before.
+	UseFactor(ctx context.Context, accountID string, use account.Use) (bool, error)
+
+	// SetFactor puts the second factor, an empty one for none, in place of the account's, with the event of it.
+	SetFactor(ctx context.Context, org, userID, accountID string, f account.Factor, byAdministrator bool) error
 }
 
 // Limiter bounds attempts. It never fails: what it does without Redis is its own affair.
@@ -56,6 +68,10 @@ type Tokens struct {
 	Session Session
 	// Choices are the organisations to choose from; if there are any, the rest is empty.
 	Choices []Member
+	// Setup is the second factor to set up first; with it, the rest is empty.
+	Setup *account.Setup
+	// Recovery are the codes of a second factor that has just been set up.
+	Recovery []string
 }
 
 // Service signs people in and out.
@@ -76,11 +92,13 @@ type SignIn struct {
 	OrganizationID string
 	// NewPassword, if not empty, is put in place of the password.
 	NewPassword string
-	Client      Client
+	// Code is of the second factor, if there is one, or a recovery code.
+	Code   string
+	Client Client
 }
 
-// SignIn returns tokens, or the organisations to choose from. It returns ErrLimited, ErrRefused, ErrExpired or what
-// the policy says of the new password.
+// SignIn returns tokens, the organisations to choose from, or the second factor to set up. It returns ErrLimited,
+// ErrRefused, ErrExpired, account.ErrCodeRequired, account.ErrCodeWrong or what the policy says of the new password.
 //
 // Whatever is wrong, the same work is done up to the answer: an account or the lack of one is looked up, its
 // memberships too, and one password hash is computed.
@@ -113,14 +131,39 @@ func (s *Service) SignIn(ctx context.Context, in SignIn) (*Tokens, error) {
 	if !right || len(members) == 0 {
 		return nil, ErrRefused
 	}
+	// A wrong code is a failed attempt: six digits must not be guessed by who has the password.
+	use, err := s.checkCode(a, in.Code)
+	if err != nil {
+		return nil, err
+	}
 	s.Limiter.Forgive(ctx, keys...)
 	if len(members) > 1 {
 		return &Tokens{Choices: members}, nil
 	}
-	if err := s.renewPassword(ctx, a, members[0], in); err != nil {
+	return s.enter(ctx, a, members[0], in, use)
+}
+
+// enter begins a session once the password, and the code if one is asked for, have been found right.
+func (s *Service) enter(ctx context.Context, a *account.Account, m Member, in SignIn, use account.Use) (*Tokens, error) {
+	if in.NewPassword == "" && a.Expired(s.Policy, s.Now()) {
+		return nil, ErrExpired // before the code is used up, so that it does for the next call
+	}
+	setup, recovery, err := s.setUp(ctx, a, m, in.Code)
+	if err != nil || setup != nil {
+		return &Tokens{Setup: setup}, err
+	}
+	if err := s.spend(ctx, a, use); err != nil {
 		return nil, err
 	}
-	return s.begin(ctx, a.ID, members[0], in.Client)
+	if err := s.renewPassword(ctx, a, m, in); err != nil {
+		return nil, err
+	}
+	t, err := s.begin(ctx, a.ID, m, in.Client)
+	if err != nil {
+		return nil, err
+	}
+	t.Recovery = recovery
+	return t, nil
 }
 
 // nobody is the ID that no account has.
@@ -138,18 +181,14 @@ func (s *Service) choices(a *account.Account, members []Member, org string) []Me
 }
 
 func (s *Service) renewPassword(ctx context.Context, a *account.Account, m Member, in SignIn) error {
-	now := s.Now()
-	switch {
-	case in.NewPassword != "":
-		before := a.PasswordHash
-		if err := s.SetHash(ctx, a, in.NewPassword, false, m.UserName); err != nil {
-			return err
-		}
-		return s.Accounts.SetPassword(ctx, m.OrganizationID, m.UserID, "", a, before, false, now)
-	case a.Expired(s.Policy, now):
-		return ErrExpired
+	if in.NewPassword == "" {
+		return nil
 	}
-	return nil
+	before := a.PasswordHash
+	if err := s.SetHash(ctx, a, in.NewPassword, false, m.UserName); err != nil {
+		return err
+	}
+	return s.Accounts.SetPassword(ctx, m.OrganizationID, m.UserID, "", a, before, false, s.Now())
 }
 
 // SetHash puts the password, if the policy accepts it, in place of the account's; nothing is stored yet.
@@ -205,6 +244,9 @@ func (s *Service) Refresh(ctx context.Context, token string, c Client) (*Tokens,
 		return nil, err
 	}
 	s.Limiter.Forgive(ctx, key)
+	if err := s.enforced(ctx, r); err != nil {
+		return nil, err
+	}
 	return s.tokens(ctx, r.OrganizationID, r.Session, next)
 }
 

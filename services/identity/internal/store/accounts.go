@@ -16,13 +16,23 @@ import (
 	"kontor.internal/services/identity/internal/user"
 )
 
-const accountColumns = `id::text, email, coalesce(home_organization_id::text, ''), password_hash, previous_hashes, must_change, password_set_at`
+const accountColumns = `id::text, email, coalesce(home_organization_id::text, ''), password_hash, previous_hashes, must_change, password_set_at,
+	factor_secret, factor_pending, factor_step, recovery_hashes`
 
-func scanAccount(row pgx.Row) (*account.Account, error) {
+func (s *Store) scanAccount(row pgx.Row) (*account.Account, error) {
 	var a account.Account
 	var set *time.Time
-	err := row.Scan(&a.ID, &a.Email, &a.HomeID, &a.PasswordHash, &a.PreviousHashes, &a.MustChange, &set)
+	var secret, pending []byte
+	err := row.Scan(&a.ID, &a.Email, &a.HomeID, &a.PasswordHash, &a.PreviousHashes, &a.MustChange, &set,
+		&secret, &pending, &a.Factor.Step, &a.Factor.Recovery)
+	if err != nil {
+		return nil, err
+	}
 	a.PasswordSetAt = timeOf(set)
+	if a.Factor.Secret, err = s.unseal(secret, a.ID); err != nil {
+		return nil, err
+	}
+	a.Factor.Pending, err = s.unseal(pending, a.ID)
 	return &a, err
 }
 
@@ -44,29 +54,36 @@ func (s *Store) accountFor(ctx context.Context, tx pgx.Tx, org, email string) (s
 	return accountID, nil
 }
 
-// openAccounts returns those of the accounts whose password opens sessions in the organisation.
-func (s *Store) openAccounts(ctx context.Context, org string, ids []string) (map[string]bool, error) {
+// door is how an account is opened.
+type door struct {
+	// open is whether its password opens sessions in the organisation; factor whether a code is asked for as well.
+	open, factor bool
+}
+
+// doors returns how the accounts are opened.
+func (s *Store) doors(ctx context.Context, org string, ids []string) (map[string]door, error) {
 	rows, err := s.Accounts.Pool().Query(ctx, `
-		SELECT id::text
+		SELECT id::text, password_hash <> '' AND (home_organization_id IS NULL OR home_organization_id = $2), factor_secret IS NOT NULL
 		FROM accounts
-		WHERE id = ANY($1::uuid[]) AND password_hash <> '' AND (home_organization_id IS NULL OR home_organization_id = $2)`, ids, org)
+		WHERE id = ANY($1::uuid[])`, ids, org)
 	if err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
 	}
-	open := make(map[string]bool)
+	all := make(map[string]door)
 	var one string
-	if _, err := pgx.ForEachRow(rows, []any{&one}, func() error {
-		open[one] = true
+	var d door
+	if _, err := pgx.ForEachRow(rows, []any{&one, &d.open, &d.factor}, func() error {
+		all[one] = d
 		return nil
 	}); err != nil {
 		return nil, fmt.Errorf("read accounts: %w", err)
 	}
-	return open, nil
+	return all, nil
 }
 
 // FindAccount see [session.Accounts.FindAccount].
 func (s *Store) FindAccount(ctx context.Context, email string) (*account.Account, error) {
-	a, err := scanAccount(s.Accounts.Pool().QueryRow(ctx, `SELECT `+accountColumns+` FROM accounts WHERE email = $1`, email))
+	a, err := s.scanAccount(s.Accounts.Pool().QueryRow(ctx, `SELECT `+accountColumns+` FROM accounts WHERE email = $1`, email))
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, nil // Said by the contract.
@@ -87,7 +104,7 @@ func (s *Store) AccountOf(ctx context.Context, org, userID string) (*account.Acc
 	if err != nil {
 		return nil, fmt.Errorf("find account of user: %w", err)
 	}
-	a, err := scanAccount(s.Accounts.Pool().QueryRow(ctx, `SELECT `+accountColumns+` FROM accounts WHERE id = $1`, accountID))
+	a, err := s.scanAccount(s.Accounts.Pool().QueryRow(ctx, `SELECT `+accountColumns+` FROM accounts WHERE id = $1`, accountID))
 	if err != nil {
 		return nil, fmt.Errorf("get account: %w", err)
 	}

@@ -46,12 +46,12 @@ func (s *Store) derive(ctx context.Context, org string, users ...*user.User) err
 	if len(accounts) == 0 {
 		return nil
 	}
-	open, err := s.openAccounts(ctx, org, accounts)
+	doors, err := s.doors(ctx, org, accounts)
 	if err != nil {
 		return err
 	}
 	for _, u := range users {
-		u.CanSignIn = u.Active && open[u.AccountID]
+		u.CanSignIn, u.SecondFactor = u.Active && doors[u.AccountID].open, doors[u.AccountID].factor
 	}
 	return nil
 }

@@ -17,12 +17,12 @@ import (
 )
 
 const settingsColumns = `organization_id::text, name, coalesce(logo_file_id::text, ''), time_zone, language, country, base_currency, week_start,
-	fiscal_year_start_month, working_calendar, modules, smtp, version, created_at, updated_at`
+	fiscal_year_start_month, working_calendar, modules, smtp, second_factor, version, created_at, updated_at`
 
 func scanSettings(row pgx.Row) (*organization.Settings, error) {
 	var o organization.Settings
 	err := row.Scan(&o.ID, &o.Name, &o.LogoFileID, &o.TimeZone, &o.Language, &o.Country, &o.BaseCurrency, &o.WeekStart,
-		&o.FiscalYearStartMonth, &o.Calendar, &o.Modules, &o.SMTP, &o.Version, &o.CreatedAt, &o.UpdatedAt)
+		&o.FiscalYearStartMonth, &o.Calendar, &o.Modules, &o.SMTP, &o.SecondFactor, &o.Version, &o.CreatedAt, &o.UpdatedAt)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return nil, organization.ErrNotFound
@@ -152,10 +152,11 @@ func (s *Store) saveSettings(ctx context.Context, tx pgx.Tx, o *organization.Set
 		UPDATE organizations
 		SET name = $2, logo_file_id = $3, time_zone = $4, language = $5, country = $6, base_currency = $7, week_start = $8,
 			fiscal_year_start_month = $9, working_calendar = $10, modules = $11, smtp = $12,
-			smtp_password = CASE WHEN $13 THEN coalesce($14, smtp_password) END, version = $15, updated_at = $16
+			smtp_password = CASE WHEN $13 THEN coalesce($14, smtp_password) END, version = $15, updated_at = $16,
+			second_factor = $17
 		WHERE organization_id = $1`,
 		o.ID, o.Name, nullID(o.LogoFileID), o.TimeZone, o.Language, o.Country, o.BaseCurrency, o.WeekStart, o.FiscalYearStartMonth,
-		o.Calendar, modules(o), o.SMTP, keep, sealed, o.Version, o.UpdatedAt)
+		o.Calendar, modules(o), o.SMTP, keep, sealed, o.Version, o.UpdatedAt, o.SecondFactor)
 	if err != nil {
 		return fmt.Errorf("update settings: %w", err)
 	}

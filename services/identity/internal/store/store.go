@@ -29,6 +29,8 @@ type Store struct {
 	Accounts *pg.DB
 	// Keys encrypts signing keys and Mail the passwords of mail servers.
 	Keys, Mail *secretbox.Box
+	// Factors encrypts the secrets of second factors.
+	Factors *secretbox.Box
 	// Clock tells when something happens.
 	Clock clock.Clock
 }

@@ -58,6 +58,8 @@ type User struct {
 	// Derived, filled in by reading.
 	HeadID    string
 	CanSignIn bool
+	// SecondFactor is set if a code is asked for beside the password.
+	SecondFactor bool
 	// Away is set while the user says so.
 	Away bool
 }
@@ -100,6 +102,11 @@ type (
 	PasswordSet struct {
 		User            User
 		ByAdministrator bool
+	}
+	// FactorChanged says that a second factor was set up or taken away.
+	FactorChanged struct {
+		User                     User
+		Enabled, ByAdministrator bool
 	}
 )
 

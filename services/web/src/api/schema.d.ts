@@ -2222,8 +2222,11 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * GetFreshness tells how far the facts are behind the events.
-         * @description Errors: none of its own.
+         * GetFreshness tells how far the facts are behind the events that have been published.
+         * @description An event that its service has saved and not published yet is not known here: that takes a fraction of a second, or as
+         *      long as Kafka is away. The service's metric kontor_outbox_age_seconds tells of those.
+         *
+         *      Errors: none of its own.
          */
         get: operations["kontor.reporting.v1.ReportsService.GetFreshness"];
         put?: never;
@@ -14523,13 +14526,13 @@ export interface components {
         "kontor.reporting.v1.GetFreshnessResponse": {
             /**
              * as_of
-             * @description The latest instant up to which every event is counted.
+             * @description The latest instant up to which every published event is counted.
              */
             asOf?: components["schemas"]["google.protobuf.Timestamp"];
             /**
              * lag_seconds
              * Format: double
-             * @description How far the facts are behind the events, in seconds.
+             * @description How far the facts are behind the published events, in seconds.
              */
             lagSeconds?: number;
             /**

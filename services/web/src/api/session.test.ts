@@ -80,7 +80,9 @@ describe("session", () => {
       Response.json({ accessToken: "", organizations: [{ id: "o1", name: "One" }] }),
     );
     const session = new Session(fetcher, () => NOW);
-    expect(await session.signIn("ann@example.com", "secret")).toEqual([{ id: "o1", name: "One" }]);
+    expect((await session.signIn("ann@example.com", "secret")).organizations).toEqual([
+      { id: "o1", name: "One" },
+    ]);
     expect(session.signedIn).toBe(false);
   });
 

@@ -5,6 +5,26 @@ interface Tokens {
   accessToken: string;
   expireTime: string;
   organizations?: Organization[];
+  secondFactorSetup?: SecondFactorSetup;
+  recoveryCodes?: string[];
+}
+
+/** What an authenticator app needs; qrPng is base64. */
+export interface SecondFactorSetup {
+  secret: string;
+  uri: string;
+  qrPng: string;
+}
+
+/** What is left to do after a sign-in that was not refused; nothing if all is empty. */
+export interface SignInAnswer {
+  /** To choose from. */
+  organizations: Organization[];
+  /** The second factor to set up first; sign in again with a code of it. */
+  setup?: SecondFactorSetup | undefined;
+  /** Shown once; proceed goes on into the application. */
+  recoveryCodes?: string[] | undefined;
+  proceed?: () => void;
 }
 
 /** An organisation that a person may sign in to. */
@@ -16,6 +36,7 @@ export interface Organization {
 interface SignInExtra {
   organizationId?: string;
   newPassword?: string;
+  code?: string;
 }
 
 // Says that this browser was signed in; nothing secret.
@@ -62,18 +83,19 @@ export class Session {
     return this.#token;
   }
 
-  /**
-   * Signs in. Resolves to the organisations to choose from when the person belongs to several and none was named,
-   * else to an empty list. Throws ApiError when refused.
-   */
-  async signIn(email: string, password: string, extra: SignInExtra = {}): Promise<Organization[]> {
+  /** Signs in, or says what is left to do. Throws ApiError when refused. */
+  async signIn(email: string, password: string, extra: SignInExtra = {}): Promise<SignInAnswer> {
     const body = { email, password, ...extra };
     const answer = (await this.#post("/v1/sessions", body)) as Tokens;
     if (!answer.accessToken) {
-      return answer.organizations ?? [];
+      return { organizations: answer.organizations ?? [], setup: answer.secondFactorSetup };
     }
-    this.#take(answer);
-    return [];
+    const proceed = (): void => this.#take(answer);
+    if (answer.recoveryCodes?.length) {
+      return { organizations: [], recoveryCodes: answer.recoveryCodes, proceed };
+    }
+    proceed();
+    return { organizations: [] };
   }
 
   /** Renews the token by the cookie. Resolves to false when there is no session any more. */

@@ -1,9 +1,10 @@
 import { Button, PasswordInput, TextInput } from "@mantine/core";
 import { useEffect, useState, type FormEvent } from "react";
 import { ApiError } from "../api/errors";
-import { session, type Organization } from "../api/session";
+import { session, type SignInAnswer } from "../api/session";
 import { t } from "../i18n";
 import { messageOf } from "../parts/notes";
+import { FactorSetup, RecoveryCodes } from "../parts/SecondFactor";
 import classes from "./signin.module.css";
 
 /** E-mail and password, and what follows from them: choice of organisation, a new password, or why not. */
@@ -12,7 +13,10 @@ export function SignIn() {
   const [password, setPassword] = useState("");
   const [newPassword, setNewPassword] = useState("");
   const [expired, setExpired] = useState(false);
-  const [organizations, setOrganizations] = useState<Organization[]>([]);
+  const [answer, setAnswer] = useState<SignInAnswer>({ organizations: [] });
+  const [code, setCode] = useState("");
+  const [coded, setCoded] = useState(false);
+  const { organizations, setup, recoveryCodes, proceed } = answer;
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
   const wait = useCountdown(error instanceof ApiError ? error.retryAfter : 0, error);
@@ -21,15 +25,23 @@ export function SignIn() {
     setBusy(true);
     setError(undefined);
     try {
-      const choice = await session.signIn(email.trim(), password, {
+      const next = await session.signIn(email.trim(), password, {
         ...(organizationId ? { organizationId } : {}),
         ...(expired && newPassword ? { newPassword } : {}),
+        ...(code ? { code } : {}),
       });
       localStorage.setItem("kontor.email", email.trim());
-      setOrganizations(choice);
+      setAnswer(next);
+      setCoded(coded || next.setup !== undefined);
     } catch (failure) {
       if (failure instanceof ApiError && failure.reason === "PASSWORD_EXPIRED") {
         setExpired(true);
+      }
+      if (failure instanceof ApiError && failure.reason === "SECOND_FACTOR_REQUIRED") {
+        setCoded(true);
+      }
+      if (failure instanceof ApiError && failure.reason === "SECOND_FACTOR_WRONG") {
+        setCode("");
       }
       setError(failure);
     } finally {
@@ -48,7 +60,14 @@ export function SignIn() {
           <img src="/icon.svg" alt="" width={34} height={34} />
           <h1>Kontor</h1>
         </div>
-        {organizations.length > 0 ? (
+        {recoveryCodes && proceed ? (
+          <div className={classes["form"]}>
+            <RecoveryCodes codes={recoveryCodes} />
+            <Button size="sm" onClick={proceed}>
+              {t("factor.kept")}
+            </Button>
+          </div>
+        ) : organizations.length > 0 ? (
           <div className={classes["form"]}>
             <h2>{t("signIn.choose")}</h2>
             {organizations.map((organization) => (
@@ -100,6 +119,20 @@ export function SignIn() {
                 visibilityToggleButtonProps={{ "aria-label": t("signIn.show") }}
                 value={newPassword}
                 onChange={(e) => setNewPassword(e.currentTarget.value)}
+              />
+            )}
+            {setup && <FactorSetup setup={setup} />}
+            {coded && (
+              <TextInput
+                size="sm"
+                label={t("factor.code")}
+                description={t("factor.codeHint")}
+                name="code"
+                autoComplete="one-time-code"
+                required
+                withAsterisk={false}
+                value={code}
+                onChange={(e) => setCode(e.currentTarget.value)}
               />
             )}
             {error !== undefined && (

@@ -344,6 +344,70 @@ func (x *UserPasswordSet) GetByAdministrator() bool {
 	return false
 }
 
+// UserSecondFactorChanged says that a user has set up a second factor, or that it was taken away. It carries no secret.
+type UserSecondFactorChanged struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user after the change.
+	User *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Whether there is one now.
+	Enabled bool `protobuf:"varint,2,opt,name=enabled,proto3" json:"enabled,omitempty"`
+	// Whether an administrator took it away rather than the user.
+	ByAdministrator bool `protobuf:"varint,3,opt,name=by_administrator,json=byAdministrator,proto3" json:"by_administrator,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *UserSecondFactorChanged) Reset() {
+	*x = UserSecondFactorChanged{}
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserSecondFactorChanged) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserSecondFactorChanged) ProtoMessage() {}
+
+func (x *UserSecondFactorChanged) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserSecondFactorChanged.ProtoReflect.Descriptor instead.
+func (*UserSecondFactorChanged) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UserSecondFactorChanged) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *UserSecondFactorChanged) GetEnabled() bool {
+	if x != nil {
+		return x.Enabled
+	}
+	return false
+}
+
+func (x *UserSecondFactorChanged) GetByAdministrator() bool {
+	if x != nil {
+		return x.ByAdministrator
+	}
+	return false
+}
+
 // DepartmentCreated says that a department was made.
 type DepartmentCreated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -355,7 +419,7 @@ type DepartmentCreated struct {
 
 func (x *DepartmentCreated) Reset() {
 	*x = DepartmentCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[5]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -367,7 +431,7 @@ func (x *DepartmentCreated) String() string {
 func (*DepartmentCreated) ProtoMessage() {}
 
 func (x *DepartmentCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[5]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -380,7 +444,7 @@ func (x *DepartmentCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DepartmentCreated.ProtoReflect.Descriptor instead.
 func (*DepartmentCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{5}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DepartmentCreated) GetDepartment() *Department {
@@ -405,7 +469,7 @@ type DepartmentUpdated struct {
 
 func (x *DepartmentUpdated) Reset() {
 	*x = DepartmentUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[6]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -417,7 +481,7 @@ func (x *DepartmentUpdated) String() string {
 func (*DepartmentUpdated) ProtoMessage() {}
 
 func (x *DepartmentUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[6]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -430,7 +494,7 @@ func (x *DepartmentUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DepartmentUpdated.ProtoReflect.Descriptor instead.
 func (*DepartmentUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DepartmentUpdated) GetDepartment() *Department {
@@ -465,7 +529,7 @@ type DepartmentDeleted struct {
 
 func (x *DepartmentDeleted) Reset() {
 	*x = DepartmentDeleted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[7]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -477,7 +541,7 @@ func (x *DepartmentDeleted) String() string {
 func (*DepartmentDeleted) ProtoMessage() {}
 
 func (x *DepartmentDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[7]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -490,7 +554,7 @@ func (x *DepartmentDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DepartmentDeleted.ProtoReflect.Descriptor instead.
 func (*DepartmentDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DepartmentDeleted) GetDepartment() *Department {
@@ -511,7 +575,7 @@ type DepartmentRestored struct {
 
 func (x *DepartmentRestored) Reset() {
 	*x = DepartmentRestored{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[8]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -523,7 +587,7 @@ func (x *DepartmentRestored) String() string {
 func (*DepartmentRestored) ProtoMessage() {}
 
 func (x *DepartmentRestored) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[8]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -536,7 +600,7 @@ func (x *DepartmentRestored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DepartmentRestored.ProtoReflect.Descriptor instead.
 func (*DepartmentRestored) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DepartmentRestored) GetDepartment() *Department {
@@ -557,7 +621,7 @@ type RoleCreated struct {
 
 func (x *RoleCreated) Reset() {
 	*x = RoleCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[9]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -569,7 +633,7 @@ func (x *RoleCreated) String() string {
 func (*RoleCreated) ProtoMessage() {}
 
 func (x *RoleCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[9]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -582,7 +646,7 @@ func (x *RoleCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleCreated.ProtoReflect.Descriptor instead.
 func (*RoleCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *RoleCreated) GetRole() *Role {
@@ -605,7 +669,7 @@ type RoleUpdated struct {
 
 func (x *RoleUpdated) Reset() {
 	*x = RoleUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[10]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -617,7 +681,7 @@ func (x *RoleUpdated) String() string {
 func (*RoleUpdated) ProtoMessage() {}
 
 func (x *RoleUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[10]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -630,7 +694,7 @@ func (x *RoleUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleUpdated.ProtoReflect.Descriptor instead.
 func (*RoleUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *RoleUpdated) GetRole() *Role {
@@ -658,7 +722,7 @@ type ServiceAccountCreated struct {
 
 func (x *ServiceAccountCreated) Reset() {
 	*x = ServiceAccountCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[11]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -670,7 +734,7 @@ func (x *ServiceAccountCreated) String() string {
 func (*ServiceAccountCreated) ProtoMessage() {}
 
 func (x *ServiceAccountCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[11]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -683,7 +747,7 @@ func (x *ServiceAccountCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountCreated.ProtoReflect.Descriptor instead.
 func (*ServiceAccountCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ServiceAccountCreated) GetServiceAccount() *ServiceAccount {
@@ -708,7 +772,7 @@ type ServiceAccountUpdated struct {
 
 func (x *ServiceAccountUpdated) Reset() {
 	*x = ServiceAccountUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[12]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -720,7 +784,7 @@ func (x *ServiceAccountUpdated) String() string {
 func (*ServiceAccountUpdated) ProtoMessage() {}
 
 func (x *ServiceAccountUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[12]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -733,7 +797,7 @@ func (x *ServiceAccountUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountUpdated.ProtoReflect.Descriptor instead.
 func (*ServiceAccountUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ServiceAccountUpdated) GetServiceAccount() *ServiceAccount {
@@ -768,7 +832,7 @@ type ServiceAccountDeleted struct {
 
 func (x *ServiceAccountDeleted) Reset() {
 	*x = ServiceAccountDeleted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[13]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -780,7 +844,7 @@ func (x *ServiceAccountDeleted) String() string {
 func (*ServiceAccountDeleted) ProtoMessage() {}
 
 func (x *ServiceAccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[13]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -793,7 +857,7 @@ func (x *ServiceAccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountDeleted.ProtoReflect.Descriptor instead.
 func (*ServiceAccountDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ServiceAccountDeleted) GetServiceAccount() *ServiceAccount {
@@ -814,7 +878,7 @@ type ApiKeyCreated struct {
 
 func (x *ApiKeyCreated) Reset() {
 	*x = ApiKeyCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -826,7 +890,7 @@ func (x *ApiKeyCreated) String() string {
 func (*ApiKeyCreated) ProtoMessage() {}
 
 func (x *ApiKeyCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -839,7 +903,7 @@ func (x *ApiKeyCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyCreated.ProtoReflect.Descriptor instead.
 func (*ApiKeyCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ApiKeyCreated) GetApiKey() *ApiKey {
@@ -860,7 +924,7 @@ type ApiKeyRevoked struct {
 
 func (x *ApiKeyRevoked) Reset() {
 	*x = ApiKeyRevoked{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -872,7 +936,7 @@ func (x *ApiKeyRevoked) String() string {
 func (*ApiKeyRevoked) ProtoMessage() {}
 
 func (x *ApiKeyRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -885,7 +949,7 @@ func (x *ApiKeyRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyRevoked.ProtoReflect.Descriptor instead.
 func (*ApiKeyRevoked) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ApiKeyRevoked) GetApiKey() *ApiKey {
@@ -906,7 +970,7 @@ type OrganizationCreated struct {
 
 func (x *OrganizationCreated) Reset() {
 	*x = OrganizationCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -918,7 +982,7 @@ func (x *OrganizationCreated) String() string {
 func (*OrganizationCreated) ProtoMessage() {}
 
 func (x *OrganizationCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -931,7 +995,7 @@ func (x *OrganizationCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganizationCreated.ProtoReflect.Descriptor instead.
 func (*OrganizationCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *OrganizationCreated) GetSettings() *Settings {
@@ -956,7 +1020,7 @@ type SettingsUpdated struct {
 
 func (x *SettingsUpdated) Reset() {
 	*x = SettingsUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -968,7 +1032,7 @@ func (x *SettingsUpdated) String() string {
 func (*SettingsUpdated) ProtoMessage() {}
 
 func (x *SettingsUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -981,7 +1045,7 @@ func (x *SettingsUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettingsUpdated.ProtoReflect.Descriptor instead.
 func (*SettingsUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *SettingsUpdated) GetSettings() *Settings {
@@ -1016,7 +1080,7 @@ type SessionStarted struct {
 
 func (x *SessionStarted) Reset() {
 	*x = SessionStarted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1028,7 +1092,7 @@ func (x *SessionStarted) String() string {
 func (*SessionStarted) ProtoMessage() {}
 
 func (x *SessionStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1041,7 +1105,7 @@ func (x *SessionStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionStarted.ProtoReflect.Descriptor instead.
 func (*SessionStarted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *SessionStarted) GetSession() *Session {
@@ -1064,7 +1128,7 @@ type SessionEnded struct {
 
 func (x *SessionEnded) Reset() {
 	*x = SessionEnded{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1076,7 +1140,7 @@ func (x *SessionEnded) String() string {
 func (*SessionEnded) ProtoMessage() {}
 
 func (x *SessionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1089,7 +1153,7 @@ func (x *SessionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionEnded.ProtoReflect.Descriptor instead.
 func (*SessionEnded) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SessionEnded) GetSession() *Session {
@@ -1117,7 +1181,7 @@ type HandoverStarted struct {
 
 func (x *HandoverStarted) Reset() {
 	*x = HandoverStarted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1129,7 +1193,7 @@ func (x *HandoverStarted) String() string {
 func (*HandoverStarted) ProtoMessage() {}
 
 func (x *HandoverStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1142,7 +1206,7 @@ func (x *HandoverStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverStarted.ProtoReflect.Descriptor instead.
 func (*HandoverStarted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *HandoverStarted) GetHandover() *Handover {
@@ -1163,7 +1227,7 @@ type HandoverFinished struct {
 
 func (x *HandoverFinished) Reset() {
 	*x = HandoverFinished{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1175,7 +1239,7 @@ func (x *HandoverFinished) String() string {
 func (*HandoverFinished) ProtoMessage() {}
 
 func (x *HandoverFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1188,7 +1252,7 @@ func (x *HandoverFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverFinished.ProtoReflect.Descriptor instead.
 func (*HandoverFinished) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *HandoverFinished) GetHandover() *Handover {
@@ -1209,7 +1273,7 @@ type HandoverReverting struct {
 
 func (x *HandoverReverting) Reset() {
 	*x = HandoverReverting{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1221,7 +1285,7 @@ func (x *HandoverReverting) String() string {
 func (*HandoverReverting) ProtoMessage() {}
 
 func (x *HandoverReverting) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1234,7 +1298,7 @@ func (x *HandoverReverting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverReverting.ProtoReflect.Descriptor instead.
 func (*HandoverReverting) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HandoverReverting) GetHandover() *Handover {
@@ -1255,7 +1319,7 @@ type HandoverReverted struct {
 
 func (x *HandoverReverted) Reset() {
 	*x = HandoverReverted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1267,7 +1331,7 @@ func (x *HandoverReverted) String() string {
 func (*HandoverReverted) ProtoMessage() {}
 
 func (x *HandoverReverted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1280,7 +1344,7 @@ func (x *HandoverReverted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverReverted.ProtoReflect.Descriptor instead.
 func (*HandoverReverted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HandoverReverted) GetHandover() *Handover {
@@ -1308,7 +1372,11 @@ const file_kontor_identity_v1_events_proto_rawDesc = "" +
 	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"j\n" +
 	"\x0fUserPasswordSet\x12,\n" +
 	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\x12)\n" +
-	"\x10by_administrator\x18\x02 \x01(\bR\x0fbyAdministrator\"S\n" +
+	"\x10by_administrator\x18\x02 \x01(\bR\x0fbyAdministrator\"\x8c\x01\n" +
+	"\x17UserSecondFactorChanged\x12,\n" +
+	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\x12\x18\n" +
+	"\aenabled\x18\x02 \x01(\bR\aenabled\x12)\n" +
+	"\x10by_administrator\x18\x03 \x01(\bR\x0fbyAdministrator\"S\n" +
 	"\x11DepartmentCreated\x12>\n" +
 	"\n" +
 	"department\x18\x01 \x01(\v2\x1e.kontor.identity.v1.DepartmentR\n" +
@@ -1387,83 +1455,85 @@ func file_kontor_identity_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 24)
+var file_kontor_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
 var file_kontor_identity_v1_events_proto_goTypes = []any{
-	(SessionEndReason)(0),         // 0: kontor.identity.v1.SessionEndReason
-	(*UserCreated)(nil),           // 1: kontor.identity.v1.UserCreated
-	(*UserUpdated)(nil),           // 2: kontor.identity.v1.UserUpdated
-	(*UserDeactivated)(nil),       // 3: kontor.identity.v1.UserDeactivated
-	(*UserActivated)(nil),         // 4: kontor.identity.v1.UserActivated
-	(*UserPasswordSet)(nil),       // 5: kontor.identity.v1.UserPasswordSet
-	(*DepartmentCreated)(nil),     // 6: kontor.identity.v1.DepartmentCreated
-	(*DepartmentUpdated)(nil),     // 7: kontor.identity.v1.DepartmentUpdated
-	(*DepartmentDeleted)(nil),     // 8: kontor.identity.v1.DepartmentDeleted
-	(*DepartmentRestored)(nil),    // 9: kontor.identity.v1.DepartmentRestored
-	(*RoleCreated)(nil),           // 10: kontor.identity.v1.RoleCreated
-	(*RoleUpdated)(nil),           // 11: kontor.identity.v1.RoleUpdated
-	(*ServiceAccountCreated)(nil), // 12: kontor.identity.v1.ServiceAccountCreated
-	(*ServiceAccountUpdated)(nil), // 13: kontor.identity.v1.ServiceAccountUpdated
-	(*ServiceAccountDeleted)(nil), // 14: kontor.identity.v1.ServiceAccountDeleted
-	(*ApiKeyCreated)(nil),         // 15: kontor.identity.v1.ApiKeyCreated
-	(*ApiKeyRevoked)(nil),         // 16: kontor.identity.v1.ApiKeyRevoked
-	(*OrganizationCreated)(nil),   // 17: kontor.identity.v1.OrganizationCreated
-	(*SettingsUpdated)(nil),       // 18: kontor.identity.v1.SettingsUpdated
-	(*SessionStarted)(nil),        // 19: kontor.identity.v1.SessionStarted
-	(*SessionEnded)(nil),          // 20: kontor.identity.v1.SessionEnded
-	(*HandoverStarted)(nil),       // 21: kontor.identity.v1.HandoverStarted
-	(*HandoverFinished)(nil),      // 22: kontor.identity.v1.HandoverFinished
-	(*HandoverReverting)(nil),     // 23: kontor.identity.v1.HandoverReverting
-	(*HandoverReverted)(nil),      // 24: kontor.identity.v1.HandoverReverted
-	(*User)(nil),                  // 25: kontor.identity.v1.User
-	(*fieldmaskpb.FieldMask)(nil), // 26: google.protobuf.FieldMask
-	(*Department)(nil),            // 27: kontor.identity.v1.Department
-	(*Role)(nil),                  // 28: kontor.identity.v1.Role
-	(*ServiceAccount)(nil),        // 29: kontor.identity.v1.ServiceAccount
-	(*ApiKey)(nil),                // 30: kontor.identity.v1.ApiKey
-	(*Settings)(nil),              // 31: kontor.identity.v1.Settings
-	(*Session)(nil),               // 32: kontor.identity.v1.Session
-	(*Handover)(nil),              // 33: kontor.identity.v1.Handover
+	(SessionEndReason)(0),           // 0: kontor.identity.v1.SessionEndReason
+	(*UserCreated)(nil),             // 1: kontor.identity.v1.UserCreated
+	(*UserUpdated)(nil),             // 2: kontor.identity.v1.UserUpdated
+	(*UserDeactivated)(nil),         // 3: kontor.identity.v1.UserDeactivated
+	(*UserActivated)(nil),           // 4: kontor.identity.v1.UserActivated
+	(*UserPasswordSet)(nil),         // 5: kontor.identity.v1.UserPasswordSet
+	(*UserSecondFactorChanged)(nil), // 6: kontor.identity.v1.UserSecondFactorChanged
+	(*DepartmentCreated)(nil),       // 7: kontor.identity.v1.DepartmentCreated
+	(*DepartmentUpdated)(nil),       // 8: kontor.identity.v1.DepartmentUpdated
+	(*DepartmentDeleted)(nil),       // 9: kontor.identity.v1.DepartmentDeleted
+	(*DepartmentRestored)(nil),      // 10: kontor.identity.v1.DepartmentRestored
+	(*RoleCreated)(nil),             // 11: kontor.identity.v1.RoleCreated
+	(*RoleUpdated)(nil),             // 12: kontor.identity.v1.RoleUpdated
+	(*ServiceAccountCreated)(nil),   // 13: kontor.identity.v1.ServiceAccountCreated
+	(*ServiceAccountUpdated)(nil),   // 14: kontor.identity.v1.ServiceAccountUpdated
+	(*ServiceAccountDeleted)(nil),   // 15: kontor.identity.v1.ServiceAccountDeleted
+	(*ApiKeyCreated)(nil),           // 16: kontor.identity.v1.ApiKeyCreated
+	(*ApiKeyRevoked)(nil),           // 17: kontor.identity.v1.ApiKeyRevoked
+	(*OrganizationCreated)(nil),     // 18: kontor.identity.v1.OrganizationCreated
+	(*SettingsUpdated)(nil),         // 19: kontor.identity.v1.SettingsUpdated
+	(*SessionStarted)(nil),          // 20: kontor.identity.v1.SessionStarted
+	(*SessionEnded)(nil),            // 21: kontor.identity.v1.SessionEnded
+	(*HandoverStarted)(nil),         // 22: kontor.identity.v1.HandoverStarted
+	(*HandoverFinished)(nil),        // 23: kontor.identity.v1.HandoverFinished
+	(*HandoverReverting)(nil),       // 24: kontor.identity.v1.HandoverReverting
+	(*HandoverReverted)(nil),        // 25: kontor.identity.v1.HandoverReverted
+	(*User)(nil),                    // 26: kontor.identity.v1.User
+	(*fieldmaskpb.FieldMask)(nil),   // 27: google.protobuf.FieldMask
+	(*Department)(nil),              // 28: kontor.identity.v1.Department
+	(*Role)(nil),                    // 29: kontor.identity.v1.Role
+	(*ServiceAccount)(nil),          // 30: kontor.identity.v1.ServiceAccount
+	(*ApiKey)(nil),                  // 31: kontor.identity.v1.ApiKey
+	(*Settings)(nil),                // 32: kontor.identity.v1.Settings
+	(*Session)(nil),                 // 33: kontor.identity.v1.Session
+	(*Handover)(nil),                // 34: kontor.identity.v1.Handover
 }
 var file_kontor_identity_v1_events_proto_depIdxs = []int32{
-	25, // 0: kontor.identity.v1.UserCreated.user:type_name -> kontor.identity.v1.User
-	25, // 1: kontor.identity.v1.UserUpdated.user:type_name -> kontor.identity.v1.User
-	25, // 2: kontor.identity.v1.UserUpdated.previous:type_name -> kontor.identity.v1.User
-	26, // 3: kontor.identity.v1.UserUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	25, // 4: kontor.identity.v1.UserDeactivated.user:type_name -> kontor.identity.v1.User
-	25, // 5: kontor.identity.v1.UserActivated.user:type_name -> kontor.identity.v1.User
-	25, // 6: kontor.identity.v1.UserPasswordSet.user:type_name -> kontor.identity.v1.User
-	27, // 7: kontor.identity.v1.DepartmentCreated.department:type_name -> kontor.identity.v1.Department
-	27, // 8: kontor.identity.v1.DepartmentUpdated.department:type_name -> kontor.identity.v1.Department
-	27, // 9: kontor.identity.v1.DepartmentUpdated.previous:type_name -> kontor.identity.v1.Department
-	26, // 10: kontor.identity.v1.DepartmentUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	27, // 11: kontor.identity.v1.DepartmentDeleted.department:type_name -> kontor.identity.v1.Department
-	27, // 12: kontor.identity.v1.DepartmentRestored.department:type_name -> kontor.identity.v1.Department
-	28, // 13: kontor.identity.v1.RoleCreated.role:type_name -> kontor.identity.v1.Role
-	28, // 14: kontor.identity.v1.RoleUpdated.role:type_name -> kontor.identity.v1.Role
-	28, // 15: kontor.identity.v1.RoleUpdated.previous:type_name -> kontor.identity.v1.Role
-	29, // 16: kontor.identity.v1.ServiceAccountCreated.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	29, // 17: kontor.identity.v1.ServiceAccountUpdated.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	29, // 18: kontor.identity.v1.ServiceAccountUpdated.previous:type_name -> kontor.identity.v1.ServiceAccount
-	26, // 19: kontor.identity.v1.ServiceAccountUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	29, // 20: kontor.identity.v1.ServiceAccountDeleted.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	30, // 21: kontor.identity.v1.ApiKeyCreated.api_key:type_name -> kontor.identity.v1.ApiKey
-	30, // 22: kontor.identity.v1.ApiKeyRevoked.api_key:type_name -> kontor.identity.v1.ApiKey
-	31, // 23: kontor.identity.v1.OrganizationCreated.settings:type_name -> kontor.identity.v1.Settings
-	31, // 24: kontor.identity.v1.SettingsUpdated.settings:type_name -> kontor.identity.v1.Settings
-	31, // 25: kontor.identity.v1.SettingsUpdated.previous:type_name -> kontor.identity.v1.Settings
-	26, // 26: kontor.identity.v1.SettingsUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	32, // 27: kontor.identity.v1.SessionStarted.session:type_name -> kontor.identity.v1.Session
-	32, // 28: kontor.identity.v1.SessionEnded.session:type_name -> kontor.identity.v1.Session
-	0,  // 29: kontor.identity.v1.SessionEnded.reason:type_name -> kontor.identity.v1.SessionEndReason
-	33, // 30: kontor.identity.v1.HandoverStarted.handover:type_name -> kontor.identity.v1.Handover
-	33, // 31: kontor.identity.v1.HandoverFinished.handover:type_name -> kontor.identity.v1.Handover
-	33, // 32: kontor.identity.v1.HandoverReverting.handover:type_name -> kontor.identity.v1.Handover
-	33, // 33: kontor.identity.v1.HandoverReverted.handover:type_name -> kontor.identity.v1.Handover
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	26, // 0: kontor.identity.v1.UserCreated.user:type_name -> kontor.identity.v1.User
+	26, // 1: kontor.identity.v1.UserUpdated.user:type_name -> kontor.identity.v1.User
+	26, // 2: kontor.identity.v1.UserUpdated.previous:type_name -> kontor.identity.v1.User
+	27, // 3: kontor.identity.v1.UserUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	26, // 4: kontor.identity.v1.UserDeactivated.user:type_name -> kontor.identity.v1.User
+	26, // 5: kontor.identity.v1.UserActivated.user:type_name -> kontor.identity.v1.User
+	26, // 6: kontor.identity.v1.UserPasswordSet.user:type_name -> kontor.identity.v1.User
+	26, // 7: kontor.identity.v1.UserSecondFactorChanged.user:type_name -> kontor.identity.v1.User
+	28, // 8: kontor.identity.v1.DepartmentCreated.department:type_name -> kontor.identity.v1.Department
+	28, // 9: kontor.identity.v1.DepartmentUpdated.department:type_name -> kontor.identity.v1.Department
+	28, // 10: kontor.identity.v1.DepartmentUpdated.previous:type_name -> kontor.identity.v1.Department
+	27, // 11: kontor.identity.v1.DepartmentUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	28, // 12: kontor.identity.v1.DepartmentDeleted.department:type_name -> kontor.identity.v1.Department
+	28, // 13: kontor.identity.v1.DepartmentRestored.department:type_name -> kontor.identity.v1.Department
+	29, // 14: kontor.identity.v1.RoleCreated.role:type_name -> kontor.identity.v1.Role
+	29, // 15: kontor.identity.v1.RoleUpdated.role:type_name -> kontor.identity.v1.Role
+	29, // 16: kontor.identity.v1.RoleUpdated.previous:type_name -> kontor.identity.v1.Role
+	30, // 17: kontor.identity.v1.ServiceAccountCreated.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	30, // 18: kontor.identity.v1.ServiceAccountUpdated.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	30, // 19: kontor.identity.v1.ServiceAccountUpdated.previous:type_name -> kontor.identity.v1.ServiceAccount
+	27, // 20: kontor.identity.v1.ServiceAccountUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	30, // 21: kontor.identity.v1.ServiceAccountDeleted.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	31, // 22: kontor.identity.v1.ApiKeyCreated.api_key:type_name -> kontor.identity.v1.ApiKey
+	31, // 23: kontor.identity.v1.ApiKeyRevoked.api_key:type_name -> kontor.identity.v1.ApiKey
+	32, // 24: kontor.identity.v1.OrganizationCreated.settings:type_name -> kontor.identity.v1.Settings
+	32, // 25: kontor.identity.v1.SettingsUpdated.settings:type_name -> kontor.identity.v1.Settings
+	32, // 26: kontor.identity.v1.SettingsUpdated.previous:type_name -> kontor.identity.v1.Settings
+	27, // 27: kontor.identity.v1.SettingsUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	33, // 28: kontor.identity.v1.SessionStarted.session:type_name -> kontor.identity.v1.Session
+	33, // 29: kontor.identity.v1.SessionEnded.session:type_name -> kontor.identity.v1.Session
+	0,  // 30: kontor.identity.v1.SessionEnded.reason:type_name -> kontor.identity.v1.SessionEndReason
+	34, // 31: kontor.identity.v1.HandoverStarted.handover:type_name -> kontor.identity.v1.Handover
+	34, // 32: kontor.identity.v1.HandoverFinished.handover:type_name -> kontor.identity.v1.Handover
+	34, // 33: kontor.identity.v1.HandoverReverting.handover:type_name -> kontor.identity.v1.Handover
+	34, // 34: kontor.identity.v1.HandoverReverted.handover:type_name -> kontor.identity.v1.Handover
+	35, // [35:35] is the sub-list for method output_type
+	35, // [35:35] is the sub-list for method input_type
+	35, // [35:35] is the sub-list for extension type_name
+	35, // [35:35] is the sub-list for extension extendee
+	0,  // [0:35] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_events_proto_init() }
@@ -1484,7 +1554,7 @@ func file_kontor_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_events_proto_rawDesc), len(file_kontor_identity_v1_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   24,
+			NumMessages:   25,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1697,6 +1697,98 @@ func (x *SetUserPasswordResponse) GetUser() *User {
 	return nil
 }
 
+// ResetSecondFactorRequest names a user.
+type ResetSecondFactorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's ID.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetSecondFactorRequest) Reset() {
+	*x = ResetSecondFactorRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetSecondFactorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetSecondFactorRequest) ProtoMessage() {}
+
+func (x *ResetSecondFactorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetSecondFactorRequest.ProtoReflect.Descriptor instead.
+func (*ResetSecondFactorRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *ResetSecondFactorRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// ResetSecondFactorResponse carries the user.
+type ResetSecondFactorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user.
+	User          *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ResetSecondFactorResponse) Reset() {
+	*x = ResetSecondFactorResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ResetSecondFactorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ResetSecondFactorResponse) ProtoMessage() {}
+
+func (x *ResetSecondFactorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ResetSecondFactorResponse.ProtoReflect.Descriptor instead.
+func (*ResetSecondFactorResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *ResetSecondFactorResponse) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
 // UserTerm is one thing by which a user is looked up.
 type UserTerm struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1714,7 +1806,7 @@ type UserTerm struct {
 
 func (x *UserTerm) Reset() {
 	*x = UserTerm{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1726,7 +1818,7 @@ func (x *UserTerm) String() string {
 func (*UserTerm) ProtoMessage() {}
 
 func (x *UserTerm) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1739,7 +1831,7 @@ func (x *UserTerm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserTerm.ProtoReflect.Descriptor instead.
 func (*UserTerm) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *UserTerm) GetTerm() isUserTerm_Term {
@@ -1814,7 +1906,7 @@ type ExternalKey struct {
 
 func (x *ExternalKey) Reset() {
 	*x = ExternalKey{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1826,7 +1918,7 @@ func (x *ExternalKey) String() string {
 func (*ExternalKey) ProtoMessage() {}
 
 func (x *ExternalKey) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1839,7 +1931,7 @@ func (x *ExternalKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExternalKey.ProtoReflect.Descriptor instead.
 func (*ExternalKey) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{28}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ExternalKey) GetSource() string {
@@ -1867,7 +1959,7 @@ type LookupUsersRequest struct {
 
 func (x *LookupUsersRequest) Reset() {
 	*x = LookupUsersRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1879,7 +1971,7 @@ func (x *LookupUsersRequest) String() string {
 func (*LookupUsersRequest) ProtoMessage() {}
 
 func (x *LookupUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1892,7 +1984,7 @@ func (x *LookupUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupUsersRequest.ProtoReflect.Descriptor instead.
 func (*LookupUsersRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{29}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *LookupUsersRequest) GetTerms() []*UserTerm {
@@ -1915,7 +2007,7 @@ type UserMatch struct {
 
 func (x *UserMatch) Reset() {
 	*x = UserMatch{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1927,7 +2019,7 @@ func (x *UserMatch) String() string {
 func (*UserMatch) ProtoMessage() {}
 
 func (x *UserMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1940,7 +2032,7 @@ func (x *UserMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserMatch.ProtoReflect.Descriptor instead.
 func (*UserMatch) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{30}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *UserMatch) GetId() string {
@@ -1968,7 +2060,7 @@ type LookupUsersResponse struct {
 
 func (x *LookupUsersResponse) Reset() {
 	*x = LookupUsersResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1980,7 +2072,7 @@ func (x *LookupUsersResponse) String() string {
 func (*LookupUsersResponse) ProtoMessage() {}
 
 func (x *LookupUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1993,7 +2085,7 @@ func (x *LookupUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupUsersResponse.ProtoReflect.Descriptor instead.
 func (*LookupUsersResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{31}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *LookupUsersResponse) GetMatches() []*UserMatch {
@@ -2020,7 +2112,7 @@ type PreviewUserImportRequest struct {
 
 func (x *PreviewUserImportRequest) Reset() {
 	*x = PreviewUserImportRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2032,7 +2124,7 @@ func (x *PreviewUserImportRequest) String() string {
 func (*PreviewUserImportRequest) ProtoMessage() {}
 
 func (x *PreviewUserImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2045,7 +2137,7 @@ func (x *PreviewUserImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewUserImportRequest.ProtoReflect.Descriptor instead.
 func (*PreviewUserImportRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{32}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *PreviewUserImportRequest) GetFileId() string {
@@ -2087,7 +2179,7 @@ type PreviewUserImportResponse struct {
 
 func (x *PreviewUserImportResponse) Reset() {
 	*x = PreviewUserImportResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2099,7 +2191,7 @@ func (x *PreviewUserImportResponse) String() string {
 func (*PreviewUserImportResponse) ProtoMessage() {}
 
 func (x *PreviewUserImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2112,7 +2204,7 @@ func (x *PreviewUserImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewUserImportResponse.ProtoReflect.Descriptor instead.
 func (*PreviewUserImportResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{33}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *PreviewUserImportResponse) GetPreview() *v12.ImportPreview {
@@ -2140,7 +2232,7 @@ type ImportUsersRequest struct {
 
 func (x *ImportUsersRequest) Reset() {
 	*x = ImportUsersRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2152,7 +2244,7 @@ func (x *ImportUsersRequest) String() string {
 func (*ImportUsersRequest) ProtoMessage() {}
 
 func (x *ImportUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2165,7 +2257,7 @@ func (x *ImportUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportUsersRequest.ProtoReflect.Descriptor instead.
 func (*ImportUsersRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{34}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *ImportUsersRequest) GetFileId() string {
@@ -2207,7 +2299,7 @@ type ImportUsersResponse struct {
 
 func (x *ImportUsersResponse) Reset() {
 	*x = ImportUsersResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2219,7 +2311,7 @@ func (x *ImportUsersResponse) String() string {
 func (*ImportUsersResponse) ProtoMessage() {}
 
 func (x *ImportUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2232,7 +2324,7 @@ func (x *ImportUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportUsersResponse.ProtoReflect.Descriptor instead.
 func (*ImportUsersResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{35}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *ImportUsersResponse) GetOperation() *v13.Operation {
@@ -2255,7 +2347,7 @@ type CreateDepartmentRequest struct {
 
 func (x *CreateDepartmentRequest) Reset() {
 	*x = CreateDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2267,7 +2359,7 @@ func (x *CreateDepartmentRequest) String() string {
 func (*CreateDepartmentRequest) ProtoMessage() {}
 
 func (x *CreateDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2280,7 +2372,7 @@ func (x *CreateDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*CreateDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{36}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *CreateDepartmentRequest) GetDepartment() *Department {
@@ -2308,7 +2400,7 @@ type CreateDepartmentResponse struct {
 
 func (x *CreateDepartmentResponse) Reset() {
 	*x = CreateDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2320,7 +2412,7 @@ func (x *CreateDepartmentResponse) String() string {
 func (*CreateDepartmentResponse) ProtoMessage() {}
 
 func (x *CreateDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2333,7 +2425,7 @@ func (x *CreateDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*CreateDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{37}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *CreateDepartmentResponse) GetDepartment() *Department {
@@ -2354,7 +2446,7 @@ type GetDepartmentRequest struct {
 
 func (x *GetDepartmentRequest) Reset() {
 	*x = GetDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2366,7 +2458,7 @@ func (x *GetDepartmentRequest) String() string {
 func (*GetDepartmentRequest) ProtoMessage() {}
 
 func (x *GetDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2379,7 +2471,7 @@ func (x *GetDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*GetDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{38}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *GetDepartmentRequest) GetId() string {
@@ -2400,7 +2492,7 @@ type GetDepartmentResponse struct {
 
 func (x *GetDepartmentResponse) Reset() {
 	*x = GetDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2504,7 @@ func (x *GetDepartmentResponse) String() string {
 func (*GetDepartmentResponse) ProtoMessage() {}
 
 func (x *GetDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2517,7 @@ func (x *GetDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*GetDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{39}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *GetDepartmentResponse) GetDepartment() *Department {
@@ -2454,7 +2546,7 @@ type ListDepartmentsRequest struct {
 
 func (x *ListDepartmentsRequest) Reset() {
 	*x = ListDepartmentsRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2466,7 +2558,7 @@ func (x *ListDepartmentsRequest) String() string {
 func (*ListDepartmentsRequest) ProtoMessage() {}
 
 func (x *ListDepartmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2479,7 +2571,7 @@ func (x *ListDepartmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDepartmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListDepartmentsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{40}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *ListDepartmentsRequest) GetPageSize() int32 {
@@ -2530,7 +2622,7 @@ type ListDepartmentsResponse struct {
 
 func (x *ListDepartmentsResponse) Reset() {
 	*x = ListDepartmentsResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2542,7 +2634,7 @@ func (x *ListDepartmentsResponse) String() string {
 func (*ListDepartmentsResponse) ProtoMessage() {}
 
 func (x *ListDepartmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2555,7 +2647,7 @@ func (x *ListDepartmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDepartmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListDepartmentsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{41}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *ListDepartmentsResponse) GetDepartments() []*Department {
@@ -2585,7 +2677,7 @@ type CountDepartmentsRequest struct {
 
 func (x *CountDepartmentsRequest) Reset() {
 	*x = CountDepartmentsRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2597,7 +2689,7 @@ func (x *CountDepartmentsRequest) String() string {
 func (*CountDepartmentsRequest) ProtoMessage() {}
 
 func (x *CountDepartmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2610,7 +2702,7 @@ func (x *CountDepartmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountDepartmentsRequest.ProtoReflect.Descriptor instead.
 func (*CountDepartmentsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{42}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *CountDepartmentsRequest) GetFilter() string {
@@ -2640,7 +2732,7 @@ type CountDepartmentsResponse struct {
 
 func (x *CountDepartmentsResponse) Reset() {
 	*x = CountDepartmentsResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2652,7 +2744,7 @@ func (x *CountDepartmentsResponse) String() string {
 func (*CountDepartmentsResponse) ProtoMessage() {}
 
 func (x *CountDepartmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2665,7 +2757,7 @@ func (x *CountDepartmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountDepartmentsResponse.ProtoReflect.Descriptor instead.
 func (*CountDepartmentsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{43}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *CountDepartmentsResponse) GetCount() int32 {
@@ -2700,7 +2792,7 @@ type UpdateDepartmentRequest struct {
 
 func (x *UpdateDepartmentRequest) Reset() {
 	*x = UpdateDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2712,7 +2804,7 @@ func (x *UpdateDepartmentRequest) String() string {
 func (*UpdateDepartmentRequest) ProtoMessage() {}
 
 func (x *UpdateDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2725,7 +2817,7 @@ func (x *UpdateDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*UpdateDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{44}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *UpdateDepartmentRequest) GetId() string {
@@ -2767,7 +2859,7 @@ type UpdateDepartmentResponse struct {
 
 func (x *UpdateDepartmentResponse) Reset() {
 	*x = UpdateDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2779,7 +2871,7 @@ func (x *UpdateDepartmentResponse) String() string {
 func (*UpdateDepartmentResponse) ProtoMessage() {}
 
 func (x *UpdateDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2792,7 +2884,7 @@ func (x *UpdateDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*UpdateDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{45}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *UpdateDepartmentResponse) GetDepartment() *Department {
@@ -2817,7 +2909,7 @@ type DeleteDepartmentRequest struct {
 
 func (x *DeleteDepartmentRequest) Reset() {
 	*x = DeleteDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2829,7 +2921,7 @@ func (x *DeleteDepartmentRequest) String() string {
 func (*DeleteDepartmentRequest) ProtoMessage() {}
 
 func (x *DeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2842,7 +2934,7 @@ func (x *DeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{46}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *DeleteDepartmentRequest) GetId() string {
@@ -2877,7 +2969,7 @@ type DeleteDepartmentResponse struct {
 
 func (x *DeleteDepartmentResponse) Reset() {
 	*x = DeleteDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2889,7 +2981,7 @@ func (x *DeleteDepartmentResponse) String() string {
 func (*DeleteDepartmentResponse) ProtoMessage() {}
 
 func (x *DeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2902,7 +2994,7 @@ func (x *DeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{47}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *DeleteDepartmentResponse) GetDepartment() *Department {
@@ -2927,7 +3019,7 @@ type UndeleteDepartmentRequest struct {
 
 func (x *UndeleteDepartmentRequest) Reset() {
 	*x = UndeleteDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2939,7 +3031,7 @@ func (x *UndeleteDepartmentRequest) String() string {
 func (*UndeleteDepartmentRequest) ProtoMessage() {}
 
 func (x *UndeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2952,7 +3044,7 @@ func (x *UndeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndeleteDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*UndeleteDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{48}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *UndeleteDepartmentRequest) GetId() string {
@@ -2987,7 +3079,7 @@ type UndeleteDepartmentResponse struct {
 
 func (x *UndeleteDepartmentResponse) Reset() {
 	*x = UndeleteDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2999,7 +3091,7 @@ func (x *UndeleteDepartmentResponse) String() string {
 func (*UndeleteDepartmentResponse) ProtoMessage() {}
 
 func (x *UndeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3012,7 +3104,7 @@ func (x *UndeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndeleteDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*UndeleteDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{49}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *UndeleteDepartmentResponse) GetDepartment() *Department {
@@ -3033,7 +3125,7 @@ type GetRoleRequest struct {
 
 func (x *GetRoleRequest) Reset() {
 	*x = GetRoleRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3045,7 +3137,7 @@ func (x *GetRoleRequest) String() string {
 func (*GetRoleRequest) ProtoMessage() {}
 
 func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3058,7 +3150,7 @@ func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleRequest.ProtoReflect.Descriptor instead.
 func (*GetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{50}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *GetRoleRequest) GetId() string {
@@ -3079,7 +3171,7 @@ type GetRoleResponse struct {
 
 func (x *GetRoleResponse) Reset() {
 	*x = GetRoleResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3091,7 +3183,7 @@ func (x *GetRoleResponse) String() string {
 func (*GetRoleResponse) ProtoMessage() {}
 
 func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3104,7 +3196,7 @@ func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleResponse.ProtoReflect.Descriptor instead.
 func (*GetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{51}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *GetRoleResponse) GetRole() *Role {
@@ -3131,7 +3223,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3143,7 +3235,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3156,7 +3248,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{52}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *ListRolesRequest) GetPageSize() int32 {
@@ -3200,7 +3292,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3212,7 +3304,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3225,7 +3317,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{53}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *ListRolesResponse) GetRoles() []*Role {
@@ -3253,7 +3345,7 @@ type CountRolesRequest struct {
 
 func (x *CountRolesRequest) Reset() {
 	*x = CountRolesRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3265,7 +3357,7 @@ func (x *CountRolesRequest) String() string {
 func (*CountRolesRequest) ProtoMessage() {}
 
 func (x *CountRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3278,7 +3370,7 @@ func (x *CountRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRolesRequest.ProtoReflect.Descriptor instead.
 func (*CountRolesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{54}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *CountRolesRequest) GetFilter() string {
@@ -3301,7 +3393,7 @@ type CountRolesResponse struct {
 
 func (x *CountRolesResponse) Reset() {
 	*x = CountRolesResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3313,7 +3405,7 @@ func (x *CountRolesResponse) String() string {
 func (*CountRolesResponse) ProtoMessage() {}
 
 func (x *CountRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3326,7 +3418,7 @@ func (x *CountRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRolesResponse.ProtoReflect.Descriptor instead.
 func (*CountRolesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{55}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *CountRolesResponse) GetCount() int32 {
@@ -3452,6 +3544,10 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\vmust_change\x18\x03 \x01(\bR\n" +
 	"mustChange\"G\n" +
 	"\x17SetUserPasswordResponse\x12,\n" +
+	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"4\n" +
+	"\x18ResetSecondFactorRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"I\n" +
+	"\x19ResetSecondFactorResponse\x12,\n" +
 	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"\x9a\x01\n" +
 	"\bUserTerm\x12\x1e\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01H\x00R\x04name\x12 \n" +
@@ -3572,7 +3668,7 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x13ACCESS_REASON_SCOPE\x10\x04\x12\x1a\n" +
 	"\x16ACCESS_REASON_OBSERVER\x10\x05\x12'\n" +
 	"#ACCESS_REASON_AVAILABLE_TO_EVERYONE\x10\x06\x12\x1e\n" +
-	"\x1aACCESS_REASON_SOME_RECORDS\x10\a2\x85\x12\n" +
+	"\x1aACCESS_REASON_SOME_RECORDS\x10\a2\xb1\x13\n" +
 	"\fUsersService\x12\x80\x01\n" +
 	"\n" +
 	"CreateUser\x12%.kontor.identity.v1.CreateUserRequest\x1a&.kontor.identity.v1.CreateUserResponse\"#\xca\xf3\x18\b\n" +
@@ -3602,7 +3698,9 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\rExplainAccess\x12(.kontor.identity.v1.ExplainAccessRequest\x1a).kontor.identity.v1.ExplainAccessResponse\"0\xca\xf3\x18\b\n" +
 	"\x04role\x10\x01\x82\xd3\xe4\x93\x02\x1e\x12\x1c/v1/users/{id}:explainAccess\x12\x9d\x01\n" +
 	"\x0fSetUserPassword\x12*.kontor.identity.v1.SetUserPasswordRequest\x1a+.kontor.identity.v1.SetUserPasswordResponse\"1\xca\xf3\x18\b\n" +
-	"\x04user\x10\x03\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/users/{id}:setPassword\x12\x87\x01\n" +
+	"\x04user\x10\x03\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/users/{id}:setPassword\x12\xa9\x01\n" +
+	"\x11ResetSecondFactor\x12,.kontor.identity.v1.ResetSecondFactorRequest\x1a-.kontor.identity.v1.ResetSecondFactorResponse\"7\xca\xf3\x18\b\n" +
+	"\x04user\x10\x03\x82\xd3\xe4\x93\x02%:\x01*\" /v1/users/{id}:resetSecondFactor\x12\x87\x01\n" +
 	"\vLookupUsers\x12&.kontor.identity.v1.LookupUsersRequest\x1a'.kontor.identity.v1.LookupUsersResponse\"'\xca\xf3\x18\b\n" +
 	"\x04user\x10\x01\x82\xd3\xe4\x93\x02\x15:\x01*\"\x10/v1/users:lookup\x12\xa0\x01\n" +
 	"\x11PreviewUserImport\x12,.kontor.identity.v1.PreviewUserImportRequest\x1a-.kontor.identity.v1.PreviewUserImportResponse\".\xca\xf3\x18\b\n" +
@@ -3655,7 +3753,7 @@ func file_kontor_identity_v1_identity_service_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 56)
+var file_kontor_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
 var file_kontor_identity_v1_identity_service_proto_goTypes = []any{
 	(AccessReason)(0),                   // 0: kontor.identity.v1.AccessReason
 	(*CreateUserRequest)(nil),           // 1: kontor.identity.v1.CreateUserRequest
@@ -3685,143 +3783,148 @@ var file_kontor_identity_v1_identity_service_proto_goTypes = []any{
 	(*ActivateUserResponse)(nil),        // 25: kontor.identity.v1.ActivateUserResponse
 	(*SetUserPasswordRequest)(nil),      // 26: kontor.identity.v1.SetUserPasswordRequest
 	(*SetUserPasswordResponse)(nil),     // 27: kontor.identity.v1.SetUserPasswordResponse
-	(*UserTerm)(nil),                    // 28: kontor.identity.v1.UserTerm
-	(*ExternalKey)(nil),                 // 29: kontor.identity.v1.ExternalKey
-	(*LookupUsersRequest)(nil),          // 30: kontor.identity.v1.LookupUsersRequest
-	(*UserMatch)(nil),                   // 31: kontor.identity.v1.UserMatch
-	(*LookupUsersResponse)(nil),         // 32: kontor.identity.v1.LookupUsersResponse
-	(*PreviewUserImportRequest)(nil),    // 33: kontor.identity.v1.PreviewUserImportRequest
-	(*PreviewUserImportResponse)(nil),   // 34: kontor.identity.v1.PreviewUserImportResponse
-	(*ImportUsersRequest)(nil),          // 35: kontor.identity.v1.ImportUsersRequest
-	(*ImportUsersResponse)(nil),         // 36: kontor.identity.v1.ImportUsersResponse
-	(*CreateDepartmentRequest)(nil),     // 37: kontor.identity.v1.CreateDepartmentRequest
-	(*CreateDepartmentResponse)(nil),    // 38: kontor.identity.v1.CreateDepartmentResponse
-	(*GetDepartmentRequest)(nil),        // 39: kontor.identity.v1.GetDepartmentRequest
-	(*GetDepartmentResponse)(nil),       // 40: kontor.identity.v1.GetDepartmentResponse
-	(*ListDepartmentsRequest)(nil),      // 41: kontor.identity.v1.ListDepartmentsRequest
-	(*ListDepartmentsResponse)(nil),     // 42: kontor.identity.v1.ListDepartmentsResponse
-	(*CountDepartmentsRequest)(nil),     // 43: kontor.identity.v1.CountDepartmentsRequest
-	(*CountDepartmentsResponse)(nil),    // 44: kontor.identity.v1.CountDepartmentsResponse
-	(*UpdateDepartmentRequest)(nil),     // 45: kontor.identity.v1.UpdateDepartmentRequest
-	(*UpdateDepartmentResponse)(nil),    // 46: kontor.identity.v1.UpdateDepartmentResponse
-	(*DeleteDepartmentRequest)(nil),     // 47: kontor.identity.v1.DeleteDepartmentRequest
-	(*DeleteDepartmentResponse)(nil),    // 48: kontor.identity.v1.DeleteDepartmentResponse
-	(*UndeleteDepartmentRequest)(nil),   // 49: kontor.identity.v1.UndeleteDepartmentRequest
-	(*UndeleteDepartmentResponse)(nil),  // 50: kontor.identity.v1.UndeleteDepartmentResponse
-	(*GetRoleRequest)(nil),              // 51: kontor.identity.v1.GetRoleRequest
-	(*GetRoleResponse)(nil),             // 52: kontor.identity.v1.GetRoleResponse
-	(*ListRolesRequest)(nil),            // 53: kontor.identity.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),           // 54: kontor.identity.v1.ListRolesResponse
-	(*CountRolesRequest)(nil),           // 55: kontor.identity.v1.CountRolesRequest
-	(*CountRolesResponse)(nil),          // 56: kontor.identity.v1.CountRolesResponse
-	(*User)(nil),                        // 57: kontor.identity.v1.User
-	(*fieldmaskpb.FieldMask)(nil),       // 58: google.protobuf.FieldMask
-	(*Handover)(nil),                    // 59: kontor.identity.v1.Handover
-	(*HandoverRecord)(nil),              // 60: kontor.identity.v1.HandoverRecord
-	(v1.Action)(0),                      // 61: kontor.options.v1.Action
-	(v11.Scope)(0),                      // 62: kontor.access.v1.Scope
-	(*v12.ImportSource)(nil),            // 63: kontor.type.v1.ImportSource
-	(*v12.ImportPreview)(nil),           // 64: kontor.type.v1.ImportPreview
-	(*v13.Operation)(nil),               // 65: kontor.operation.v1.Operation
-	(*Department)(nil),                  // 66: kontor.identity.v1.Department
-	(*Role)(nil),                        // 67: kontor.identity.v1.Role
+	(*ResetSecondFactorRequest)(nil),    // 28: kontor.identity.v1.ResetSecondFactorRequest
+	(*ResetSecondFactorResponse)(nil),   // 29: kontor.identity.v1.ResetSecondFactorResponse
+	(*UserTerm)(nil),                    // 30: kontor.identity.v1.UserTerm
+	(*ExternalKey)(nil),                 // 31: kontor.identity.v1.ExternalKey
+	(*LookupUsersRequest)(nil),          // 32: kontor.identity.v1.LookupUsersRequest
+	(*UserMatch)(nil),                   // 33: kontor.identity.v1.UserMatch
+	(*LookupUsersResponse)(nil),         // 34: kontor.identity.v1.LookupUsersResponse
+	(*PreviewUserImportRequest)(nil),    // 35: kontor.identity.v1.PreviewUserImportRequest
+	(*PreviewUserImportResponse)(nil),   // 36: kontor.identity.v1.PreviewUserImportResponse
+	(*ImportUsersRequest)(nil),          // 37: kontor.identity.v1.ImportUsersRequest
+	(*ImportUsersResponse)(nil),         // 38: kontor.identity.v1.ImportUsersResponse
+	(*CreateDepartmentRequest)(nil),     // 39: kontor.identity.v1.CreateDepartmentRequest
+	(*CreateDepartmentResponse)(nil),    // 40: kontor.identity.v1.CreateDepartmentResponse
+	(*GetDepartmentRequest)(nil),        // 41: kontor.identity.v1.GetDepartmentRequest
+	(*GetDepartmentResponse)(nil),       // 42: kontor.identity.v1.GetDepartmentResponse
+	(*ListDepartmentsRequest)(nil),      // 43: kontor.identity.v1.ListDepartmentsRequest
+	(*ListDepartmentsResponse)(nil),     // 44: kontor.identity.v1.ListDepartmentsResponse
+	(*CountDepartmentsRequest)(nil),     // 45: kontor.identity.v1.CountDepartmentsRequest
+	(*CountDepartmentsResponse)(nil),    // 46: kontor.identity.v1.CountDepartmentsResponse
+	(*UpdateDepartmentRequest)(nil),     // 47: kontor.identity.v1.UpdateDepartmentRequest
+	(*UpdateDepartmentResponse)(nil),    // 48: kontor.identity.v1.UpdateDepartmentResponse
+	(*DeleteDepartmentRequest)(nil),     // 49: kontor.identity.v1.DeleteDepartmentRequest
+	(*DeleteDepartmentResponse)(nil),    // 50: kontor.identity.v1.DeleteDepartmentResponse
+	(*UndeleteDepartmentRequest)(nil),   // 51: kontor.identity.v1.UndeleteDepartmentRequest
+	(*UndeleteDepartmentResponse)(nil),  // 52: kontor.identity.v1.UndeleteDepartmentResponse
+	(*GetRoleRequest)(nil),              // 53: kontor.identity.v1.GetRoleRequest
+	(*GetRoleResponse)(nil),             // 54: kontor.identity.v1.GetRoleResponse
+	(*ListRolesRequest)(nil),            // 55: kontor.identity.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),           // 56: kontor.identity.v1.ListRolesResponse
+	(*CountRolesRequest)(nil),           // 57: kontor.identity.v1.CountRolesRequest
+	(*CountRolesResponse)(nil),          // 58: kontor.identity.v1.CountRolesResponse
+	(*User)(nil),                        // 59: kontor.identity.v1.User
+	(*fieldmaskpb.FieldMask)(nil),       // 60: google.protobuf.FieldMask
+	(*Handover)(nil),                    // 61: kontor.identity.v1.Handover
+	(*HandoverRecord)(nil),              // 62: kontor.identity.v1.HandoverRecord
+	(v1.Action)(0),                      // 63: kontor.options.v1.Action
+	(v11.Scope)(0),                      // 64: kontor.access.v1.Scope
+	(*v12.ImportSource)(nil),            // 65: kontor.type.v1.ImportSource
+	(*v12.ImportPreview)(nil),           // 66: kontor.type.v1.ImportPreview
+	(*v13.Operation)(nil),               // 67: kontor.operation.v1.Operation
+	(*Department)(nil),                  // 68: kontor.identity.v1.Department
+	(*Role)(nil),                        // 69: kontor.identity.v1.Role
 }
 var file_kontor_identity_v1_identity_service_proto_depIdxs = []int32{
-	57, // 0: kontor.identity.v1.CreateUserRequest.user:type_name -> kontor.identity.v1.User
-	57, // 1: kontor.identity.v1.CreateUserResponse.user:type_name -> kontor.identity.v1.User
-	57, // 2: kontor.identity.v1.GetUserResponse.user:type_name -> kontor.identity.v1.User
-	57, // 3: kontor.identity.v1.ListUsersResponse.users:type_name -> kontor.identity.v1.User
-	57, // 4: kontor.identity.v1.UpdateUserRequest.user:type_name -> kontor.identity.v1.User
-	58, // 5: kontor.identity.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
-	57, // 6: kontor.identity.v1.UpdateUserResponse.user:type_name -> kontor.identity.v1.User
-	57, // 7: kontor.identity.v1.DeactivateUserResponse.user:type_name -> kontor.identity.v1.User
-	59, // 8: kontor.identity.v1.DeactivateUserResponse.handover:type_name -> kontor.identity.v1.Handover
-	59, // 9: kontor.identity.v1.GetHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
-	59, // 10: kontor.identity.v1.ListHandoversResponse.handovers:type_name -> kontor.identity.v1.Handover
-	60, // 11: kontor.identity.v1.ListHandoverRecordsResponse.records:type_name -> kontor.identity.v1.HandoverRecord
-	59, // 12: kontor.identity.v1.RevertHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
-	61, // 13: kontor.identity.v1.ExplainAccessRequest.action:type_name -> kontor.options.v1.Action
-	61, // 14: kontor.identity.v1.GrantExplanation.action:type_name -> kontor.options.v1.Action
-	62, // 15: kontor.identity.v1.GrantExplanation.scope:type_name -> kontor.access.v1.Scope
+	59, // 0: kontor.identity.v1.CreateUserRequest.user:type_name -> kontor.identity.v1.User
+	59, // 1: kontor.identity.v1.CreateUserResponse.user:type_name -> kontor.identity.v1.User
+	59, // 2: kontor.identity.v1.GetUserResponse.user:type_name -> kontor.identity.v1.User
+	59, // 3: kontor.identity.v1.ListUsersResponse.users:type_name -> kontor.identity.v1.User
+	59, // 4: kontor.identity.v1.UpdateUserRequest.user:type_name -> kontor.identity.v1.User
+	60, // 5: kontor.identity.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	59, // 6: kontor.identity.v1.UpdateUserResponse.user:type_name -> kontor.identity.v1.User
+	59, // 7: kontor.identity.v1.DeactivateUserResponse.user:type_name -> kontor.identity.v1.User
+	61, // 8: kontor.identity.v1.DeactivateUserResponse.handover:type_name -> kontor.identity.v1.Handover
+	61, // 9: kontor.identity.v1.GetHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
+	61, // 10: kontor.identity.v1.ListHandoversResponse.handovers:type_name -> kontor.identity.v1.Handover
+	62, // 11: kontor.identity.v1.ListHandoverRecordsResponse.records:type_name -> kontor.identity.v1.HandoverRecord
+	61, // 12: kontor.identity.v1.RevertHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
+	63, // 13: kontor.identity.v1.ExplainAccessRequest.action:type_name -> kontor.options.v1.Action
+	63, // 14: kontor.identity.v1.GrantExplanation.action:type_name -> kontor.options.v1.Action
+	64, // 15: kontor.identity.v1.GrantExplanation.scope:type_name -> kontor.access.v1.Scope
 	0,  // 16: kontor.identity.v1.ExplainAccessResponse.reason:type_name -> kontor.identity.v1.AccessReason
-	62, // 17: kontor.identity.v1.ExplainAccessResponse.scope:type_name -> kontor.access.v1.Scope
+	64, // 17: kontor.identity.v1.ExplainAccessResponse.scope:type_name -> kontor.access.v1.Scope
 	22, // 18: kontor.identity.v1.ExplainAccessResponse.grants:type_name -> kontor.identity.v1.GrantExplanation
-	57, // 19: kontor.identity.v1.ActivateUserResponse.user:type_name -> kontor.identity.v1.User
-	57, // 20: kontor.identity.v1.SetUserPasswordResponse.user:type_name -> kontor.identity.v1.User
-	29, // 21: kontor.identity.v1.UserTerm.external:type_name -> kontor.identity.v1.ExternalKey
-	28, // 22: kontor.identity.v1.LookupUsersRequest.terms:type_name -> kontor.identity.v1.UserTerm
-	31, // 23: kontor.identity.v1.LookupUsersResponse.matches:type_name -> kontor.identity.v1.UserMatch
-	63, // 24: kontor.identity.v1.PreviewUserImportRequest.source:type_name -> kontor.type.v1.ImportSource
-	64, // 25: kontor.identity.v1.PreviewUserImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
-	65, // 26: kontor.identity.v1.ImportUsersResponse.operation:type_name -> kontor.operation.v1.Operation
-	66, // 27: kontor.identity.v1.CreateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
-	66, // 28: kontor.identity.v1.CreateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	66, // 29: kontor.identity.v1.GetDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	66, // 30: kontor.identity.v1.ListDepartmentsResponse.departments:type_name -> kontor.identity.v1.Department
-	66, // 31: kontor.identity.v1.UpdateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
-	58, // 32: kontor.identity.v1.UpdateDepartmentRequest.update_mask:type_name -> google.protobuf.FieldMask
-	66, // 33: kontor.identity.v1.UpdateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	66, // 34: kontor.identity.v1.DeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	66, // 35: kontor.identity.v1.UndeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	67, // 36: kontor.identity.v1.GetRoleResponse.role:type_name -> kontor.identity.v1.Role
-	67, // 37: kontor.identity.v1.ListRolesResponse.roles:type_name -> kontor.identity.v1.Role
-	1,  // 38: kontor.identity.v1.UsersService.CreateUser:input_type -> kontor.identity.v1.CreateUserRequest
-	3,  // 39: kontor.identity.v1.UsersService.GetUser:input_type -> kontor.identity.v1.GetUserRequest
-	5,  // 40: kontor.identity.v1.UsersService.ListUsers:input_type -> kontor.identity.v1.ListUsersRequest
-	7,  // 41: kontor.identity.v1.UsersService.CountUsers:input_type -> kontor.identity.v1.CountUsersRequest
-	9,  // 42: kontor.identity.v1.UsersService.UpdateUser:input_type -> kontor.identity.v1.UpdateUserRequest
-	11, // 43: kontor.identity.v1.UsersService.DeactivateUser:input_type -> kontor.identity.v1.DeactivateUserRequest
-	24, // 44: kontor.identity.v1.UsersService.ActivateUser:input_type -> kontor.identity.v1.ActivateUserRequest
-	13, // 45: kontor.identity.v1.UsersService.GetHandover:input_type -> kontor.identity.v1.GetHandoverRequest
-	15, // 46: kontor.identity.v1.UsersService.ListHandovers:input_type -> kontor.identity.v1.ListHandoversRequest
-	17, // 47: kontor.identity.v1.UsersService.ListHandoverRecords:input_type -> kontor.identity.v1.ListHandoverRecordsRequest
-	19, // 48: kontor.identity.v1.UsersService.RevertHandover:input_type -> kontor.identity.v1.RevertHandoverRequest
-	21, // 49: kontor.identity.v1.UsersService.ExplainAccess:input_type -> kontor.identity.v1.ExplainAccessRequest
-	26, // 50: kontor.identity.v1.UsersService.SetUserPassword:input_type -> kontor.identity.v1.SetUserPasswordRequest
-	30, // 51: kontor.identity.v1.UsersService.LookupUsers:input_type -> kontor.identity.v1.LookupUsersRequest
-	33, // 52: kontor.identity.v1.UsersService.PreviewUserImport:input_type -> kontor.identity.v1.PreviewUserImportRequest
-	35, // 53: kontor.identity.v1.UsersService.ImportUsers:input_type -> kontor.identity.v1.ImportUsersRequest
-	37, // 54: kontor.identity.v1.DepartmentsService.CreateDepartment:input_type -> kontor.identity.v1.CreateDepartmentRequest
-	39, // 55: kontor.identity.v1.DepartmentsService.GetDepartment:input_type -> kontor.identity.v1.GetDepartmentRequest
-	41, // 56: kontor.identity.v1.DepartmentsService.ListDepartments:input_type -> kontor.identity.v1.ListDepartmentsRequest
-	43, // 57: kontor.identity.v1.DepartmentsService.CountDepartments:input_type -> kontor.identity.v1.CountDepartmentsRequest
-	45, // 58: kontor.identity.v1.DepartmentsService.UpdateDepartment:input_type -> kontor.identity.v1.UpdateDepartmentRequest
-	47, // 59: kontor.identity.v1.DepartmentsService.DeleteDepartment:input_type -> kontor.identity.v1.DeleteDepartmentRequest
-	49, // 60: kontor.identity.v1.DepartmentsService.UndeleteDepartment:input_type -> kontor.identity.v1.UndeleteDepartmentRequest
-	51, // 61: kontor.identity.v1.RolesService.GetRole:input_type -> kontor.identity.v1.GetRoleRequest
-	53, // 62: kontor.identity.v1.RolesService.ListRoles:input_type -> kontor.identity.v1.ListRolesRequest
-	55, // 63: kontor.identity.v1.RolesService.CountRoles:input_type -> kontor.identity.v1.CountRolesRequest
-	2,  // 64: kontor.identity.v1.UsersService.CreateUser:output_type -> kontor.identity.v1.CreateUserResponse
-	4,  // 65: kontor.identity.v1.UsersService.GetUser:output_type -> kontor.identity.v1.GetUserResponse
-	6,  // 66: kontor.identity.v1.UsersService.ListUsers:output_type -> kontor.identity.v1.ListUsersResponse
-	8,  // 67: kontor.identity.v1.UsersService.CountUsers:output_type -> kontor.identity.v1.CountUsersResponse
-	10, // 68: kontor.identity.v1.UsersService.UpdateUser:output_type -> kontor.identity.v1.UpdateUserResponse
-	12, // 69: kontor.identity.v1.UsersService.DeactivateUser:output_type -> kontor.identity.v1.DeactivateUserResponse
-	25, // 70: kontor.identity.v1.UsersService.ActivateUser:output_type -> kontor.identity.v1.ActivateUserResponse
-	14, // 71: kontor.identity.v1.UsersService.GetHandover:output_type -> kontor.identity.v1.GetHandoverResponse
-	16, // 72: kontor.identity.v1.UsersService.ListHandovers:output_type -> kontor.identity.v1.ListHandoversResponse
-	18, // 73: kontor.identity.v1.UsersService.ListHandoverRecords:output_type -> kontor.identity.v1.ListHandoverRecordsResponse
-	20, // 74: kontor.identity.v1.UsersService.RevertHandover:output_type -> kontor.identity.v1.RevertHandoverResponse
-	23, // 75: kontor.identity.v1.UsersService.ExplainAccess:output_type -> kontor.identity.v1.ExplainAccessResponse
-	27, // 76: kontor.identity.v1.UsersService.SetUserPassword:output_type -> kontor.identity.v1.SetUserPasswordResponse
-	32, // 77: kontor.identity.v1.UsersService.LookupUsers:output_type -> kontor.identity.v1.LookupUsersResponse
-	34, // 78: kontor.identity.v1.UsersService.PreviewUserImport:output_type -> kontor.identity.v1.PreviewUserImportResponse
-	36, // 79: kontor.identity.v1.UsersService.ImportUsers:output_type -> kontor.identity.v1.ImportUsersResponse
-	38, // 80: kontor.identity.v1.DepartmentsService.CreateDepartment:output_type -> kontor.identity.v1.CreateDepartmentResponse
-	40, // 81: kontor.identity.v1.DepartmentsService.GetDepartment:output_type -> kontor.identity.v1.GetDepartmentResponse
-	42, // 82: kontor.identity.v1.DepartmentsService.ListDepartments:output_type -> kontor.identity.v1.ListDepartmentsResponse
-	44, // 83: kontor.identity.v1.DepartmentsService.CountDepartments:output_type -> kontor.identity.v1.CountDepartmentsResponse
-	46, // 84: kontor.identity.v1.DepartmentsService.UpdateDepartment:output_type -> kontor.identity.v1.UpdateDepartmentResponse
-	48, // 85: kontor.identity.v1.DepartmentsService.DeleteDepartment:output_type -> kontor.identity.v1.DeleteDepartmentResponse
-	50, // 86: kontor.identity.v1.DepartmentsService.UndeleteDepartment:output_type -> kontor.identity.v1.UndeleteDepartmentResponse
-	52, // 87: kontor.identity.v1.RolesService.GetRole:output_type -> kontor.identity.v1.GetRoleResponse
-	54, // 88: kontor.identity.v1.RolesService.ListRoles:output_type -> kontor.identity.v1.ListRolesResponse
-	56, // 89: kontor.identity.v1.RolesService.CountRoles:output_type -> kontor.identity.v1.CountRolesResponse
-	64, // [64:90] is the sub-list for method output_type
-	38, // [38:64] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	59, // 19: kontor.identity.v1.ActivateUserResponse.user:type_name -> kontor.identity.v1.User
+	59, // 20: kontor.identity.v1.SetUserPasswordResponse.user:type_name -> kontor.identity.v1.User
+	59, // 21: kontor.identity.v1.ResetSecondFactorResponse.user:type_name -> kontor.identity.v1.User
+	31, // 22: kontor.identity.v1.UserTerm.external:type_name -> kontor.identity.v1.ExternalKey
+	30, // 23: kontor.identity.v1.LookupUsersRequest.terms:type_name -> kontor.identity.v1.UserTerm
+	33, // 24: kontor.identity.v1.LookupUsersResponse.matches:type_name -> kontor.identity.v1.UserMatch
+	65, // 25: kontor.identity.v1.PreviewUserImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	66, // 26: kontor.identity.v1.PreviewUserImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	67, // 27: kontor.identity.v1.ImportUsersResponse.operation:type_name -> kontor.operation.v1.Operation
+	68, // 28: kontor.identity.v1.CreateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
+	68, // 29: kontor.identity.v1.CreateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	68, // 30: kontor.identity.v1.GetDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	68, // 31: kontor.identity.v1.ListDepartmentsResponse.departments:type_name -> kontor.identity.v1.Department
+	68, // 32: kontor.identity.v1.UpdateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
+	60, // 33: kontor.identity.v1.UpdateDepartmentRequest.update_mask:type_name -> google.protobuf.FieldMask
+	68, // 34: kontor.identity.v1.UpdateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	68, // 35: kontor.identity.v1.DeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	68, // 36: kontor.identity.v1.UndeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	69, // 37: kontor.identity.v1.GetRoleResponse.role:type_name -> kontor.identity.v1.Role
+	69, // 38: kontor.identity.v1.ListRolesResponse.roles:type_name -> kontor.identity.v1.Role
+	1,  // 39: kontor.identity.v1.UsersService.CreateUser:input_type -> kontor.identity.v1.CreateUserRequest
+	3,  // 40: kontor.identity.v1.UsersService.GetUser:input_type -> kontor.identity.v1.GetUserRequest
+	5,  // 41: kontor.identity.v1.UsersService.ListUsers:input_type -> kontor.identity.v1.ListUsersRequest
+	7,  // 42: kontor.identity.v1.UsersService.CountUsers:input_type -> kontor.identity.v1.CountUsersRequest
+	9,  // 43: kontor.identity.v1.UsersService.UpdateUser:input_type -> kontor.identity.v1.UpdateUserRequest
+	11, // 44: kontor.identity.v1.UsersService.DeactivateUser:input_type -> kontor.identity.v1.DeactivateUserRequest
+	24, // 45: kontor.identity.v1.UsersService.ActivateUser:input_type -> kontor.identity.v1.ActivateUserRequest
+	13, // 46: kontor.identity.v1.UsersService.GetHandover:input_type -> kontor.identity.v1.GetHandoverRequest
+	15, // 47: kontor.identity.v1.UsersService.ListHandovers:input_type -> kontor.identity.v1.ListHandoversRequest
+	17, // 48: kontor.identity.v1.UsersService.ListHandoverRecords:input_type -> kontor.identity.v1.ListHandoverRecordsRequest
+	19, // 49: kontor.identity.v1.UsersService.RevertHandover:input_type -> kontor.identity.v1.RevertHandoverRequest
+	21, // 50: kontor.identity.v1.UsersService.ExplainAccess:input_type -> kontor.identity.v1.ExplainAccessRequest
+	26, // 51: kontor.identity.v1.UsersService.SetUserPassword:input_type -> kontor.identity.v1.SetUserPasswordRequest
+	28, // 52: kontor.identity.v1.UsersService.ResetSecondFactor:input_type -> kontor.identity.v1.ResetSecondFactorRequest
+	32, // 53: kontor.identity.v1.UsersService.LookupUsers:input_type -> kontor.identity.v1.LookupUsersRequest
+	35, // 54: kontor.identity.v1.UsersService.PreviewUserImport:input_type -> kontor.identity.v1.PreviewUserImportRequest
+	37, // 55: kontor.identity.v1.UsersService.ImportUsers:input_type -> kontor.identity.v1.ImportUsersRequest
+	39, // 56: kontor.identity.v1.DepartmentsService.CreateDepartment:input_type -> kontor.identity.v1.CreateDepartmentRequest
+	41, // 57: kontor.identity.v1.DepartmentsService.GetDepartment:input_type -> kontor.identity.v1.GetDepartmentRequest
+	43, // 58: kontor.identity.v1.DepartmentsService.ListDepartments:input_type -> kontor.identity.v1.ListDepartmentsRequest
+	45, // 59: kontor.identity.v1.DepartmentsService.CountDepartments:input_type -> kontor.identity.v1.CountDepartmentsRequest
+	47, // 60: kontor.identity.v1.DepartmentsService.UpdateDepartment:input_type -> kontor.identity.v1.UpdateDepartmentRequest
+	49, // 61: kontor.identity.v1.DepartmentsService.DeleteDepartment:input_type -> kontor.identity.v1.DeleteDepartmentRequest
+	51, // 62: kontor.identity.v1.DepartmentsService.UndeleteDepartment:input_type -> kontor.identity.v1.UndeleteDepartmentRequest
+	53, // 63: kontor.identity.v1.RolesService.GetRole:input_type -> kontor.identity.v1.GetRoleRequest
+	55, // 64: kontor.identity.v1.RolesService.ListRoles:input_type -> kontor.identity.v1.ListRolesRequest
+	57, // 65: kontor.identity.v1.RolesService.CountRoles:input_type -> kontor.identity.v1.CountRolesRequest
+	2,  // 66: kontor.identity.v1.UsersService.CreateUser:output_type -> kontor.identity.v1.CreateUserResponse
+	4,  // 67: kontor.identity.v1.UsersService.GetUser:output_type -> kontor.identity.v1.GetUserResponse
+	6,  // 68: kontor.identity.v1.UsersService.ListUsers:output_type -> kontor.identity.v1.ListUsersResponse
+	8,  // 69: kontor.identity.v1.UsersService.CountUsers:output_type -> kontor.identity.v1.CountUsersResponse
+	10, // 70: kontor.identity.v1.UsersService.UpdateUser:output_type -> kontor.identity.v1.UpdateUserResponse
+	12, // 71: kontor.identity.v1.UsersService.DeactivateUser:output_type -> kontor.identity.v1.DeactivateUserResponse
+	25, // 72: kontor.identity.v1.UsersService.ActivateUser:output_type -> kontor.identity.v1.ActivateUserResponse
+	14, // 73: kontor.identity.v1.UsersService.GetHandover:output_type -> kontor.identity.v1.GetHandoverResponse
+	16, // 74: kontor.identity.v1.UsersService.ListHandovers:output_type -> kontor.identity.v1.ListHandoversResponse
+	18, // 75: kontor.identity.v1.UsersService.ListHandoverRecords:output_type -> kontor.identity.v1.ListHandoverRecordsResponse
+	20, // 76: kontor.identity.v1.UsersService.RevertHandover:output_type -> kontor.identity.v1.RevertHandoverResponse
+	23, // 77: kontor.identity.v1.UsersService.ExplainAccess:output_type -> kontor.identity.v1.ExplainAccessResponse
+	27, // 78: kontor.identity.v1.UsersService.SetUserPassword:output_type -> kontor.identity.v1.SetUserPasswordResponse
+	29, // 79: kontor.identity.v1.UsersService.ResetSecondFactor:output_type -> kontor.identity.v1.ResetSecondFactorResponse
+	34, // 80: kontor.identity.v1.UsersService.LookupUsers:output_type -> kontor.identity.v1.LookupUsersResponse
+	36, // 81: kontor.identity.v1.UsersService.PreviewUserImport:output_type -> kontor.identity.v1.PreviewUserImportResponse
+	38, // 82: kontor.identity.v1.UsersService.ImportUsers:output_type -> kontor.identity.v1.ImportUsersResponse
+	40, // 83: kontor.identity.v1.DepartmentsService.CreateDepartment:output_type -> kontor.identity.v1.CreateDepartmentResponse
+	42, // 84: kontor.identity.v1.DepartmentsService.GetDepartment:output_type -> kontor.identity.v1.GetDepartmentResponse
+	44, // 85: kontor.identity.v1.DepartmentsService.ListDepartments:output_type -> kontor.identity.v1.ListDepartmentsResponse
+	46, // 86: kontor.identity.v1.DepartmentsService.CountDepartments:output_type -> kontor.identity.v1.CountDepartmentsResponse
+	48, // 87: kontor.identity.v1.DepartmentsService.UpdateDepartment:output_type -> kontor.identity.v1.UpdateDepartmentResponse
+	50, // 88: kontor.identity.v1.DepartmentsService.DeleteDepartment:output_type -> kontor.identity.v1.DeleteDepartmentResponse
+	52, // 89: kontor.identity.v1.DepartmentsService.UndeleteDepartment:output_type -> kontor.identity.v1.UndeleteDepartmentResponse
+	54, // 90: kontor.identity.v1.RolesService.GetRole:output_type -> kontor.identity.v1.GetRoleResponse
+	56, // 91: kontor.identity.v1.RolesService.ListRoles:output_type -> kontor.identity.v1.ListRolesResponse
+	58, // 92: kontor.identity.v1.RolesService.CountRoles:output_type -> kontor.identity.v1.CountRolesResponse
+	66, // [66:93] is the sub-list for method output_type
+	39, // [39:66] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_identity_service_proto_init() }
@@ -3833,7 +3936,7 @@ func file_kontor_identity_v1_identity_service_proto_init() {
 	file_kontor_identity_v1_handover_proto_init()
 	file_kontor_identity_v1_role_proto_init()
 	file_kontor_identity_v1_user_proto_init()
-	file_kontor_identity_v1_identity_service_proto_msgTypes[27].OneofWrappers = []any{
+	file_kontor_identity_v1_identity_service_proto_msgTypes[29].OneofWrappers = []any{
 		(*UserTerm_Name)(nil),
 		(*UserTerm_Email)(nil),
 		(*UserTerm_External)(nil),
@@ -3844,7 +3947,7 @@ func file_kontor_identity_v1_identity_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_identity_service_proto_rawDesc), len(file_kontor_identity_v1_identity_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   56,
+			NumMessages:   58,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

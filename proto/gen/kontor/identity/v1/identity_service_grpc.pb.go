@@ -32,6 +32,7 @@ const (
 	UsersService_RevertHandover_FullMethodName      = "/kontor.identity.v1.UsersService/RevertHandover"
 	UsersService_ExplainAccess_FullMethodName       = "/kontor.identity.v1.UsersService/ExplainAccess"
 	UsersService_SetUserPassword_FullMethodName     = "/kontor.identity.v1.UsersService/SetUserPassword"
+	UsersService_ResetSecondFactor_FullMethodName   = "/kontor.identity.v1.UsersService/ResetSecondFactor"
 	UsersService_LookupUsers_FullMethodName         = "/kontor.identity.v1.UsersService/LookupUsers"
 	UsersService_PreviewUserImport_FullMethodName   = "/kontor.identity.v1.UsersService/PreviewUserImport"
 	UsersService_ImportUsers_FullMethodName         = "/kontor.identity.v1.UsersService/ImportUsers"
@@ -111,6 +112,10 @@ type UsersServiceClient interface {
 	// Errors: USER_NOT_FOUND, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED, ROLE_NOT_YOURS;
 	// ACCOUNT_ELSEWHERE if the person's account belongs to another organisation, which alone may set its password.
 	SetUserPassword(ctx context.Context, in *SetUserPasswordRequest, opts ...grpc.CallOption) (*SetUserPasswordResponse, error)
+	// ResetSecondFactor takes the second factor of a user away who has lost it, and ends the user's sessions.
+	//
+	// Errors: USER_NOT_FOUND, ROLE_NOT_YOURS; ACCOUNT_ELSEWHERE if another organisation looks after the account.
+	ResetSecondFactor(ctx context.Context, in *ResetSecondFactorRequest, opts ...grpc.CallOption) (*ResetSecondFactorResponse, error)
 	// LookupUsers finds users by name, e-mail address or external ID, many at once, for imports.
 	//
 	// Errors: none of its own. A term that fits nobody, or several, is answered without an ID.
@@ -264,6 +269,16 @@ func (c *usersServiceClient) SetUserPassword(ctx context.Context, in *SetUserPas
 	return out, nil
 }
 
+func (c *usersServiceClient) ResetSecondFactor(ctx context.Context, in *ResetSecondFactorRequest, opts ...grpc.CallOption) (*ResetSecondFactorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ResetSecondFactorResponse)
+	err := c.cc.Invoke(ctx, UsersService_ResetSecondFactor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *usersServiceClient) LookupUsers(ctx context.Context, in *LookupUsersRequest, opts ...grpc.CallOption) (*LookupUsersResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(LookupUsersResponse)
@@ -368,6 +383,10 @@ type UsersServiceServer interface {
 	// Errors: USER_NOT_FOUND, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED, ROLE_NOT_YOURS;
 	// ACCOUNT_ELSEWHERE if the person's account belongs to another organisation, which alone may set its password.
 	SetUserPassword(context.Context, *SetUserPasswordRequest) (*SetUserPasswordResponse, error)
+	// ResetSecondFactor takes the second factor of a user away who has lost it, and ends the user's sessions.
+	//
+	// Errors: USER_NOT_FOUND, ROLE_NOT_YOURS; ACCOUNT_ELSEWHERE if another organisation looks after the account.
+	ResetSecondFactor(context.Context, *ResetSecondFactorRequest) (*ResetSecondFactorResponse, error)
 	// LookupUsers finds users by name, e-mail address or external ID, many at once, for imports.
 	//
 	// Errors: none of its own. A term that fits nobody, or several, is answered without an ID.
@@ -429,6 +448,9 @@ func (UnimplementedUsersServiceServer) ExplainAccess(context.Context, *ExplainAc
 }
 func (UnimplementedUsersServiceServer) SetUserPassword(context.Context, *SetUserPasswordRequest) (*SetUserPasswordResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetUserPassword not implemented")
+}
+func (UnimplementedUsersServiceServer) ResetSecondFactor(context.Context, *ResetSecondFactorRequest) (*ResetSecondFactorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ResetSecondFactor not implemented")
 }
 func (UnimplementedUsersServiceServer) LookupUsers(context.Context, *LookupUsersRequest) (*LookupUsersResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method LookupUsers not implemented")
@@ -694,6 +716,24 @@ func _UsersService_SetUserPassword_Handler(srv interface{}, ctx context.Context,
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UsersService_ResetSecondFactor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ResetSecondFactorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).ResetSecondFactor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_ResetSecondFactor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).ResetSecondFactor(ctx, req.(*ResetSecondFactorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _UsersService_LookupUsers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(LookupUsersRequest)
 	if err := dec(in); err != nil {
@@ -806,6 +846,10 @@ var UsersService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "SetUserPassword",
 			Handler:    _UsersService_SetUserPassword_Handler,
+		},
+		{
+			MethodName: "ResetSecondFactor",
+			Handler:    _UsersService_ResetSecondFactor_Handler,
 		},
 		{
 			MethodName: "LookupUsers",

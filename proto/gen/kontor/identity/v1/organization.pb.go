@@ -175,7 +175,9 @@ type Settings struct {
 	// Version for optimistic locking, such as "v5".
 	Etag string `protobuf:"bytes,13,opt,name=etag,proto3" json:"etag,omitempty"`
 	// When the settings were last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,14,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Who has to sign in with a second factor.
+	SecondFactor  *SecondFactorPolicy `protobuf:"bytes,15,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -308,6 +310,69 @@ func (x *Settings) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Settings) GetSecondFactor() *SecondFactorPolicy {
+	if x != nil {
+		return x.SecondFactor
+	}
+	return nil
+}
+
+// SecondFactorPolicy says who has to sign in with a second factor. Who has none sets one up at the next sign-in; sessions
+// without end when their tokens are refreshed, within ten minutes.
+type SecondFactorPolicy struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// Everybody.
+	Required bool `protobuf:"varint,1,opt,name=required,proto3" json:"required,omitempty"`
+	// Whoever has one of these roles, at most 50.
+	RoleIds       []string `protobuf:"bytes,2,rep,name=role_ids,json=roleIds,proto3" json:"role_ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecondFactorPolicy) Reset() {
+	*x = SecondFactorPolicy{}
+	mi := &file_kontor_identity_v1_organization_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecondFactorPolicy) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecondFactorPolicy) ProtoMessage() {}
+
+func (x *SecondFactorPolicy) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_organization_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecondFactorPolicy.ProtoReflect.Descriptor instead.
+func (*SecondFactorPolicy) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_organization_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SecondFactorPolicy) GetRequired() bool {
+	if x != nil {
+		return x.Required
+	}
+	return false
+}
+
+func (x *SecondFactorPolicy) GetRoleIds() []string {
+	if x != nil {
+		return x.RoleIds
+	}
+	return nil
+}
+
 // WorkingCalendar says when the organisation works.
 type WorkingCalendar struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -321,7 +386,7 @@ type WorkingCalendar struct {
 
 func (x *WorkingCalendar) Reset() {
 	*x = WorkingCalendar{}
-	mi := &file_kontor_identity_v1_organization_proto_msgTypes[2]
+	mi := &file_kontor_identity_v1_organization_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -333,7 +398,7 @@ func (x *WorkingCalendar) String() string {
 func (*WorkingCalendar) ProtoMessage() {}
 
 func (x *WorkingCalendar) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_organization_proto_msgTypes[2]
+	mi := &file_kontor_identity_v1_organization_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -346,7 +411,7 @@ func (x *WorkingCalendar) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkingCalendar.ProtoReflect.Descriptor instead.
 func (*WorkingCalendar) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_organization_proto_rawDescGZIP(), []int{2}
+	return file_kontor_identity_v1_organization_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *WorkingCalendar) GetHours() []*WorkingInterval {
@@ -376,7 +441,7 @@ type Holiday struct {
 
 func (x *Holiday) Reset() {
 	*x = Holiday{}
-	mi := &file_kontor_identity_v1_organization_proto_msgTypes[3]
+	mi := &file_kontor_identity_v1_organization_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -388,7 +453,7 @@ func (x *Holiday) String() string {
 func (*Holiday) ProtoMessage() {}
 
 func (x *Holiday) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_organization_proto_msgTypes[3]
+	mi := &file_kontor_identity_v1_organization_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -401,7 +466,7 @@ func (x *Holiday) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Holiday.ProtoReflect.Descriptor instead.
 func (*Holiday) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_organization_proto_rawDescGZIP(), []int{3}
+	return file_kontor_identity_v1_organization_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *Holiday) GetDate() *date.Date {
@@ -444,7 +509,7 @@ type SmtpServer struct {
 
 func (x *SmtpServer) Reset() {
 	*x = SmtpServer{}
-	mi := &file_kontor_identity_v1_organization_proto_msgTypes[4]
+	mi := &file_kontor_identity_v1_organization_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -456,7 +521,7 @@ func (x *SmtpServer) String() string {
 func (*SmtpServer) ProtoMessage() {}
 
 func (x *SmtpServer) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_organization_proto_msgTypes[4]
+	mi := &file_kontor_identity_v1_organization_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -469,7 +534,7 @@ func (x *SmtpServer) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SmtpServer.ProtoReflect.Descriptor instead.
 func (*SmtpServer) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_organization_proto_rawDescGZIP(), []int{4}
+	return file_kontor_identity_v1_organization_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SmtpServer) GetHost() string {
@@ -537,7 +602,7 @@ const file_kontor_identity_v1_organization_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12;\n" +
 	"\vcreate_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\"\xc2\x06\n" +
+	"createTime\"\x8f\a\n" +
 	"\bSettings\x12'\n" +
 	"\x0forganization_id\x18\x01 \x01(\tR\x0eorganizationId\x12\x1e\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
@@ -560,10 +625,14 @@ const file_kontor_identity_v1_organization_proto_rawDesc = "" +
 	"\x04smtp\x18\f \x01(\v2\x1e.kontor.identity.v1.SmtpServerR\x04smtp\x12\x1b\n" +
 	"\x04etag\x18\r \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12;\n" +
 	"\vupdate_time\x18\x0e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\x1a:\n" +
+	"updateTime\x12K\n" +
+	"\rsecond_factor\x18\x0f \x01(\v2&.kontor.identity.v1.SecondFactorPolicyR\fsecondFactor\x1a:\n" +
 	"\fModulesEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\bR\x05value:\x028\x01\"\x9a\x01\n" +
+	"\x05value\x18\x02 \x01(\bR\x05value:\x028\x01\"^\n" +
+	"\x12SecondFactorPolicy\x12\x1a\n" +
+	"\brequired\x18\x01 \x01(\bR\brequired\x12,\n" +
+	"\brole_ids\x18\x02 \x03(\tB\x11\xbaH\x0e\x92\x01\v\x102\x18\x01\"\x05r\x03\xb0\x01\x01R\aroleIds\"\x9a\x01\n" +
 	"\x0fWorkingCalendar\x12C\n" +
 	"\x05hours\x18\x01 \x03(\v2#.kontor.identity.v1.WorkingIntervalB\b\xbaH\x05\x92\x01\x02\x102R\x05hours\x12B\n" +
 	"\bholidays\x18\x02 \x03(\v2\x1b.kontor.identity.v1.HolidayB\t\xbaH\x06\x92\x01\x03\x10\x90\x03R\bholidays\"V\n" +
@@ -601,36 +670,38 @@ func file_kontor_identity_v1_organization_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_organization_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_identity_v1_organization_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_kontor_identity_v1_organization_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_kontor_identity_v1_organization_proto_goTypes = []any{
 	(SmtpSecurity)(0),             // 0: kontor.identity.v1.SmtpSecurity
 	(*Organization)(nil),          // 1: kontor.identity.v1.Organization
 	(*Settings)(nil),              // 2: kontor.identity.v1.Settings
-	(*WorkingCalendar)(nil),       // 3: kontor.identity.v1.WorkingCalendar
-	(*Holiday)(nil),               // 4: kontor.identity.v1.Holiday
-	(*SmtpServer)(nil),            // 5: kontor.identity.v1.SmtpServer
-	nil,                           // 6: kontor.identity.v1.Settings.ModulesEntry
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
-	(Weekday)(0),                  // 8: kontor.identity.v1.Weekday
-	(*WorkingInterval)(nil),       // 9: kontor.identity.v1.WorkingInterval
-	(*date.Date)(nil),             // 10: google.type.Date
+	(*SecondFactorPolicy)(nil),    // 3: kontor.identity.v1.SecondFactorPolicy
+	(*WorkingCalendar)(nil),       // 4: kontor.identity.v1.WorkingCalendar
+	(*Holiday)(nil),               // 5: kontor.identity.v1.Holiday
+	(*SmtpServer)(nil),            // 6: kontor.identity.v1.SmtpServer
+	nil,                           // 7: kontor.identity.v1.Settings.ModulesEntry
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(Weekday)(0),                  // 9: kontor.identity.v1.Weekday
+	(*WorkingInterval)(nil),       // 10: kontor.identity.v1.WorkingInterval
+	(*date.Date)(nil),             // 11: google.type.Date
 }
 var file_kontor_identity_v1_organization_proto_depIdxs = []int32{
-	7,  // 0: kontor.identity.v1.Organization.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 1: kontor.identity.v1.Settings.week_start:type_name -> kontor.identity.v1.Weekday
-	3,  // 2: kontor.identity.v1.Settings.working_calendar:type_name -> kontor.identity.v1.WorkingCalendar
-	6,  // 3: kontor.identity.v1.Settings.modules:type_name -> kontor.identity.v1.Settings.ModulesEntry
-	5,  // 4: kontor.identity.v1.Settings.smtp:type_name -> kontor.identity.v1.SmtpServer
-	7,  // 5: kontor.identity.v1.Settings.update_time:type_name -> google.protobuf.Timestamp
-	9,  // 6: kontor.identity.v1.WorkingCalendar.hours:type_name -> kontor.identity.v1.WorkingInterval
-	4,  // 7: kontor.identity.v1.WorkingCalendar.holidays:type_name -> kontor.identity.v1.Holiday
-	10, // 8: kontor.identity.v1.Holiday.date:type_name -> google.type.Date
-	0,  // 9: kontor.identity.v1.SmtpServer.security:type_name -> kontor.identity.v1.SmtpSecurity
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	8,  // 0: kontor.identity.v1.Organization.create_time:type_name -> google.protobuf.Timestamp
+	9,  // 1: kontor.identity.v1.Settings.week_start:type_name -> kontor.identity.v1.Weekday
+	4,  // 2: kontor.identity.v1.Settings.working_calendar:type_name -> kontor.identity.v1.WorkingCalendar
+	7,  // 3: kontor.identity.v1.Settings.modules:type_name -> kontor.identity.v1.Settings.ModulesEntry
+	6,  // 4: kontor.identity.v1.Settings.smtp:type_name -> kontor.identity.v1.SmtpServer
+	8,  // 5: kontor.identity.v1.Settings.update_time:type_name -> google.protobuf.Timestamp
+	3,  // 6: kontor.identity.v1.Settings.second_factor:type_name -> kontor.identity.v1.SecondFactorPolicy
+	10, // 7: kontor.identity.v1.WorkingCalendar.hours:type_name -> kontor.identity.v1.WorkingInterval
+	5,  // 8: kontor.identity.v1.WorkingCalendar.holidays:type_name -> kontor.identity.v1.Holiday
+	11, // 9: kontor.identity.v1.Holiday.date:type_name -> google.type.Date
+	0,  // 10: kontor.identity.v1.SmtpServer.security:type_name -> kontor.identity.v1.SmtpSecurity
+	11, // [11:11] is the sub-list for method output_type
+	11, // [11:11] is the sub-list for method input_type
+	11, // [11:11] is the sub-list for extension type_name
+	11, // [11:11] is the sub-list for extension extendee
+	0,  // [0:11] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_organization_proto_init() }
@@ -645,7 +716,7 @@ func file_kontor_identity_v1_organization_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_organization_proto_rawDesc), len(file_kontor_identity_v1_organization_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -37,7 +37,9 @@ type CreateSessionRequest struct {
 	// The organisation to sign in to. Needed only by persons who belong to several.
 	OrganizationId string `protobuf:"bytes,3,opt,name=organization_id,json=organizationId,proto3" json:"organization_id,omitempty"`
 	// A new password to put in place of the old one, once that is found right. Empty for no change.
-	NewPassword   string `protobuf:"bytes,4,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
+	NewPassword string `protobuf:"bytes,4,opt,name=new_password,json=newPassword,proto3" json:"new_password,omitempty"`
+	// A code of the second factor, or a recovery code. Empty while none is asked for.
+	Code          string `protobuf:"bytes,5,opt,name=code,proto3" json:"code,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -100,6 +102,13 @@ func (x *CreateSessionRequest) GetNewPassword() string {
 	return ""
 }
 
+func (x *CreateSessionRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
 // CreateSessionResponse carries the tokens.
 type CreateSessionResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -113,6 +122,11 @@ type CreateSessionResponse struct {
 	Session *Session `protobuf:"bytes,4,opt,name=session,proto3" json:"session,omitempty"`
 	// The organisations to choose from; filled only if one has to be chosen.
 	Organizations []*OrganizationChoice `protobuf:"bytes,5,rep,name=organizations,proto3" json:"organizations,omitempty"`
+	// The second factor to set up first, as the organisation asks for one: there are no tokens yet; sign in again with a
+	// code of it. The same until then.
+	SecondFactorSetup *SecondFactorSetup `protobuf:"bytes,6,opt,name=second_factor_setup,json=secondFactorSetup,proto3" json:"second_factor_setup,omitempty"`
+	// Recovery codes of a second factor that this sign-in has set up; shown once.
+	RecoveryCodes []string `protobuf:"bytes,7,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -182,6 +196,84 @@ func (x *CreateSessionResponse) GetOrganizations() []*OrganizationChoice {
 	return nil
 }
 
+func (x *CreateSessionResponse) GetSecondFactorSetup() *SecondFactorSetup {
+	if x != nil {
+		return x.SecondFactorSetup
+	}
+	return nil
+}
+
+func (x *CreateSessionResponse) GetRecoveryCodes() []string {
+	if x != nil {
+		return x.RecoveryCodes
+	}
+	return nil
+}
+
+// SecondFactorSetup is what an authenticator app needs (RFC 6238: SHA-1, 6 digits, 30 seconds).
+type SecondFactorSetup struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The secret, base32.
+	Secret string `protobuf:"bytes,1,opt,name=secret,proto3" json:"secret,omitempty"`
+	// The same with names, "otpauth://totp/…".
+	Uri string `protobuf:"bytes,2,opt,name=uri,proto3" json:"uri,omitempty"`
+	// The URI as a QR code, PNG.
+	QrPng         []byte `protobuf:"bytes,3,opt,name=qr_png,json=qrPng,proto3" json:"qr_png,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SecondFactorSetup) Reset() {
+	*x = SecondFactorSetup{}
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SecondFactorSetup) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SecondFactorSetup) ProtoMessage() {}
+
+func (x *SecondFactorSetup) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SecondFactorSetup.ProtoReflect.Descriptor instead.
+func (*SecondFactorSetup) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *SecondFactorSetup) GetSecret() string {
+	if x != nil {
+		return x.Secret
+	}
+	return ""
+}
+
+func (x *SecondFactorSetup) GetUri() string {
+	if x != nil {
+		return x.Uri
+	}
+	return ""
+}
+
+func (x *SecondFactorSetup) GetQrPng() []byte {
+	if x != nil {
+		return x.QrPng
+	}
+	return nil
+}
+
 // RefreshSessionRequest carries a refresh token.
 type RefreshSessionRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -193,7 +285,7 @@ type RefreshSessionRequest struct {
 
 func (x *RefreshSessionRequest) Reset() {
 	*x = RefreshSessionRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[2]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -205,7 +297,7 @@ func (x *RefreshSessionRequest) String() string {
 func (*RefreshSessionRequest) ProtoMessage() {}
 
 func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[2]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -218,7 +310,7 @@ func (x *RefreshSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshSessionRequest.ProtoReflect.Descriptor instead.
 func (*RefreshSessionRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{2}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *RefreshSessionRequest) GetRefreshToken() string {
@@ -245,7 +337,7 @@ type RefreshSessionResponse struct {
 
 func (x *RefreshSessionResponse) Reset() {
 	*x = RefreshSessionResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[3]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -257,7 +349,7 @@ func (x *RefreshSessionResponse) String() string {
 func (*RefreshSessionResponse) ProtoMessage() {}
 
 func (x *RefreshSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[3]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -270,7 +362,7 @@ func (x *RefreshSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RefreshSessionResponse.ProtoReflect.Descriptor instead.
 func (*RefreshSessionResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{3}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *RefreshSessionResponse) GetAccessToken() string {
@@ -312,7 +404,7 @@ type SignOutRequest struct {
 
 func (x *SignOutRequest) Reset() {
 	*x = SignOutRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[4]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -324,7 +416,7 @@ func (x *SignOutRequest) String() string {
 func (*SignOutRequest) ProtoMessage() {}
 
 func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[4]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -337,7 +429,7 @@ func (x *SignOutRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutRequest.ProtoReflect.Descriptor instead.
 func (*SignOutRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{4}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *SignOutRequest) GetRefreshToken() string {
@@ -356,7 +448,7 @@ type SignOutResponse struct {
 
 func (x *SignOutResponse) Reset() {
 	*x = SignOutResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[5]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -368,7 +460,7 @@ func (x *SignOutResponse) String() string {
 func (*SignOutResponse) ProtoMessage() {}
 
 func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[5]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -381,7 +473,7 @@ func (x *SignOutResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SignOutResponse.ProtoReflect.Descriptor instead.
 func (*SignOutResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{5}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{6}
 }
 
 // ListSessionsRequest selects and pages sessions.
@@ -403,7 +495,7 @@ type ListSessionsRequest struct {
 
 func (x *ListSessionsRequest) Reset() {
 	*x = ListSessionsRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[6]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -415,7 +507,7 @@ func (x *ListSessionsRequest) String() string {
 func (*ListSessionsRequest) ProtoMessage() {}
 
 func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[6]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -428,7 +520,7 @@ func (x *ListSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsRequest.ProtoReflect.Descriptor instead.
 func (*ListSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{6}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *ListSessionsRequest) GetPageSize() int32 {
@@ -479,7 +571,7 @@ type ListSessionsResponse struct {
 
 func (x *ListSessionsResponse) Reset() {
 	*x = ListSessionsResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[7]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -491,7 +583,7 @@ func (x *ListSessionsResponse) String() string {
 func (*ListSessionsResponse) ProtoMessage() {}
 
 func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[7]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -504,7 +596,7 @@ func (x *ListSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListSessionsResponse.ProtoReflect.Descriptor instead.
 func (*ListSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{7}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *ListSessionsResponse) GetSessions() []*Session {
@@ -534,7 +626,7 @@ type CountSessionsRequest struct {
 
 func (x *CountSessionsRequest) Reset() {
 	*x = CountSessionsRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[8]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +638,7 @@ func (x *CountSessionsRequest) String() string {
 func (*CountSessionsRequest) ProtoMessage() {}
 
 func (x *CountSessionsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[8]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +651,7 @@ func (x *CountSessionsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountSessionsRequest.ProtoReflect.Descriptor instead.
 func (*CountSessionsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{8}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *CountSessionsRequest) GetFilter() string {
@@ -589,7 +681,7 @@ type CountSessionsResponse struct {
 
 func (x *CountSessionsResponse) Reset() {
 	*x = CountSessionsResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[9]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -601,7 +693,7 @@ func (x *CountSessionsResponse) String() string {
 func (*CountSessionsResponse) ProtoMessage() {}
 
 func (x *CountSessionsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[9]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -614,7 +706,7 @@ func (x *CountSessionsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountSessionsResponse.ProtoReflect.Descriptor instead.
 func (*CountSessionsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{9}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *CountSessionsResponse) GetCount() int32 {
@@ -642,7 +734,7 @@ type EndSessionRequest struct {
 
 func (x *EndSessionRequest) Reset() {
 	*x = EndSessionRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[10]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -654,7 +746,7 @@ func (x *EndSessionRequest) String() string {
 func (*EndSessionRequest) ProtoMessage() {}
 
 func (x *EndSessionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[10]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -667,7 +759,7 @@ func (x *EndSessionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndSessionRequest.ProtoReflect.Descriptor instead.
 func (*EndSessionRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{10}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *EndSessionRequest) GetId() string {
@@ -686,7 +778,7 @@ type EndSessionResponse struct {
 
 func (x *EndSessionResponse) Reset() {
 	*x = EndSessionResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[11]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -698,7 +790,7 @@ func (x *EndSessionResponse) String() string {
 func (*EndSessionResponse) ProtoMessage() {}
 
 func (x *EndSessionResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[11]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -711,7 +803,7 @@ func (x *EndSessionResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use EndSessionResponse.ProtoReflect.Descriptor instead.
 func (*EndSessionResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{11}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{12}
 }
 
 // GetJwksRequest is empty.
@@ -723,7 +815,7 @@ type GetJwksRequest struct {
 
 func (x *GetJwksRequest) Reset() {
 	*x = GetJwksRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[12]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -735,7 +827,7 @@ func (x *GetJwksRequest) String() string {
 func (*GetJwksRequest) ProtoMessage() {}
 
 func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[12]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -748,7 +840,7 @@ func (x *GetJwksRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksRequest.ProtoReflect.Descriptor instead.
 func (*GetJwksRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{12}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{13}
 }
 
 // GetJwksResponse is a JSON Web Key Set.
@@ -762,7 +854,7 @@ type GetJwksResponse struct {
 
 func (x *GetJwksResponse) Reset() {
 	*x = GetJwksResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[13]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -774,7 +866,7 @@ func (x *GetJwksResponse) String() string {
 func (*GetJwksResponse) ProtoMessage() {}
 
 func (x *GetJwksResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[13]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -787,7 +879,7 @@ func (x *GetJwksResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetJwksResponse.ProtoReflect.Descriptor instead.
 func (*GetJwksResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{13}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *GetJwksResponse) GetKeys() []*Jwk {
@@ -806,7 +898,7 @@ type GetMeRequest struct {
 
 func (x *GetMeRequest) Reset() {
 	*x = GetMeRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -818,7 +910,7 @@ func (x *GetMeRequest) String() string {
 func (*GetMeRequest) ProtoMessage() {}
 
 func (x *GetMeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -831,7 +923,7 @@ func (x *GetMeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMeRequest.ProtoReflect.Descriptor instead.
 func (*GetMeRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{14}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{15}
 }
 
 // GetMeResponse says who the caller is and what the caller may do.
@@ -853,7 +945,7 @@ type GetMeResponse struct {
 
 func (x *GetMeResponse) Reset() {
 	*x = GetMeResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -865,7 +957,7 @@ func (x *GetMeResponse) String() string {
 func (*GetMeResponse) ProtoMessage() {}
 
 func (x *GetMeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -878,7 +970,7 @@ func (x *GetMeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetMeResponse.ProtoReflect.Descriptor instead.
 func (*GetMeResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{15}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *GetMeResponse) GetUser() *User {
@@ -927,7 +1019,7 @@ type Permissions struct {
 
 func (x *Permissions) Reset() {
 	*x = Permissions{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -939,7 +1031,7 @@ func (x *Permissions) String() string {
 func (*Permissions) ProtoMessage() {}
 
 func (x *Permissions) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -952,7 +1044,7 @@ func (x *Permissions) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Permissions.ProtoReflect.Descriptor instead.
 func (*Permissions) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{16}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *Permissions) GetActions() map[string]v1.Scope {
@@ -978,7 +1070,7 @@ type UpdateMeRequest struct {
 
 func (x *UpdateMeRequest) Reset() {
 	*x = UpdateMeRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -990,7 +1082,7 @@ func (x *UpdateMeRequest) String() string {
 func (*UpdateMeRequest) ProtoMessage() {}
 
 func (x *UpdateMeRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1003,7 +1095,7 @@ func (x *UpdateMeRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMeRequest.ProtoReflect.Descriptor instead.
 func (*UpdateMeRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{17}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *UpdateMeRequest) GetUser() *User {
@@ -1038,7 +1130,7 @@ type UpdateMeResponse struct {
 
 func (x *UpdateMeResponse) Reset() {
 	*x = UpdateMeResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1050,7 +1142,7 @@ func (x *UpdateMeResponse) String() string {
 func (*UpdateMeResponse) ProtoMessage() {}
 
 func (x *UpdateMeResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1063,7 +1155,7 @@ func (x *UpdateMeResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateMeResponse.ProtoReflect.Descriptor instead.
 func (*UpdateMeResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{18}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *UpdateMeResponse) GetUser() *User {
@@ -1086,7 +1178,7 @@ type ChangePasswordRequest struct {
 
 func (x *ChangePasswordRequest) Reset() {
 	*x = ChangePasswordRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1098,7 +1190,7 @@ func (x *ChangePasswordRequest) String() string {
 func (*ChangePasswordRequest) ProtoMessage() {}
 
 func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1111,7 +1203,7 @@ func (x *ChangePasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordRequest.ProtoReflect.Descriptor instead.
 func (*ChangePasswordRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{19}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ChangePasswordRequest) GetPassword() string {
@@ -1137,7 +1229,7 @@ type ChangePasswordResponse struct {
 
 func (x *ChangePasswordResponse) Reset() {
 	*x = ChangePasswordResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1149,7 +1241,7 @@ func (x *ChangePasswordResponse) String() string {
 func (*ChangePasswordResponse) ProtoMessage() {}
 
 func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1162,7 +1254,283 @@ func (x *ChangePasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ChangePasswordResponse.ProtoReflect.Descriptor instead.
 func (*ChangePasswordResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{20}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{21}
+}
+
+// BeginSecondFactorRequest carries the password, so that an unattended browser is not enough.
+type BeginSecondFactorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The password in force.
+	Password      string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginSecondFactorRequest) Reset() {
+	*x = BeginSecondFactorRequest{}
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginSecondFactorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginSecondFactorRequest) ProtoMessage() {}
+
+func (x *BeginSecondFactorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginSecondFactorRequest.ProtoReflect.Descriptor instead.
+func (*BeginSecondFactorRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *BeginSecondFactorRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+// BeginSecondFactorResponse carries what to set up.
+type BeginSecondFactorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What the authenticator app needs.
+	Setup         *SecondFactorSetup `protobuf:"bytes,1,opt,name=setup,proto3" json:"setup,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *BeginSecondFactorResponse) Reset() {
+	*x = BeginSecondFactorResponse{}
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *BeginSecondFactorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*BeginSecondFactorResponse) ProtoMessage() {}
+
+func (x *BeginSecondFactorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use BeginSecondFactorResponse.ProtoReflect.Descriptor instead.
+func (*BeginSecondFactorResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *BeginSecondFactorResponse) GetSetup() *SecondFactorSetup {
+	if x != nil {
+		return x.Setup
+	}
+	return nil
+}
+
+// ConfirmSecondFactorRequest carries a code.
+type ConfirmSecondFactorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A code that the app shows.
+	Code          string `protobuf:"bytes,1,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmSecondFactorRequest) Reset() {
+	*x = ConfirmSecondFactorRequest{}
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmSecondFactorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmSecondFactorRequest) ProtoMessage() {}
+
+func (x *ConfirmSecondFactorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmSecondFactorRequest.ProtoReflect.Descriptor instead.
+func (*ConfirmSecondFactorRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *ConfirmSecondFactorRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+// ConfirmSecondFactorResponse carries the recovery codes.
+type ConfirmSecondFactorResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The codes, shown once.
+	RecoveryCodes []string `protobuf:"bytes,1,rep,name=recovery_codes,json=recoveryCodes,proto3" json:"recovery_codes,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ConfirmSecondFactorResponse) Reset() {
+	*x = ConfirmSecondFactorResponse{}
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ConfirmSecondFactorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ConfirmSecondFactorResponse) ProtoMessage() {}
+
+func (x *ConfirmSecondFactorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ConfirmSecondFactorResponse.ProtoReflect.Descriptor instead.
+func (*ConfirmSecondFactorResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *ConfirmSecondFactorResponse) GetRecoveryCodes() []string {
+	if x != nil {
+		return x.RecoveryCodes
+	}
+	return nil
+}
+
+// RemoveSecondFactorRequest carries both factors.
+type RemoveSecondFactorRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The password in force.
+	Password string `protobuf:"bytes,1,opt,name=password,proto3" json:"password,omitempty"`
+	// A code, or a recovery code.
+	Code          string `protobuf:"bytes,2,opt,name=code,proto3" json:"code,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveSecondFactorRequest) Reset() {
+	*x = RemoveSecondFactorRequest{}
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveSecondFactorRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveSecondFactorRequest) ProtoMessage() {}
+
+func (x *RemoveSecondFactorRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveSecondFactorRequest.ProtoReflect.Descriptor instead.
+func (*RemoveSecondFactorRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RemoveSecondFactorRequest) GetPassword() string {
+	if x != nil {
+		return x.Password
+	}
+	return ""
+}
+
+func (x *RemoveSecondFactorRequest) GetCode() string {
+	if x != nil {
+		return x.Code
+	}
+	return ""
+}
+
+// RemoveSecondFactorResponse is empty.
+type RemoveSecondFactorResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveSecondFactorResponse) Reset() {
+	*x = RemoveSecondFactorResponse{}
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveSecondFactorResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveSecondFactorResponse) ProtoMessage() {}
+
+func (x *RemoveSecondFactorResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveSecondFactorResponse.ProtoReflect.Descriptor instead.
+func (*RemoveSecondFactorResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{27}
 }
 
 // SetPresenceRequest says whether the caller is there.
@@ -1176,7 +1544,7 @@ type SetPresenceRequest struct {
 
 func (x *SetPresenceRequest) Reset() {
 	*x = SetPresenceRequest{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1188,7 +1556,7 @@ func (x *SetPresenceRequest) String() string {
 func (*SetPresenceRequest) ProtoMessage() {}
 
 func (x *SetPresenceRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1201,7 +1569,7 @@ func (x *SetPresenceRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPresenceRequest.ProtoReflect.Descriptor instead.
 func (*SetPresenceRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{21}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *SetPresenceRequest) GetPresence() *Presence {
@@ -1222,7 +1590,7 @@ type SetPresenceResponse struct {
 
 func (x *SetPresenceResponse) Reset() {
 	*x = SetPresenceResponse{}
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1234,7 +1602,7 @@ func (x *SetPresenceResponse) String() string {
 func (*SetPresenceResponse) ProtoMessage() {}
 
 func (x *SetPresenceResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_sign_in_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1247,7 +1615,7 @@ func (x *SetPresenceResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetPresenceResponse.ProtoReflect.Descriptor instead.
 func (*SetPresenceResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{22}
+	return file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetPresenceResponse) GetPresence() *Presence {
@@ -1261,21 +1629,28 @@ var File_kontor_identity_v1_sign_in_service_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_sign_in_service_proto_rawDesc = "" +
 	"\n" +
-	"(kontor/identity/v1/sign_in_service.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a kontor/access/v1/directory.proto\x1a%kontor/identity/v1/organization.proto\x1a\x1dkontor/identity/v1/role.proto\x1a kontor/identity/v1/session.proto\x1a\x1dkontor/identity/v1/user.proto\x1a\"kontor/options/v1/permission.proto\"\xc3\x01\n" +
+	"(kontor/identity/v1/sign_in_service.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a kontor/access/v1/directory.proto\x1a%kontor/identity/v1/organization.proto\x1a\x1dkontor/identity/v1/role.proto\x1a kontor/identity/v1/session.proto\x1a\x1dkontor/identity/v1/user.proto\x1a\"kontor/options/v1/permission.proto\"\xe0\x01\n" +
 	"\x14CreateSessionRequest\x12 \n" +
 	"\x05email\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc0\x02R\x05email\x12&\n" +
 	"\bpassword\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\bR\bpassword\x124\n" +
 	"\x0forganization_id\x18\x03 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x0eorganizationId\x12+\n" +
-	"\fnew_password\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\vnewPassword\"\xa1\x02\n" +
+	"\fnew_password\x18\x04 \x01(\tB\b\xbaH\x05r\x03(\x80\bR\vnewPassword\x12\x1b\n" +
+	"\x04code\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\x04code\"\x9f\x03\n" +
 	"\x15CreateSessionResponse\x12!\n" +
 	"\faccess_token\x18\x01 \x01(\tR\vaccessToken\x12#\n" +
 	"\rrefresh_token\x18\x02 \x01(\tR\frefreshToken\x12;\n" +
 	"\vexpire_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x125\n" +
 	"\asession\x18\x04 \x01(\v2\x1b.kontor.identity.v1.SessionR\asession\x12L\n" +
-	"\rorganizations\x18\x05 \x03(\v2&.kontor.identity.v1.OrganizationChoiceR\rorganizations\"H\n" +
+	"\rorganizations\x18\x05 \x03(\v2&.kontor.identity.v1.OrganizationChoiceR\rorganizations\x12U\n" +
+	"\x13second_factor_setup\x18\x06 \x01(\v2%.kontor.identity.v1.SecondFactorSetupR\x11secondFactorSetup\x12%\n" +
+	"\x0erecovery_codes\x18\a \x03(\tR\rrecoveryCodes\"T\n" +
+	"\x11SecondFactorSetup\x12\x16\n" +
+	"\x06secret\x18\x01 \x01(\tR\x06secret\x12\x10\n" +
+	"\x03uri\x18\x02 \x01(\tR\x03uri\x12\x15\n" +
+	"\x06qr_png\x18\x03 \x01(\fR\x05qrPng\"H\n" +
 	"\x15RefreshSessionRequest\x12/\n" +
 	"\rrefresh_token\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\frefreshToken\"\xd4\x01\n" +
@@ -1338,7 +1713,21 @@ const file_kontor_identity_v1_sign_in_service_proto_rawDesc = "" +
 	"\xbaH\ar\x05\x10\x01(\x80\bR\bpassword\x12-\n" +
 	"\fnew_password\x18\x02 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01(\x80\bR\vnewPassword\"\x18\n" +
-	"\x16ChangePasswordResponse\"V\n" +
+	"\x16ChangePasswordResponse\"B\n" +
+	"\x18BeginSecondFactorRequest\x12&\n" +
+	"\bpassword\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\bR\bpassword\"X\n" +
+	"\x19BeginSecondFactorResponse\x12;\n" +
+	"\x05setup\x18\x01 \x01(\v2%.kontor.identity.v1.SecondFactorSetupR\x05setup\";\n" +
+	"\x1aConfirmSecondFactorRequest\x12\x1d\n" +
+	"\x04code\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04code\"D\n" +
+	"\x1bConfirmSecondFactorResponse\x12%\n" +
+	"\x0erecovery_codes\x18\x01 \x03(\tR\rrecoveryCodes\"b\n" +
+	"\x19RemoveSecondFactorRequest\x12&\n" +
+	"\bpassword\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01(\x80\bR\bpassword\x12\x1d\n" +
+	"\x04code\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x04code\"\x1c\n" +
+	"\x1aRemoveSecondFactorResponse\"V\n" +
 	"\x12SetPresenceRequest\x12@\n" +
 	"\bpresence\x18\x01 \x01(\v2\x1c.kontor.identity.v1.PresenceB\x06\xbaH\x03\xc8\x01\x01R\bpresence\"O\n" +
 	"\x13SetPresenceResponse\x128\n" +
@@ -1352,11 +1741,14 @@ const file_kontor_identity_v1_sign_in_service_proto_rawDesc = "" +
 	"\n" +
 	"EndSession\x12%.kontor.identity.v1.EndSessionRequest\x1a&.kontor.identity.v1.EndSessionResponse\"\x1f\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x13*\x11/v1/sessions/{id}2\x87\x01\n" +
 	"\vKeysService\x12x\n" +
-	"\aGetJwks\x12\".kontor.identity.v1.GetJwksRequest\x1a#.kontor.identity.v1.GetJwksResponse\"$\xca\xf3\x18\x02\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json2\xfa\x03\n" +
+	"\aGetJwks\x12\".kontor.identity.v1.GetJwksRequest\x1a#.kontor.identity.v1.GetJwksResponse\"$\xca\xf3\x18\x02\x18\x01\x82\xd3\xe4\x93\x02\x18\x12\x16/.well-known/jwks.json2\xe0\a\n" +
 	"\tMeService\x12b\n" +
 	"\x05GetMe\x12 .kontor.identity.v1.GetMeRequest\x1a!.kontor.identity.v1.GetMeResponse\"\x14\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\b\x12\x06/v1/me\x12q\n" +
 	"\bUpdateMe\x12#.kontor.identity.v1.UpdateMeRequest\x1a$.kontor.identity.v1.UpdateMeResponse\"\x1a\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x0e:\x04user2\x06/v1/me\x12\x8f\x01\n" +
-	"\x0eChangePassword\x12).kontor.identity.v1.ChangePasswordRequest\x1a*.kontor.identity.v1.ChangePasswordResponse\"&\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/me:changePassword\x12\x83\x01\n" +
+	"\x0eChangePassword\x12).kontor.identity.v1.ChangePasswordRequest\x1a*.kontor.identity.v1.ChangePasswordResponse\"&\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1a:\x01*\"\x15/v1/me:changePassword\x12\x9b\x01\n" +
+	"\x11BeginSecondFactor\x12,.kontor.identity.v1.BeginSecondFactorRequest\x1a-.kontor.identity.v1.BeginSecondFactorResponse\")\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/me:beginSecondFactor\x12\xa3\x01\n" +
+	"\x13ConfirmSecondFactor\x12..kontor.identity.v1.ConfirmSecondFactorRequest\x1a/.kontor.identity.v1.ConfirmSecondFactorResponse\"+\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/me:confirmSecondFactor\x12\x9f\x01\n" +
+	"\x12RemoveSecondFactor\x12-.kontor.identity.v1.RemoveSecondFactorRequest\x1a..kontor.identity.v1.RemoveSecondFactorResponse\"*\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1e:\x01*\"\x19/v1/me:removeSecondFactor\x12\x83\x01\n" +
 	"\vSetPresence\x12&.kontor.identity.v1.SetPresenceRequest\x1a'.kontor.identity.v1.SetPresenceResponse\"#\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x17:\x01*\"\x12/v1/me:setPresenceB9Z7kontor.internal/proto/gen/kontor/identity/v1;identityv1b\x06proto3"
 
 var (
@@ -1371,91 +1763,106 @@ func file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP() []byte {
 	return file_kontor_identity_v1_sign_in_service_proto_rawDescData
 }
 
-var file_kontor_identity_v1_sign_in_service_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_kontor_identity_v1_sign_in_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
 var file_kontor_identity_v1_sign_in_service_proto_goTypes = []any{
-	(*CreateSessionRequest)(nil),   // 0: kontor.identity.v1.CreateSessionRequest
-	(*CreateSessionResponse)(nil),  // 1: kontor.identity.v1.CreateSessionResponse
-	(*RefreshSessionRequest)(nil),  // 2: kontor.identity.v1.RefreshSessionRequest
-	(*RefreshSessionResponse)(nil), // 3: kontor.identity.v1.RefreshSessionResponse
-	(*SignOutRequest)(nil),         // 4: kontor.identity.v1.SignOutRequest
-	(*SignOutResponse)(nil),        // 5: kontor.identity.v1.SignOutResponse
-	(*ListSessionsRequest)(nil),    // 6: kontor.identity.v1.ListSessionsRequest
-	(*ListSessionsResponse)(nil),   // 7: kontor.identity.v1.ListSessionsResponse
-	(*CountSessionsRequest)(nil),   // 8: kontor.identity.v1.CountSessionsRequest
-	(*CountSessionsResponse)(nil),  // 9: kontor.identity.v1.CountSessionsResponse
-	(*EndSessionRequest)(nil),      // 10: kontor.identity.v1.EndSessionRequest
-	(*EndSessionResponse)(nil),     // 11: kontor.identity.v1.EndSessionResponse
-	(*GetJwksRequest)(nil),         // 12: kontor.identity.v1.GetJwksRequest
-	(*GetJwksResponse)(nil),        // 13: kontor.identity.v1.GetJwksResponse
-	(*GetMeRequest)(nil),           // 14: kontor.identity.v1.GetMeRequest
-	(*GetMeResponse)(nil),          // 15: kontor.identity.v1.GetMeResponse
-	(*Permissions)(nil),            // 16: kontor.identity.v1.Permissions
-	(*UpdateMeRequest)(nil),        // 17: kontor.identity.v1.UpdateMeRequest
-	(*UpdateMeResponse)(nil),       // 18: kontor.identity.v1.UpdateMeResponse
-	(*ChangePasswordRequest)(nil),  // 19: kontor.identity.v1.ChangePasswordRequest
-	(*ChangePasswordResponse)(nil), // 20: kontor.identity.v1.ChangePasswordResponse
-	(*SetPresenceRequest)(nil),     // 21: kontor.identity.v1.SetPresenceRequest
-	(*SetPresenceResponse)(nil),    // 22: kontor.identity.v1.SetPresenceResponse
-	nil,                            // 23: kontor.identity.v1.GetMeResponse.PermissionsEntry
-	nil,                            // 24: kontor.identity.v1.Permissions.ActionsEntry
-	(*timestamppb.Timestamp)(nil),  // 25: google.protobuf.Timestamp
-	(*Session)(nil),                // 26: kontor.identity.v1.Session
-	(*OrganizationChoice)(nil),     // 27: kontor.identity.v1.OrganizationChoice
-	(*Jwk)(nil),                    // 28: kontor.identity.v1.Jwk
-	(*User)(nil),                   // 29: kontor.identity.v1.User
-	(*Role)(nil),                   // 30: kontor.identity.v1.Role
-	(*Settings)(nil),               // 31: kontor.identity.v1.Settings
-	(*fieldmaskpb.FieldMask)(nil),  // 32: google.protobuf.FieldMask
-	(*Presence)(nil),               // 33: kontor.identity.v1.Presence
-	(v1.Scope)(0),                  // 34: kontor.access.v1.Scope
+	(*CreateSessionRequest)(nil),        // 0: kontor.identity.v1.CreateSessionRequest
+	(*CreateSessionResponse)(nil),       // 1: kontor.identity.v1.CreateSessionResponse
+	(*SecondFactorSetup)(nil),           // 2: kontor.identity.v1.SecondFactorSetup
+	(*RefreshSessionRequest)(nil),       // 3: kontor.identity.v1.RefreshSessionRequest
+	(*RefreshSessionResponse)(nil),      // 4: kontor.identity.v1.RefreshSessionResponse
+	(*SignOutRequest)(nil),              // 5: kontor.identity.v1.SignOutRequest
+	(*SignOutResponse)(nil),             // 6: kontor.identity.v1.SignOutResponse
+	(*ListSessionsRequest)(nil),         // 7: kontor.identity.v1.ListSessionsRequest
+	(*ListSessionsResponse)(nil),        // 8: kontor.identity.v1.ListSessionsResponse
+	(*CountSessionsRequest)(nil),        // 9: kontor.identity.v1.CountSessionsRequest
+	(*CountSessionsResponse)(nil),       // 10: kontor.identity.v1.CountSessionsResponse
+	(*EndSessionRequest)(nil),           // 11: kontor.identity.v1.EndSessionRequest
+	(*EndSessionResponse)(nil),          // 12: kontor.identity.v1.EndSessionResponse
+	(*GetJwksRequest)(nil),              // 13: kontor.identity.v1.GetJwksRequest
+	(*GetJwksResponse)(nil),             // 14: kontor.identity.v1.GetJwksResponse
+	(*GetMeRequest)(nil),                // 15: kontor.identity.v1.GetMeRequest
+	(*GetMeResponse)(nil),               // 16: kontor.identity.v1.GetMeResponse
+	(*Permissions)(nil),                 // 17: kontor.identity.v1.Permissions
+	(*UpdateMeRequest)(nil),             // 18: kontor.identity.v1.UpdateMeRequest
+	(*UpdateMeResponse)(nil),            // 19: kontor.identity.v1.UpdateMeResponse
+	(*ChangePasswordRequest)(nil),       // 20: kontor.identity.v1.ChangePasswordRequest
+	(*ChangePasswordResponse)(nil),      // 21: kontor.identity.v1.ChangePasswordResponse
+	(*BeginSecondFactorRequest)(nil),    // 22: kontor.identity.v1.BeginSecondFactorRequest
+	(*BeginSecondFactorResponse)(nil),   // 23: kontor.identity.v1.BeginSecondFactorResponse
+	(*ConfirmSecondFactorRequest)(nil),  // 24: kontor.identity.v1.ConfirmSecondFactorRequest
+	(*ConfirmSecondFactorResponse)(nil), // 25: kontor.identity.v1.ConfirmSecondFactorResponse
+	(*RemoveSecondFactorRequest)(nil),   // 26: kontor.identity.v1.RemoveSecondFactorRequest
+	(*RemoveSecondFactorResponse)(nil),  // 27: kontor.identity.v1.RemoveSecondFactorResponse
+	(*SetPresenceRequest)(nil),          // 28: kontor.identity.v1.SetPresenceRequest
+	(*SetPresenceResponse)(nil),         // 29: kontor.identity.v1.SetPresenceResponse
+	nil,                                 // 30: kontor.identity.v1.GetMeResponse.PermissionsEntry
+	nil,                                 // 31: kontor.identity.v1.Permissions.ActionsEntry
+	(*timestamppb.Timestamp)(nil),       // 32: google.protobuf.Timestamp
+	(*Session)(nil),                     // 33: kontor.identity.v1.Session
+	(*OrganizationChoice)(nil),          // 34: kontor.identity.v1.OrganizationChoice
+	(*Jwk)(nil),                         // 35: kontor.identity.v1.Jwk
+	(*User)(nil),                        // 36: kontor.identity.v1.User
+	(*Role)(nil),                        // 37: kontor.identity.v1.Role
+	(*Settings)(nil),                    // 38: kontor.identity.v1.Settings
+	(*fieldmaskpb.FieldMask)(nil),       // 39: google.protobuf.FieldMask
+	(*Presence)(nil),                    // 40: kontor.identity.v1.Presence
+	(v1.Scope)(0),                       // 41: kontor.access.v1.Scope
 }
 var file_kontor_identity_v1_sign_in_service_proto_depIdxs = []int32{
-	25, // 0: kontor.identity.v1.CreateSessionResponse.expire_time:type_name -> google.protobuf.Timestamp
-	26, // 1: kontor.identity.v1.CreateSessionResponse.session:type_name -> kontor.identity.v1.Session
-	27, // 2: kontor.identity.v1.CreateSessionResponse.organizations:type_name -> kontor.identity.v1.OrganizationChoice
-	25, // 3: kontor.identity.v1.RefreshSessionResponse.expire_time:type_name -> google.protobuf.Timestamp
-	26, // 4: kontor.identity.v1.RefreshSessionResponse.session:type_name -> kontor.identity.v1.Session
-	26, // 5: kontor.identity.v1.ListSessionsResponse.sessions:type_name -> kontor.identity.v1.Session
-	28, // 6: kontor.identity.v1.GetJwksResponse.keys:type_name -> kontor.identity.v1.Jwk
-	29, // 7: kontor.identity.v1.GetMeResponse.user:type_name -> kontor.identity.v1.User
-	30, // 8: kontor.identity.v1.GetMeResponse.roles:type_name -> kontor.identity.v1.Role
-	23, // 9: kontor.identity.v1.GetMeResponse.permissions:type_name -> kontor.identity.v1.GetMeResponse.PermissionsEntry
-	31, // 10: kontor.identity.v1.GetMeResponse.settings:type_name -> kontor.identity.v1.Settings
-	24, // 11: kontor.identity.v1.Permissions.actions:type_name -> kontor.identity.v1.Permissions.ActionsEntry
-	29, // 12: kontor.identity.v1.UpdateMeRequest.user:type_name -> kontor.identity.v1.User
-	32, // 13: kontor.identity.v1.UpdateMeRequest.update_mask:type_name -> google.protobuf.FieldMask
-	29, // 14: kontor.identity.v1.UpdateMeResponse.user:type_name -> kontor.identity.v1.User
-	33, // 15: kontor.identity.v1.SetPresenceRequest.presence:type_name -> kontor.identity.v1.Presence
-	33, // 16: kontor.identity.v1.SetPresenceResponse.presence:type_name -> kontor.identity.v1.Presence
-	16, // 17: kontor.identity.v1.GetMeResponse.PermissionsEntry.value:type_name -> kontor.identity.v1.Permissions
-	34, // 18: kontor.identity.v1.Permissions.ActionsEntry.value:type_name -> kontor.access.v1.Scope
-	0,  // 19: kontor.identity.v1.SessionsService.CreateSession:input_type -> kontor.identity.v1.CreateSessionRequest
-	2,  // 20: kontor.identity.v1.SessionsService.RefreshSession:input_type -> kontor.identity.v1.RefreshSessionRequest
-	4,  // 21: kontor.identity.v1.SessionsService.SignOut:input_type -> kontor.identity.v1.SignOutRequest
-	6,  // 22: kontor.identity.v1.SessionsService.ListSessions:input_type -> kontor.identity.v1.ListSessionsRequest
-	8,  // 23: kontor.identity.v1.SessionsService.CountSessions:input_type -> kontor.identity.v1.CountSessionsRequest
-	10, // 24: kontor.identity.v1.SessionsService.EndSession:input_type -> kontor.identity.v1.EndSessionRequest
-	12, // 25: kontor.identity.v1.KeysService.GetJwks:input_type -> kontor.identity.v1.GetJwksRequest
-	14, // 26: kontor.identity.v1.MeService.GetMe:input_type -> kontor.identity.v1.GetMeRequest
-	17, // 27: kontor.identity.v1.MeService.UpdateMe:input_type -> kontor.identity.v1.UpdateMeRequest
-	19, // 28: kontor.identity.v1.MeService.ChangePassword:input_type -> kontor.identity.v1.ChangePasswordRequest
-	21, // 29: kontor.identity.v1.MeService.SetPresence:input_type -> kontor.identity.v1.SetPresenceRequest
-	1,  // 30: kontor.identity.v1.SessionsService.CreateSession:output_type -> kontor.identity.v1.CreateSessionResponse
-	3,  // 31: kontor.identity.v1.SessionsService.RefreshSession:output_type -> kontor.identity.v1.RefreshSessionResponse
-	5,  // 32: kontor.identity.v1.SessionsService.SignOut:output_type -> kontor.identity.v1.SignOutResponse
-	7,  // 33: kontor.identity.v1.SessionsService.ListSessions:output_type -> kontor.identity.v1.ListSessionsResponse
-	9,  // 34: kontor.identity.v1.SessionsService.CountSessions:output_type -> kontor.identity.v1.CountSessionsResponse
-	11, // 35: kontor.identity.v1.SessionsService.EndSession:output_type -> kontor.identity.v1.EndSessionResponse
-	13, // 36: kontor.identity.v1.KeysService.GetJwks:output_type -> kontor.identity.v1.GetJwksResponse
-	15, // 37: kontor.identity.v1.MeService.GetMe:output_type -> kontor.identity.v1.GetMeResponse
-	18, // 38: kontor.identity.v1.MeService.UpdateMe:output_type -> kontor.identity.v1.UpdateMeResponse
-	20, // 39: kontor.identity.v1.MeService.ChangePassword:output_type -> kontor.identity.v1.ChangePasswordResponse
-	22, // 40: kontor.identity.v1.MeService.SetPresence:output_type -> kontor.identity.v1.SetPresenceResponse
-	30, // [30:41] is the sub-list for method output_type
-	19, // [19:30] is the sub-list for method input_type
-	19, // [19:19] is the sub-list for extension type_name
-	19, // [19:19] is the sub-list for extension extendee
-	0,  // [0:19] is the sub-list for field type_name
+	32, // 0: kontor.identity.v1.CreateSessionResponse.expire_time:type_name -> google.protobuf.Timestamp
+	33, // 1: kontor.identity.v1.CreateSessionResponse.session:type_name -> kontor.identity.v1.Session
+	34, // 2: kontor.identity.v1.CreateSessionResponse.organizations:type_name -> kontor.identity.v1.OrganizationChoice
+	2,  // 3: kontor.identity.v1.CreateSessionResponse.second_factor_setup:type_name -> kontor.identity.v1.SecondFactorSetup
+	32, // 4: kontor.identity.v1.RefreshSessionResponse.expire_time:type_name -> google.protobuf.Timestamp
+	33, // 5: kontor.identity.v1.RefreshSessionResponse.session:type_name -> kontor.identity.v1.Session
+	33, // 6: kontor.identity.v1.ListSessionsResponse.sessions:type_name -> kontor.identity.v1.Session
+	35, // 7: kontor.identity.v1.GetJwksResponse.keys:type_name -> kontor.identity.v1.Jwk
+	36, // 8: kontor.identity.v1.GetMeResponse.user:type_name -> kontor.identity.v1.User
+	37, // 9: kontor.identity.v1.GetMeResponse.roles:type_name -> kontor.identity.v1.Role
+	30, // 10: kontor.identity.v1.GetMeResponse.permissions:type_name -> kontor.identity.v1.GetMeResponse.PermissionsEntry
+	38, // 11: kontor.identity.v1.GetMeResponse.settings:type_name -> kontor.identity.v1.Settings
+	31, // 12: kontor.identity.v1.Permissions.actions:type_name -> kontor.identity.v1.Permissions.ActionsEntry
+	36, // 13: kontor.identity.v1.UpdateMeRequest.user:type_name -> kontor.identity.v1.User
+	39, // 14: kontor.identity.v1.UpdateMeRequest.update_mask:type_name -> google.protobuf.FieldMask
+	36, // 15: kontor.identity.v1.UpdateMeResponse.user:type_name -> kontor.identity.v1.User
+	2,  // 16: kontor.identity.v1.BeginSecondFactorResponse.setup:type_name -> kontor.identity.v1.SecondFactorSetup
+	40, // 17: kontor.identity.v1.SetPresenceRequest.presence:type_name -> kontor.identity.v1.Presence
+	40, // 18: kontor.identity.v1.SetPresenceResponse.presence:type_name -> kontor.identity.v1.Presence
+	17, // 19: kontor.identity.v1.GetMeResponse.PermissionsEntry.value:type_name -> kontor.identity.v1.Permissions
+	41, // 20: kontor.identity.v1.Permissions.ActionsEntry.value:type_name -> kontor.access.v1.Scope
+	0,  // 21: kontor.identity.v1.SessionsService.CreateSession:input_type -> kontor.identity.v1.CreateSessionRequest
+	3,  // 22: kontor.identity.v1.SessionsService.RefreshSession:input_type -> kontor.identity.v1.RefreshSessionRequest
+	5,  // 23: kontor.identity.v1.SessionsService.SignOut:input_type -> kontor.identity.v1.SignOutRequest
+	7,  // 24: kontor.identity.v1.SessionsService.ListSessions:input_type -> kontor.identity.v1.ListSessionsRequest
+	9,  // 25: kontor.identity.v1.SessionsService.CountSessions:input_type -> kontor.identity.v1.CountSessionsRequest
+	11, // 26: kontor.identity.v1.SessionsService.EndSession:input_type -> kontor.identity.v1.EndSessionRequest
+	13, // 27: kontor.identity.v1.KeysService.GetJwks:input_type -> kontor.identity.v1.GetJwksRequest
+	15, // 28: kontor.identity.v1.MeService.GetMe:input_type -> kontor.identity.v1.GetMeRequest
+	18, // 29: kontor.identity.v1.MeService.UpdateMe:input_type -> kontor.identity.v1.UpdateMeRequest
+	20, // 30: kontor.identity.v1.MeService.ChangePassword:input_type -> kontor.identity.v1.ChangePasswordRequest
+	22, // 31: kontor.identity.v1.MeService.BeginSecondFactor:input_type -> kontor.identity.v1.BeginSecondFactorRequest
+	24, // 32: kontor.identity.v1.MeService.ConfirmSecondFactor:input_type -> kontor.identity.v1.ConfirmSecondFactorRequest
+	26, // 33: kontor.identity.v1.MeService.RemoveSecondFactor:input_type -> kontor.identity.v1.RemoveSecondFactorRequest
+	28, // 34: kontor.identity.v1.MeService.SetPresence:input_type -> kontor.identity.v1.SetPresenceRequest
+	1,  // 35: kontor.identity.v1.SessionsService.CreateSession:output_type -> kontor.identity.v1.CreateSessionResponse
+	4,  // 36: kontor.identity.v1.SessionsService.RefreshSession:output_type -> kontor.identity.v1.RefreshSessionResponse
+	6,  // 37: kontor.identity.v1.SessionsService.SignOut:output_type -> kontor.identity.v1.SignOutResponse
+	8,  // 38: kontor.identity.v1.SessionsService.ListSessions:output_type -> kontor.identity.v1.ListSessionsResponse
+	10, // 39: kontor.identity.v1.SessionsService.CountSessions:output_type -> kontor.identity.v1.CountSessionsResponse
+	12, // 40: kontor.identity.v1.SessionsService.EndSession:output_type -> kontor.identity.v1.EndSessionResponse
+	14, // 41: kontor.identity.v1.KeysService.GetJwks:output_type -> kontor.identity.v1.GetJwksResponse
+	16, // 42: kontor.identity.v1.MeService.GetMe:output_type -> kontor.identity.v1.GetMeResponse
+	19, // 43: kontor.identity.v1.MeService.UpdateMe:output_type -> kontor.identity.v1.UpdateMeResponse
+	21, // 44: kontor.identity.v1.MeService.ChangePassword:output_type -> kontor.identity.v1.ChangePasswordResponse
+	23, // 45: kontor.identity.v1.MeService.BeginSecondFactor:output_type -> kontor.identity.v1.BeginSecondFactorResponse
+	25, // 46: kontor.identity.v1.MeService.ConfirmSecondFactor:output_type -> kontor.identity.v1.ConfirmSecondFactorResponse
+	27, // 47: kontor.identity.v1.MeService.RemoveSecondFactor:output_type -> kontor.identity.v1.RemoveSecondFactorResponse
+	29, // 48: kontor.identity.v1.MeService.SetPresence:output_type -> kontor.identity.v1.SetPresenceResponse
+	35, // [35:49] is the sub-list for method output_type
+	21, // [21:35] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_sign_in_service_proto_init() }
@@ -1473,7 +1880,7 @@ func file_kontor_identity_v1_sign_in_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_sign_in_service_proto_rawDesc), len(file_kontor_identity_v1_sign_in_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   25,
+			NumMessages:   32,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

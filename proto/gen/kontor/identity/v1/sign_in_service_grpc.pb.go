@@ -40,7 +40,8 @@ type SessionsServiceClient interface {
 	//
 	// Errors: SIGN_IN_REFUSED for a wrong address, password or organisation; SIGN_IN_LIMITED after too many attempts,
 	// with the time to wait; PASSWORD_EXPIRED if a new password has to be given with new_password; PASSWORD_TOO_SHORT,
-	// PASSWORD_TOO_LONG, PASSWORD_WEAK and PASSWORD_REUSED for new_password.
+	// PASSWORD_TOO_LONG, PASSWORD_WEAK and PASSWORD_REUSED for new_password; SECOND_FACTOR_REQUIRED if the password is
+	// right and a code is needed as well; SECOND_FACTOR_WRONG for a code that is wrong or was used before.
 	CreateSession(ctx context.Context, in *CreateSessionRequest, opts ...grpc.CallOption) (*CreateSessionResponse, error)
 	// RefreshSession exchanges a refresh token for a new pair of tokens. Each refresh token works once; the use of an
 	// old one ends the session, as somebody may have stolen it.
@@ -148,7 +149,8 @@ type SessionsServiceServer interface {
 	//
 	// Errors: SIGN_IN_REFUSED for a wrong address, password or organisation; SIGN_IN_LIMITED after too many attempts,
 	// with the time to wait; PASSWORD_EXPIRED if a new password has to be given with new_password; PASSWORD_TOO_SHORT,
-	// PASSWORD_TOO_LONG, PASSWORD_WEAK and PASSWORD_REUSED for new_password.
+	// PASSWORD_TOO_LONG, PASSWORD_WEAK and PASSWORD_REUSED for new_password; SECOND_FACTOR_REQUIRED if the password is
+	// right and a code is needed as well; SECOND_FACTOR_WRONG for a code that is wrong or was used before.
 	CreateSession(context.Context, *CreateSessionRequest) (*CreateSessionResponse, error)
 	// RefreshSession exchanges a refresh token for a new pair of tokens. Each refresh token works once; the use of an
 	// old one ends the session, as somebody may have stolen it.
@@ -479,10 +481,13 @@ var KeysService_ServiceDesc = grpc.ServiceDesc{
 }
 
 const (
-	MeService_GetMe_FullMethodName          = "/kontor.identity.v1.MeService/GetMe"
-	MeService_UpdateMe_FullMethodName       = "/kontor.identity.v1.MeService/UpdateMe"
-	MeService_ChangePassword_FullMethodName = "/kontor.identity.v1.MeService/ChangePassword"
-	MeService_SetPresence_FullMethodName    = "/kontor.identity.v1.MeService/SetPresence"
+	MeService_GetMe_FullMethodName               = "/kontor.identity.v1.MeService/GetMe"
+	MeService_UpdateMe_FullMethodName            = "/kontor.identity.v1.MeService/UpdateMe"
+	MeService_ChangePassword_FullMethodName      = "/kontor.identity.v1.MeService/ChangePassword"
+	MeService_BeginSecondFactor_FullMethodName   = "/kontor.identity.v1.MeService/BeginSecondFactor"
+	MeService_ConfirmSecondFactor_FullMethodName = "/kontor.identity.v1.MeService/ConfirmSecondFactor"
+	MeService_RemoveSecondFactor_FullMethodName  = "/kontor.identity.v1.MeService/RemoveSecondFactor"
+	MeService_SetPresence_FullMethodName         = "/kontor.identity.v1.MeService/SetPresence"
 )
 
 // MeServiceClient is the client API for MeService service.
@@ -503,6 +508,18 @@ type MeServiceClient interface {
 	//
 	// Errors: PASSWORD_WRONG, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED, SIGN_IN_LIMITED.
 	ChangePassword(ctx context.Context, in *ChangePasswordRequest, opts ...grpc.CallOption) (*ChangePasswordResponse, error)
+	// BeginSecondFactor makes a secret for an authenticator app. It counts once ConfirmSecondFactor has seen a code of it.
+	//
+	// Errors: PASSWORD_WRONG, SIGN_IN_LIMITED, SECOND_FACTOR_SET.
+	BeginSecondFactor(ctx context.Context, in *BeginSecondFactorRequest, opts ...grpc.CallOption) (*BeginSecondFactorResponse, error)
+	// ConfirmSecondFactor sets the second factor and returns recovery codes, each of which works once in place of a code.
+	//
+	// Errors: SECOND_FACTOR_WRONG, SECOND_FACTOR_NOT_BEGUN, SIGN_IN_LIMITED.
+	ConfirmSecondFactor(ctx context.Context, in *ConfirmSecondFactorRequest, opts ...grpc.CallOption) (*ConfirmSecondFactorResponse, error)
+	// RemoveSecondFactor signs in with the password alone from now on.
+	//
+	// Errors: PASSWORD_WRONG, SECOND_FACTOR_WRONG, SIGN_IN_LIMITED; SECOND_FACTOR_ENFORCED if the organisation asks for one.
+	RemoveSecondFactor(ctx context.Context, in *RemoveSecondFactorRequest, opts ...grpc.CallOption) (*RemoveSecondFactorResponse, error)
 	// SetPresence says whether the caller is there.
 	//
 	// Errors: USER_NOT_FOUND, PRESENCE_INVALID.
@@ -547,6 +564,36 @@ func (c *meServiceClient) ChangePassword(ctx context.Context, in *ChangePassword
 	return out, nil
 }
 
+func (c *meServiceClient) BeginSecondFactor(ctx context.Context, in *BeginSecondFactorRequest, opts ...grpc.CallOption) (*BeginSecondFactorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(BeginSecondFactorResponse)
+	err := c.cc.Invoke(ctx, MeService_BeginSecondFactor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *meServiceClient) ConfirmSecondFactor(ctx context.Context, in *ConfirmSecondFactorRequest, opts ...grpc.CallOption) (*ConfirmSecondFactorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ConfirmSecondFactorResponse)
+	err := c.cc.Invoke(ctx, MeService_ConfirmSecondFactor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *meServiceClient) RemoveSecondFactor(ctx context.Context, in *RemoveSecondFactorRequest, opts ...grpc.CallOption) (*RemoveSecondFactorResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(RemoveSecondFactorResponse)
+	err := c.cc.Invoke(ctx, MeService_RemoveSecondFactor_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *meServiceClient) SetPresence(ctx context.Context, in *SetPresenceRequest, opts ...grpc.CallOption) (*SetPresenceResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(SetPresenceResponse)
@@ -575,6 +622,18 @@ type MeServiceServer interface {
 	//
 	// Errors: PASSWORD_WRONG, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED, SIGN_IN_LIMITED.
 	ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error)
+	// BeginSecondFactor makes a secret for an authenticator app. It counts once ConfirmSecondFactor has seen a code of it.
+	//
+	// Errors: PASSWORD_WRONG, SIGN_IN_LIMITED, SECOND_FACTOR_SET.
+	BeginSecondFactor(context.Context, *BeginSecondFactorRequest) (*BeginSecondFactorResponse, error)
+	// ConfirmSecondFactor sets the second factor and returns recovery codes, each of which works once in place of a code.
+	//
+	// Errors: SECOND_FACTOR_WRONG, SECOND_FACTOR_NOT_BEGUN, SIGN_IN_LIMITED.
+	ConfirmSecondFactor(context.Context, *ConfirmSecondFactorRequest) (*ConfirmSecondFactorResponse, error)
+	// RemoveSecondFactor signs in with the password alone from now on.
+	//
+	// Errors: PASSWORD_WRONG, SECOND_FACTOR_WRONG, SIGN_IN_LIMITED; SECOND_FACTOR_ENFORCED if the organisation asks for one.
+	RemoveSecondFactor(context.Context, *RemoveSecondFactorRequest) (*RemoveSecondFactorResponse, error)
 	// SetPresence says whether the caller is there.
 	//
 	// Errors: USER_NOT_FOUND, PRESENCE_INVALID.
@@ -597,6 +656,15 @@ func (UnimplementedMeServiceServer) UpdateMe(context.Context, *UpdateMeRequest) 
 }
 func (UnimplementedMeServiceServer) ChangePassword(context.Context, *ChangePasswordRequest) (*ChangePasswordResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ChangePassword not implemented")
+}
+func (UnimplementedMeServiceServer) BeginSecondFactor(context.Context, *BeginSecondFactorRequest) (*BeginSecondFactorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method BeginSecondFactor not implemented")
+}
+func (UnimplementedMeServiceServer) ConfirmSecondFactor(context.Context, *ConfirmSecondFactorRequest) (*ConfirmSecondFactorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ConfirmSecondFactor not implemented")
+}
+func (UnimplementedMeServiceServer) RemoveSecondFactor(context.Context, *RemoveSecondFactorRequest) (*RemoveSecondFactorResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method RemoveSecondFactor not implemented")
 }
 func (UnimplementedMeServiceServer) SetPresence(context.Context, *SetPresenceRequest) (*SetPresenceResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method SetPresence not implemented")
@@ -676,6 +744,60 @@ func _MeService_ChangePassword_Handler(srv interface{}, ctx context.Context, dec
 	return interceptor(ctx, in, info, handler)
 }
 
+func _MeService_BeginSecondFactor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(BeginSecondFactorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MeServiceServer).BeginSecondFactor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MeService_BeginSecondFactor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MeServiceServer).BeginSecondFactor(ctx, req.(*BeginSecondFactorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MeService_ConfirmSecondFactor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ConfirmSecondFactorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MeServiceServer).ConfirmSecondFactor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MeService_ConfirmSecondFactor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MeServiceServer).ConfirmSecondFactor(ctx, req.(*ConfirmSecondFactorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _MeService_RemoveSecondFactor_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(RemoveSecondFactorRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(MeServiceServer).RemoveSecondFactor(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: MeService_RemoveSecondFactor_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(MeServiceServer).RemoveSecondFactor(ctx, req.(*RemoveSecondFactorRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _MeService_SetPresence_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(SetPresenceRequest)
 	if err := dec(in); err != nil {
@@ -712,6 +834,18 @@ var MeService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ChangePassword",
 			Handler:    _MeService_ChangePassword_Handler,
+		},
+		{
+			MethodName: "BeginSecondFactor",
+			Handler:    _MeService_BeginSecondFactor_Handler,
+		},
+		{
+			MethodName: "ConfirmSecondFactor",
+			Handler:    _MeService_ConfirmSecondFactor_Handler,
+		},
+		{
+			MethodName: "RemoveSecondFactor",
+			Handler:    _MeService_RemoveSecondFactor_Handler,
 		},
 		{
 			MethodName: "SetPresence",

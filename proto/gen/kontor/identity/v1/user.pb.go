@@ -202,8 +202,10 @@ type User struct {
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// When the user was deactivated. Absent while active.
 	DeactivateTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=deactivate_time,json=deactivateTime,proto3" json:"deactivate_time,omitempty"`
-	unknownFields  protoimpl.UnknownFields
-	sizeCache      protoimpl.SizeCache
+	// Whether a code is asked for beside the password. Derived by the server.
+	SecondFactor  bool `protobuf:"varint,21,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
 }
 
 func (x *User) Reset() {
@@ -376,6 +378,13 @@ func (x *User) GetDeactivateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *User) GetSecondFactor() bool {
+	if x != nil {
+		return x.SecondFactor
+	}
+	return false
+}
+
 // WorkingInterval is a stretch of working time on one day of the week.
 type WorkingInterval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -508,7 +517,7 @@ var File_kontor_identity_v1_user_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkontor/identity/v1/user.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x18kontor/type/v1/ref.proto\"\xae\a\n" +
+	"\x1dkontor/identity/v1/user.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x18kontor/type/v1/ref.proto\"\xd3\a\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
@@ -533,7 +542,8 @@ const file_kontor_identity_v1_user_proto_rawDesc = "" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12C\n" +
-	"\x0fdeactivate_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\x0edeactivateTime\"\xd4\x01\n" +
+	"\x0fdeactivate_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\x0edeactivateTime\x12#\n" +
+	"\rsecond_factor\x18\x15 \x01(\bR\fsecondFactor\"\xd4\x01\n" +
 	"\x0fWorkingInterval\x12A\n" +
 	"\aweekday\x18\x01 \x01(\x0e2\x1b.kontor.identity.v1.WeekdayB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\aweekday\x12<\n" +

@@ -11,6 +11,7 @@ import { ErrorNote, SkeletonRows } from "../../parts/notes";
 import { SettingsSection } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
 import { currencyCodes } from "../deals/currencies";
+import { FactorPolicy } from "./factor";
 import { settingsOptions } from "./queries";
 import classes from "./identity.module.css";
 
@@ -29,6 +30,7 @@ export function OrganizationPage() {
   return (
     <>
       <General key={`g-${settings.data.etag}`} settings={settings.data} />
+      <Factors key={`f-${settings.data.etag}`} settings={settings.data} />
       <Smtp key={`s-${settings.data.etag}`} settings={settings.data} />
     </>
   );
@@ -50,6 +52,18 @@ function useSaveSettings(settings: Settings) {
       toast(t("settings.saved"));
     },
   });
+}
+
+function Factors({ settings }: { settings: Settings }) {
+  const save = useSaveSettings(settings);
+  return (
+    <FactorPolicy
+      settings={settings}
+      save={(patch) => save.mutate(patch)}
+      busy={save.isPending}
+      error={save.error}
+    />
+  );
 }
 
 function months(): { value: string; label: string }[] {

@@ -7,6 +7,7 @@ import { ErrorNote, messageOf, SkeletonRows } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
 import { When } from "../../parts/When";
+import { SecondFactor } from "./factor";
 import { sessionsOptions } from "./queries";
 
 /** The caller's sessions, and the password. */
@@ -63,6 +64,7 @@ export function SessionsPage() {
         )}
       </SettingsSection>
       <ChangePassword />
+      <SecondFactor />
     </>
   );
 }

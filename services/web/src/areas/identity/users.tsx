@@ -154,6 +154,15 @@ function UserMenu({ user, onEdit, onPassword, onLeave }: UserMenuProps) {
     onSuccess: () => void client.invalidateQueries({ queryKey: ["user"] }),
     onError: (error) => toast(messageOf(error), { tone: "bad" }),
   });
+  const reset = useMutation({
+    mutationFn: () =>
+      call(api.POST("/v1/users/{id}:resetSecondFactor", { params: { path: { id: user.id } } })),
+    onSuccess: () => {
+      void client.invalidateQueries({ queryKey: ["user"] });
+      toast(t("factor.resetDone", { name: user.name }));
+    },
+    onError: (error) => toast(messageOf(error), { tone: "bad" }),
+  });
   return (
     <Menu position="bottom-end" withinPortal>
       <Menu.Target>
@@ -164,6 +173,9 @@ function UserMenu({ user, onEdit, onPassword, onLeave }: UserMenuProps) {
       <Menu.Dropdown>
         <Menu.Item onClick={onEdit}>{t("users.edit")}</Menu.Item>
         <Menu.Item onClick={onPassword}>{t("users.setPassword")}</Menu.Item>
+        {user.secondFactor && user.id !== me.user.id && (
+          <Menu.Item onClick={() => reset.mutate()}>{t("factor.reset")}</Menu.Item>
+        )}
         {user.id !== me.user.id && (
           <Menu.Item onClick={() => (user.active ? onLeave() : activate.mutate())}>
             {user.active ? t("users.deactivate") : t("users.activate")}
