@@ -97,6 +97,13 @@ func TestPreviewProposes(t *testing.T) {
 	require.False(t, p.GetSource().GetHeader())
 	require.Contains(t, p.GetProblem(), "fields is missing")
 
+	// What is looked up within another record is proposed so.
+	fields := w.runner.Targets["thing"].Fields
+	fields[2].Within = "color"
+	p, err = w.preview(t, "", "name,parent,color\nx,,red\n", nil)
+	require.NoError(t, err)
+	require.Contains(t, p.GetMapping(), "within: color")
+
 	// A file without a header is known by its values.
 	p, err = w.preview(t, "", "1,ann@example.com\n2,bob@example.com\n", nil)
 	require.NoError(t, err)

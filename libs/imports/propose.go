@@ -75,7 +75,11 @@ func propose(t Target, header []string, written Source, lookups map[string]Looku
 			if slices.Contains(l.By, ByName) {
 				by = ByName
 			}
-			value["lookup"] = map[string]any{"kind": f.RefKind, "by": string(by)}
+			lookup := map[string]any{"kind": f.RefKind, "by": string(by)}
+			if columns[f.Within] != "" {
+				lookup["within"] = f.Within
+			}
+			value["lookup"] = lookup
 		case TextList:
 			value = map[string]any{"list": []any{map[string]any{"column": column}}}
 		default:

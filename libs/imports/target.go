@@ -42,6 +42,9 @@ type Field struct {
 	// RefKind is the kind of record a Ref leads to, such as "company". A Ref to the target's own kind may lead to a row
 	// further down the file; such rows are linked in a second pass through Target.Link.
 	RefKind string
+	// Within is the field that refers to what a Ref is looked up within, such as "pipeline" for a stage; a proposed
+	// mapping says so if it fills that field.
+	Within string
 	// MaxLen is the most characters a Text, or an item of a TextList, may have. 0: 1,000.
 	MaxLen int
 	// OneOf lists the values a Text may have. Empty: any.

@@ -55,8 +55,8 @@ func fields() []imports.Field {
 	return []imports.Field{
 		{Name: fName, Type: imports.Text, Required: true, MaxLen: 255, Doc: "what the deal is called"},
 		{Name: fPipeline, Type: imports.Ref, RefKind: "pipeline", Doc: "the pipeline; the default one if empty"},
-		{Name: fStage, Type: imports.Ref, RefKind: "stage", Doc: "the stage it is in; the first one if empty"},
-		{Name: fBeginStage, Type: imports.Ref, RefKind: "stage", Doc: "for a closed deal, the open stage it began in; the last open one if empty"},
+		{Name: fStage, Type: imports.Ref, RefKind: "stage", Within: fPipeline, Doc: "the stage it is in; the first one if empty"},
+		{Name: fBeginStage, Type: imports.Ref, RefKind: "stage", Within: fPipeline, Doc: "for a closed deal, the open stage it began in; the last open one if empty"},
 		{Name: fAmount, Type: imports.Money, Doc: "what it is worth"},
 		{Name: fResponsible, Type: imports.Ref, RefKind: "user", Doc: "who answers for it; who imports if empty"},
 		{Name: fType, Type: imports.Text, MaxLen: 64, Doc: "type of deal; sale if empty"},

@@ -1,4 +1,14 @@
-import { Button, FileButton, Progress, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
+import {
+  Button,
+  FileButton,
+  Progress,
+  SegmentedControl,
+  Select,
+  Switch,
+  Textarea,
+  TextInput,
+} from "@mantine/core";
+import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
 import { useEffect, useState } from "react";
@@ -13,15 +23,22 @@ import { Empty, ErrorNote, messageOf, SkeletonRows } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
 import { currencyCodes } from "../deals/currencies";
-import { readSample, type Sample } from "./csv";
-import { cancelOperation, hasEnded, operationOptions, startImport } from "./queries";
+import {
+  cancelOperation,
+  hasEnded,
+  operationOptions,
+  previewImport,
+  previewOptions,
+  startImport,
+  type ImportPreview,
+} from "./queries";
 import {
   dateFormatOf,
   KINDS,
-  propose,
   TARGETS,
   toYaml,
   type ImportKind,
+  type ImportSource,
   type MappingChoice,
 } from "./targets";
 import classes from "./imports.module.css";
@@ -67,8 +84,8 @@ export function ImportPage() {
 
 function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId: string) => void }) {
   const me = useMe();
-  const [file, setFile] = useState<File>();
-  const [sample, setSample] = useState<Sample>();
+  const [file, setFile] = useState<{ id: string; name: string; size: number }>();
+  const [columns, setColumns] = useState<string[]>([]);
   const [choice, setChoice] = useState<MappingChoice>({
     kind,
     columns: {},
@@ -79,47 +96,59 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
   const [over, setOver] = useState(false);
   const [error, setError] = useState<unknown>();
   const text = yaml ?? toYaml(choice);
+  const missing =
+    yaml === undefined ? TARGETS[kind].filter((f) => f.required && !choice.columns[f.name]) : [];
+  const [settled] = useDebouncedValue(text, 300);
+  const filled = yaml !== undefined || Object.values(choice.columns).some(Boolean);
+  const preview = useQuery(previewOptions(kind, filled ? file?.id : undefined, settled));
   const start = useMutation({
     mutationFn: async (dryRun: boolean) => {
       if (!file) {
         throw new Error(t("import.noFile"));
       }
-      return startImport(kind, (await uploadFile(file)).id, text, dryRun);
+      return startImport(kind, file.id, text, dryRun);
     },
     onSuccess: (operation) => onStarted(operation.id),
   });
+  // How the file is written is found out by the server, as far as the user does not say it, and so is which column
+  // fills which field.
+  const look = async (fileId: string, name: string, source?: ImportSource): Promise<void> => {
+    const found = await previewImport(kind, fileId, source ? { source } : {});
+    const proposed = Object.fromEntries(found.fields.map((f) => [f.name ?? "", f.column ?? ""]));
+    const dates = TARGETS[kind]
+      .filter((f) => (f.type === "date" || f.type === "time") && proposed[f.name])
+      .flatMap((f) =>
+        found.rows.map((row) => row.cells?.[found.columns.indexOf(proposed[f.name] ?? "")] ?? ""),
+      );
+    const dateFormat = dateFormatOf(dates);
+    const key = found.columns.find((column) => /(^id$|_id$|\bid$)/i.test(column));
+    setColumns(found.columns);
+    setChoice((before) => ({
+      ...before,
+      columns: proposed,
+      source: found.source,
+      ...(dateFormat ? { dateFormat } : {}),
+      ...(key ? { externalId: { source: name.replace(/\.\w+$/, ""), column: key } } : {}),
+    }));
+  };
   const take = async (given: File | null | undefined): Promise<void> => {
     if (!given) {
       return;
     }
     setError(undefined);
     start.reset();
-    if (/\.ya?ml$/i.test(given.name)) {
-      setYaml(await given.text());
-      return;
-    }
     try {
-      const read = await readSample(given);
-      const columns = propose(kind, read.header);
-      const dates = TARGETS[kind]
-        .filter((f) => (f.type === "date" || f.type === "time") && columns[f.name])
-        .flatMap((f) => read.rows.map((row) => row[read.header.indexOf(columns[f.name] ?? "")] ?? ""));
-      const dateFormat = dateFormatOf(dates);
-      const key = read.header.find((name) => /(^id$|_id$|\bid$)/i.test(name));
-      setFile(given);
-      setSample(read);
-      setChoice((before) => ({
-        ...before,
-        columns,
-        ...(dateFormat ? { dateFormat } : {}),
-        ...(key ? { externalId: { source: given.name.replace(/\.\w+$/, ""), column: key } } : {}),
-      }));
+      if (/\.ya?ml$/i.test(given.name)) {
+        setYaml(await given.text());
+        return;
+      }
+      const { id } = await uploadFile(given);
+      await look(id, given.name);
+      setFile({ id, name: given.name, size: given.size });
     } catch (failure) {
       setError(failure);
     }
   };
-  const missing =
-    yaml === undefined ? TARGETS[kind].filter((f) => f.required && !choice.columns[f.name]) : [];
   return (
     <>
       {/* A drop of a file is a short cut; the button beside it does the same. */}
@@ -158,8 +187,13 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
         </FileButton>
       </div>
       {error !== undefined && <ErrorNote error={error} />}
-      {sample && <Preview sample={sample} />}
-      {(sample || yaml !== undefined) && (
+      {file && yaml === undefined && choice.source && (
+        <Written
+          source={choice.source}
+          onChange={(source) => void look(file.id, file.name, source).catch(setError)}
+        />
+      )}
+      {(file || yaml !== undefined) && (
         <>
           <div className={classes["bar"]}>
             <h3>{t("import.mapping")}</h3>
@@ -168,15 +202,15 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
               value={yaml === undefined ? "table" : "yaml"}
               onChange={(view) => setYaml(view === "yaml" ? text : undefined)}
               data={[
-                { value: "table", label: t("import.asTable"), disabled: !sample },
+                { value: "table", label: t("import.asTable"), disabled: !file },
                 { value: "yaml", label: t("import.asYaml") },
               ]}
             />
           </div>
-          {yaml === undefined && sample ? (
+          {yaml === undefined ? (
             <MappingTable
               kind={kind}
-              sample={sample}
+              header={columns}
               choice={choice}
               onChange={(patch) => setChoice({ ...choice, ...patch })}
             />
@@ -193,8 +227,10 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
           )}
         </>
       )}
+      {preview.error && <ErrorNote error={preview.error} />}
+      {preview.data && !preview.error && <Preview preview={preview.data} />}
       {start.error && <ErrorNote error={start.error} />}
-      {missing.length > 0 && sample && (
+      {missing.length > 0 && file && (
         <p className="warn">
           {t("import.missing", { fields: missing.map((f) => fieldLabel(f.name)).join(", ") })}
         </p>
@@ -223,34 +259,85 @@ function fieldLabel(name: string): string {
   return tIfAny(`fieldName.${camel}`, name.replace(/_/g, " "));
 }
 
-function Preview({ sample }: { sample: Sample }) {
+const ENCODINGS = ["utf-8", "utf-16le", "utf-16be", "windows-1252", "windows-1251", "windows-1250", "koi8-r"];
+
+/** How the file is written, as found out, to be corrected. */
+function Written({ source, onChange }: { source: ImportSource; onChange: (source: ImportSource) => void }) {
+  const encoding = source.encoding ?? "utf-8";
   return (
-    <SettingsTable label={t("import.preview")} head={sample.header}>
-      {sample.rows.slice(0, 4).map((row, i) => (
-        <tr key={i}>
-          {sample.header.map((_, n) => (
-            <td key={n} className={classes["cell"]}>
-              {row[n]}
+    <div className={classes["mapping"]}>
+      <Select
+        label={t("import.encoding")}
+        data={ENCODINGS.includes(encoding) ? ENCODINGS : [encoding, ...ENCODINGS]}
+        value={encoding}
+        allowDeselect={false}
+        onChange={(value) => onChange({ ...source, encoding: value ?? "" })}
+      />
+      <Select
+        label={t("import.delimiter")}
+        data={[
+          { value: ",", label: t("import.delimiter.comma") },
+          { value: ";", label: t("import.delimiter.semicolon") },
+          { value: "tab", label: t("import.delimiter.tab") },
+          { value: "|", label: t("import.delimiter.bar") },
+        ]}
+        value={source.delimiter ?? ","}
+        allowDeselect={false}
+        onChange={(value) => onChange({ ...source, delimiter: value ?? "" })}
+      />
+      <Select
+        label={t("import.quote")}
+        data={['"', "'"]}
+        value={source.quote ?? '"'}
+        allowDeselect={false}
+        onChange={(value) => onChange({ ...source, quote: value ?? "" })}
+      />
+      <Switch
+        label={t("import.header")}
+        checked={source.header ?? false}
+        onChange={(e) => onChange({ ...source, header: e.currentTarget.checked })}
+      />
+    </div>
+  );
+}
+
+/** The first rows of the file, each with what importing it would do. */
+function Preview({ preview }: { preview: ImportPreview }) {
+  return (
+    <>
+      {preview.problem && <p className="warn">{preview.problem}</p>}
+      <SettingsTable label={t("import.preview")} head={[t("import.outcome"), ...preview.columns]}>
+        {preview.rows.map((row) => (
+          <tr key={row.line}>
+            <td className={row.problem ? "bad" : "muted"}>
+              {row.problem
+                ? `${row.problem.field ? `${fieldLabel(row.problem.field)}: ` : ""}${row.problem.message ?? row.problem.reason ?? ""}`
+                : tIfAny(`import.outcome.${row.outcome ?? ""}`, "")}
             </td>
-          ))}
-        </tr>
-      ))}
-    </SettingsTable>
+            {preview.columns.map((column, n) => (
+              <td key={column} className={classes["cell"]}>
+                {row.cells?.[n]}
+              </td>
+            ))}
+          </tr>
+        ))}
+      </SettingsTable>
+    </>
   );
 }
 
 function MappingTable({
   kind,
-  sample,
+  header,
   choice,
   onChange,
 }: {
   kind: ImportKind;
-  sample: Sample;
+  header: string[];
   choice: MappingChoice;
   onChange: (patch: Partial<MappingChoice>) => void;
 }) {
-  const columns = sample.header.map((value) => ({ value, label: value }));
+  const columns = header.map((value) => ({ value, label: value }));
   const money = TARGETS[kind].some((f) => f.type === "money" && choice.columns[f.name]);
   const dates = TARGETS[kind].some((f) => (f.type === "date" || f.type === "time") && choice.columns[f.name]);
   return (

@@ -1,7 +1,57 @@
 import { queryOptions } from "@tanstack/react-query";
 import { api, call } from "../../api/client";
 import type { Operation } from "../../api/model";
-import type { ImportKind } from "./targets";
+import type { ImportKind, ImportSource } from "./targets";
+
+/** What importing a file would do, by its first rows. */
+export interface ImportPreview {
+  source: ImportSource;
+  columns: string[];
+  fields: { name?: string; column?: string }[];
+  rows: {
+    line?: number | string;
+    cells?: string[];
+    outcome?: string;
+    problem?: { field?: string; reason?: string; message?: string };
+  }[];
+  problem: string;
+}
+
+/** Shows what importing a file would do; without a mapping, one is proposed. */
+export async function previewImport(
+  kind: ImportKind,
+  fileId: string,
+  how: { mapping?: string; source?: ImportSource },
+  signal?: AbortSignal,
+): Promise<ImportPreview> {
+  const options = { body: { fileId, ...how }, ...(signal ? { signal } : {}) };
+  const answer = await {
+    company: () => call(api.POST("/v1/companies:previewImport", options)),
+    contact: () => call(api.POST("/v1/contacts:previewImport", options)),
+    lead: () => call(api.POST("/v1/leads:previewImport", options)),
+    product: () => call(api.POST("/v1/products:previewImport", options)),
+    deal: () => call(api.POST("/v1/deals:previewImport", options)),
+    user: () => call(api.POST("/v1/users:previewImport", options)),
+  }[kind]();
+  const preview = answer.preview ?? {};
+  return {
+    source: (preview.source ?? {}) as ImportSource,
+    columns: preview.columns ?? [],
+    fields: preview.fields ?? [],
+    rows: (preview.rows ?? []) as ImportPreview["rows"],
+    problem: preview.problem ?? "",
+  };
+}
+
+/** A preview by a mapping, read again as the mapping changes. */
+export const previewOptions = (kind: ImportKind, fileId: string | undefined, mapping: string) =>
+  queryOptions({
+    queryKey: ["importPreview", kind, fileId, mapping],
+    queryFn: ({ signal }) => previewImport(kind, fileId ?? "", { mapping }, signal),
+    enabled: fileId !== undefined,
+    placeholderData: (previous) => previous,
+    retry: false,
+  });
 
 /** Starts an import and resolves to its operation. */
 export async function startImport(
