@@ -77,7 +77,7 @@ function LeadBody({ lead }: { lead: Lead }) {
         facts={[
           { label: t("field.created"), value: <When at={lead.createTime} /> },
           { label: t("field.source"), value: sourceLabel(lead.source) },
-          { label: t("lead.amount"), value: <Money value={lead.amount} /> },
+          { label: t("lead.amount"), value: lead.amount && <Money value={lead.amount} /> },
           lead.overdueSince
             ? { label: t("lead.overdueSince"), value: <When at={lead.overdueSince} />, tone: "bad" as const }
             : {

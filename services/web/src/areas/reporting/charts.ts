@@ -199,7 +199,7 @@ export function chartOption(plan: ChartPlan, colors: ChartColors): object {
       ],
     };
   }
-  const axisLabel = { color: colors.muted, fontSize: 11.5 };
+  const axisLabel = { color: colors.muted, fontSize: 11.5, hideOverlap: true };
   const valueAxis = {
     type: "value",
     axisLabel: { ...axisLabel, formatter: (value: number) => shown(first, value, true) },
