@@ -30,7 +30,10 @@ async function load(api: Api, mark: string): Promise<string> {
     "defaults:",
     "  currency: EUR",
     "fields:",
-    ...["name", "amount", "pipeline", "stage"].map((name) => `  ${name}: {column: ${name}}`),
+    "  name: {column: name}",
+    "  amount: {column: amount}",
+    "  pipeline: {column: pipeline, lookup: {kind: pipeline, by: name}}",
+    "  stage: {column: stage, lookup: {kind: stage, by: name, within: pipeline}}",
   ].join("\n");
   const { operation } = await api.post<{ operation: { id: string } }>("/v1/deals:import", {
     fileId,
