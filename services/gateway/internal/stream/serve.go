@@ -48,11 +48,15 @@ type Handler struct {
 }
 
 // Serve streams the changes that the user may see. The event "hello" tells the place to resume from; "reset" that
-// lists are to be loaded anew: changes are missing, or the user's rights are others now.
+// lists are to be loaded anew: changes are missing, or the user's rights are others now. The stream ends with the session.
 func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, _ map[string]string) {
 	p, ok := authn.From(r.Context())
 	if !ok {
 		rest.WriteError(w, r, ErrSignIn)
+		return
+	}
+	if _, err := h.Directory.Admit(r.Context(), p); err != nil {
+		rest.WriteError(w, r, err)
 		return
 	}
 	ctx, cancel := context.WithTimeout(r.Context(), h.Life)
@@ -89,6 +93,9 @@ func (h *Handler) Serve(w http.ResponseWriter, r *http.Request, _ map[string]str
 			// A new role or department shows and hides records that nobody has changed.
 			if now := h.Directory.Revision(); now != revision {
 				revision = now
+				if _, err := h.Directory.Admit(ctx, p); err != nil {
+					return // signed out or deactivated; connecting anew is refused
+				}
 				if can := h.rights(p); !can.equal(could) {
 					could = can
 					out.event("reset", "", struct{}{})
