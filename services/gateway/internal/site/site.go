@@ -5,6 +5,7 @@ import (
 	"bytes"
 	"embed"
 	"io/fs"
+	"mime"
 	"net/http"
 	"path"
 	"strings"
@@ -61,9 +62,29 @@ func Handler() http.Handler {
 			if strings.HasPrefix(name, "assets/") { // named by content
 				h.Set("Cache-Control", "public, max-age=31536000, immutable")
 			}
+			if serveCompressed(w, r, root, name) {
+				return
+			}
 			files.ServeHTTP(w, r)
 		}
 	})
+}
+
+// serveCompressed sends what the build has compressed well beforehand; compressing on the way costs more and yields less.
+func serveCompressed(w http.ResponseWriter, r *http.Request, root fs.FS, name string) bool {
+	if !strings.Contains(r.Header.Get("Accept-Encoding"), "gzip") || !exists(root, name+".gz") {
+		return false
+	}
+	raw, err := fs.ReadFile(root, name+".gz")
+	if err != nil {
+		return false
+	}
+	h := w.Header()
+	h.Set("Content-Encoding", "gzip")
+	h.Add("Vary", "Accept-Encoding")
+	h.Set("Content-Type", mime.TypeByExtension(path.Ext(name)))
+	http.ServeContent(w, r, name, time.Time{}, bytes.NewReader(raw))
+	return true
 }
 
 func exists(root fs.FS, name string) bool {
