@@ -16,6 +16,7 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/testkit"
+	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
@@ -227,4 +228,60 @@ func TestImportRefusedAsAWhole(t *testing.T) {
 	n, err := c.CountUsers(admin, &identityv1.CountUsersRequest{})
 	require.NoError(t, err)
 	require.EqualValues(t, 1, n.GetCount())
+}
+
+const staff = `
+kind: user
+duplicates: update
+fields:
+  name: {column: name}
+  email: {column: email}
+  roles: {column: role}
+`
+
+// become gives a user other rights, as of now, than what was given by the API: the nth directory entry newer than any.
+func (s *suite) become(userID, email string, nth int64, grants ...*accessv1.DirectoryGrant) {
+	newest := 1<<40 + nth
+	roleID := id.New()
+	s.directory.Apply(&accessv1.DirectoryEntry{
+		OrganizationId: s.first.OrganizationID, Version: newest,
+		Entry: &accessv1.DirectoryEntry_Role{Role: &accessv1.DirectoryRole{Id: roleID, Name: "Clerk", Grants: grants}},
+	})
+	s.directory.Apply(&accessv1.DirectoryEntry{
+		OrganizationId: s.first.OrganizationID, Version: newest,
+		Entry: &accessv1.DirectoryEntry_User{User: &accessv1.DirectoryUser{
+			Id: userID, Name: "Clerk", Email: email, RoleIds: []string{roleID}, Active: true,
+		}},
+	})
+}
+
+// ID-4, ID-6: an import changes users only as far as who started it may, as of then: not without the right to change
+// users, and not by taking a role away that permits more than one's own.
+func TestImportChangesOnlyWhatOneMay(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	admin := s.admin(t)
+	email := testkit.Unique("clerk") + "@acme.example"
+	clerk := s.user(t, admin, "Clerk", email, "manager", annPassword)
+	ann := s.user(t, admin, "Ann Lee", "ann@acme.example", "manager", "")
+	ctx, _ := s.signIn(t, email, annPassword)
+	grant := func(action optionsv1.Action) *accessv1.DirectoryGrant {
+		return &accessv1.DirectoryGrant{Kind: "user", Action: action, Scope: accessv1.Scope_SCOPE_ALL}
+	}
+	file := s.files.put("name,email,role\nAnn Stolen,ann@acme.example,manager\nRoot,root@acme.example,manager\nBob,bob@acme.example,manager\n")
+
+	s.become(clerk.GetId(), email, 1, grant(optionsv1.Action_ACTION_VIEW), grant(optionsv1.Action_ACTION_IMPORT))
+	op := s.importUsers(t, ctx, file, staff)
+	require.Equal(t, 1, counted(op, "created"), op.String())
+	require.EqualValues(t, 2, op.GetRejected())
+	require.Equal(t, "NOT_PERMITTED", op.GetErrors()[0].GetReason())
+
+	s.become(clerk.GetId(), email, 2, grant(optionsv1.Action_ACTION_UNSPECIFIED))
+	op = s.importUsers(t, ctx, file, staff)
+	require.Equal(t, 1, counted(op, "updated"), op.String())
+	require.EqualValues(t, 1, op.GetRejected())
+	require.Equal(t, "ROLE_NOT_YOURS", op.GetErrors()[0].GetReason(), "the administrator stays one")
+	got, err := identityv1.NewUsersServiceClient(s.conn).GetUser(admin, &identityv1.GetUserRequest{Id: ann.GetId()})
+	require.NoError(t, err)
+	require.Equal(t, "Ann Stolen", got.GetUser().GetName())
 }
