@@ -103,7 +103,9 @@ type client struct {
 	timeout time.Duration
 }
 
-func newClient(o Options) *client { return &client{opts: o, timeout: cmp.Or(o.Timeout, defaultTimeout)} }
+func newClient(o Options) *client {
+	return &client{opts: o, timeout: cmp.Or(o.Timeout, defaultTimeout)}
+}
 
 func (c *client) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
 	invoke grpc.UnaryInvoker, opts ...grpc.CallOption,
