@@ -130,14 +130,24 @@ func worked(t *testing.T, c *caller, deals int) (pipeline string) {
 		})
 	}
 	require.NoError(t, g.Wait())
-	want := strconv.Itoa(deals)
+	want, quarter := strconv.Itoa(deals), strconv.Itoa(deals/4)
 	testkit.Eventually(t, func() error {
 		r, err := c.try(query{report: "deals-by-employee", body: object{"pipelineId": pipeline}})
 		if err != nil {
 			return err
 		}
-		if len(r.totals) == 0 || r.totals[0][1].value != want || r.totals[0][3].value != strconv.Itoa(deals/4) || r.totals[0][4].value != strconv.Itoa(deals/4) {
+		if len(r.totals) == 0 || r.totals[0][1].value != want || r.totals[0][3].value != quarter || r.totals[0][4].value != quarter {
 			return fmt.Errorf("not yet: %v", r.totals)
+		}
+		// The last moves are the last to be told of: a quarter rests in each of the later open stages.
+		f, err := c.try(query{report: "funnel", body: object{"pipelineId": pipeline}})
+		if err != nil {
+			return err
+		}
+		for _, row := range f.rows {
+			if (row[0].value == "Proposal" || row[0].value == "Negotiation") && row[1].value != quarter {
+				return fmt.Errorf("not yet: %v", f.rows.values())
+			}
 		}
 		return nil
 	})
