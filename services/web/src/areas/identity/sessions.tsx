@@ -9,8 +9,9 @@ import { toast } from "../../parts/toasts";
 import { When } from "../../parts/When";
 import { SecondFactor } from "./factor";
 import { sessionsOptions } from "./queries";
+import { WorkingTime } from "./workingTime";
 
-/** The caller's sessions, and the password. */
+/** What is the caller's own: sessions, password, second factor, presence and working hours. */
 export function SessionsPage() {
   const client = useQueryClient();
   const sessions = useQuery(sessionsOptions);
@@ -65,6 +66,7 @@ export function SessionsPage() {
       </SettingsSection>
       <ChangePassword />
       <SecondFactor />
+      <WorkingTime />
     </>
   );
 }
