@@ -2,6 +2,7 @@ package imports_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -23,11 +24,11 @@ func (w *world) preview(t *testing.T, mapping, content string, as *typev1.Import
 
 func rowsOf(p *typev1.ImportPreview) (out []string) {
 	for _, r := range p.GetRows() {
-		values := ""
+		var values strings.Builder
 		for _, v := range r.GetValues() {
-			values += fmt.Sprint(" ", v.GetField(), "=", v.GetValue().AsInterface())
+			fmt.Fprint(&values, " ", v.GetField(), "=", v.GetValue().AsInterface())
 		}
-		out = append(out, fmt.Sprint(r.GetLine(), " ", r.GetOutcome().String()[len("IMPORT_OUTCOME_"):], values, " ", r.GetProblem().GetReason()))
+		out = append(out, fmt.Sprint(r.GetLine(), " ", r.GetOutcome().String()[len("IMPORT_OUTCOME_"):], values.String(), " ", r.GetProblem().GetReason()))
 	}
 	return out
 }
