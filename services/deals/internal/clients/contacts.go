@@ -85,6 +85,7 @@ func failure(err error) error {
 		return nil
 	case codes.Unavailable, codes.DeadlineExceeded:
 		return deal.ErrClientsAway.Because(err)
+	default:
+		return err
 	}
-	return err
 }

@@ -58,6 +58,7 @@ func (p *plan) append(b []byte, m protoreflect.Message) ([]byte, error) {
 		return Options().MarshalAppend(b, m.Interface())
 	case delegated:
 		return Options().MarshalAppend(b, m.Interface())
+	case ordinary:
 	}
 	b = append(b, '{')
 	begin := len(b)

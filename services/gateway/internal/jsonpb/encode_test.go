@@ -105,7 +105,8 @@ func TestKindsAndWellKnownTypes(t *testing.T) {
 	require.NoError(t, err)
 	same(t, e, &status.Status{Details: []*anypb.Any{inner}})
 	for _, at := range []time.Time{
-		{}, time.Unix(0, 0), time.Unix(-1, 1), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
+		{},
+		time.Unix(0, 0), time.Unix(-1, 1), time.Date(9999, 12, 31, 23, 59, 59, 999_999_999, time.UTC),
 		time.Unix(5, 120_000_000), time.Unix(5, 120_000), time.Unix(5, 12),
 	} {
 		same(t, e, &contactsv1.Contact{CreateTime: timestamppb.New(at)})
@@ -234,10 +235,11 @@ func (r *filler) value(fd protoreflect.FieldDescriptor, fresh func() protoreflec
 		return protoreflect.ValueOfString([]string{"", "plain", "with \"quotes\"\n", "ÄÖ漢🎉", "\x01\u2028"}[r.IntN(5)] + strconv.Itoa(r.IntN(9)))
 	case protoreflect.BytesKind:
 		return protoreflect.ValueOfBytes([]byte("\xff\x00bytes")[:r.IntN(7)])
+	default:
+		v := fresh()
+		r.fill(v.Message(), depth+1)
+		return v
 	}
-	v := fresh()
-	r.fill(v.Message(), depth+1)
-	return v
 }
 
 func (r *filler) number() float64 {

@@ -92,6 +92,7 @@ func (ps *plans) make(d protoreflect.MessageDescriptor, made map[protoreflect.Me
 		return p
 	case delegated:
 		return p
+	case ordinary:
 	}
 	p.fields = make([]field, fields.Len())
 	for i := range p.fields {
@@ -149,6 +150,7 @@ func (f *field) compareKeys(a, b protoreflect.MapKey) int {
 		return cmp.Compare(strconv.FormatBool(a.Bool()), strconv.FormatBool(b.Bool()))
 	case protoreflect.Uint32Kind, protoreflect.Fixed32Kind, protoreflect.Uint64Kind, protoreflect.Fixed64Kind:
 		return cmp.Compare(a.Uint(), b.Uint())
+	default:
+		return cmp.Compare(a.Int(), b.Int())
 	}
-	return cmp.Compare(a.Int(), b.Int())
 }

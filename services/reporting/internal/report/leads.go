@@ -128,8 +128,12 @@ func (l *leadRun) byStatus(ctx context.Context) error {
 		reached[i] = sum
 	}
 	l.report.Columns = []Column{
-		{"status", "Status", RefColumn}, {"leads", "Leads", Number}, {"share", "Share", Percent},
-		{"reached_share", "Came this far", Percent}, {"to_next", "To next", Percent}, {"to_converted", "To converted", Percent},
+		{"status", "Status", RefColumn},
+		{"leads", "Leads", Number},
+		{"share", "Share", Percent},
+		{"reached_share", "Came this far", Percent},
+		{"to_next", "To next", Percent},
+		{"to_converted", "To converted", Percent},
 		{"time_in_status", "Time in status", Duration},
 	}
 	converted := l.leadFilter(l.of(LeadConverted))
@@ -137,7 +141,11 @@ func (l *leadRun) byStatus(ctx context.Context) error {
 		behind := l.leadFilter(equals("status_id", s.ID))
 		row := []Cell{
 			ref("lead-status", s.ID, s.Name), count(standing[s.ID]).behindLeads(behind),
-			share(standing[s.ID], all.Leads).behindLeads(behind), {}, {}, {}, {},
+			share(standing[s.ID], all.Leads).behindLeads(behind),
+			{},
+			{},
+			{},
+			{},
 		}
 		if s.working() {
 			next := all.Converted
@@ -206,7 +214,11 @@ func (l *leadRun) grouped(ctx context.Context) error {
 		first = groupColumn(l.GroupBy)
 	}
 	l.report.Columns = []Column{
-		first, {"leads", "Leads", Number}, {"open", "Open", Number}, {"converted", "Converted", Number}, {"junk", "Junk", Number},
+		first,
+		{"leads", "Leads", Number},
+		{"open", "Open", Number},
+		{"converted", "Converted", Number},
+		{"junk", "Junk", Number},
 		{"conversion", "Conversion", Percent},
 	}
 	row := func(label Cell, g LeadGroup, where string) []Cell {

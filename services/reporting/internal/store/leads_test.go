@@ -28,8 +28,11 @@ func leadSetup(t *testing.T) *leadWorld {
 	t.Helper()
 	b := setup(t)
 	w := &leadWorld{bundle: b, statuses: []views.LeadStatus{
-		{ID: id.New(), Name: "New", Kind: 1}, {ID: id.New(), Name: "In work", Kind: 2}, {ID: id.New(), Name: "Converted", Kind: 3},
-		{ID: id.New(), Name: "Junk", Kind: 4}, {ID: id.New(), Name: "Old", Kind: 2, Retired: true},
+		{ID: id.New(), Name: "New", Kind: 1},
+		{ID: id.New(), Name: "In work", Kind: 2},
+		{ID: id.New(), Name: "Converted", Kind: 3},
+		{ID: id.New(), Name: "Junk", Kind: 4},
+		{ID: id.New(), Name: "Old", Kind: 2, Retired: true},
 	}}
 	b.put(t, func(ctx context.Context, tx pgx.Tx) error {
 		return views.PutLeadStatuses(ctx, tx, b.org, 2, w.statuses)
@@ -194,7 +197,9 @@ func TestLeadFunnelEqualsPlainCount(t *testing.T) {
 func TestLeadFunnelShowsWhatTheListShows(t *testing.T) {
 	w := leadSetup(t)
 	for i, l := range []views.Lead{
-		{ResponsibleID: &w.anna}, {ResponsibleID: &w.bert}, {ResponsibleID: &w.bert, ObserverIDs: []string{w.anna}},
+		{ResponsibleID: &w.anna},
+		{ResponsibleID: &w.bert},
+		{ResponsibleID: &w.bert, ObserverIDs: []string{w.anna}},
 		{ResponsibleID: &w.bert, AvailableToEveryone: true},
 	} {
 		at := w.now.Add(time.Duration(i) * time.Minute)

@@ -68,7 +68,9 @@ func (b *bundle) put(t *testing.T, fn func(ctx context.Context, tx pgx.Tx) error
 
 func (b *bundle) deal(t *testing.T, d views.Deal, target views.Target) {
 	t.Helper()
-	b.put(t, func(ctx context.Context, tx pgx.Tx) error { return views.PutDeals(ctx, tx, b.org, target, []*views.Deal{&d}) })
+	b.put(t, func(ctx context.Context, tx pgx.Tx) error {
+		return views.PutDeals(ctx, tx, b.org, target, []*views.Deal{&d})
+	})
 }
 
 func (b *bundle) open(version int64, dealID, stage, responsible string, amount int64) views.Deal {
