@@ -30,8 +30,10 @@ import (
 
 // Failures.
 var (
-	ErrNotFound = apperr.NotFound("OPERATION_NOT_FOUND", "operation not found")
-	ErrEnded    = apperr.NotAllowedNow("OPERATION_ENDED", "the operation has ended already")
+	ErrNotFound    = apperr.NotFound("OPERATION_NOT_FOUND", "operation not found")
+	ErrEnded       = apperr.NotAllowedNow("OPERATION_ENDED", "the operation has ended already")
+	ErrNotEnded    = apperr.NotAllowedNow("OPERATION_NOT_ENDED", "the operation is still under way; wait for it, or cancel it first")
+	ErrNotUndoable = apperr.NotAllowedNow("OPERATION_NOT_UNDOABLE", "what this operation has done cannot be taken back")
 )
 
 // maxErrors is how many rejections an operation shows; the rejects file has them all.
@@ -65,6 +67,8 @@ type Rejection struct {
 	Field   string `json:"field,omitempty"`
 	Reason  string `json:"reason"`
 	Message string `json:"message"`
+	// RecordID of the record that was refused, where the work is done on records and not on lines.
+	RecordID string `json:"record_id,omitempty"`
 }
 
 // Progress is how far an operation is. Counts are totals, not differences, so that a step done twice counts once.
@@ -263,7 +267,7 @@ func decode(op *operationv1.Operation, rejections, result []byte) error {
 	}
 	for _, r := range list {
 		op.Errors = append(op.Errors, &operationv1.Rejection{
-			Line: r.Line, Field: r.Field, Reason: r.Reason, Message: r.Message,
+			Line: r.Line, Field: r.Field, Reason: r.Reason, Message: r.Message, RecordId: r.RecordID,
 		})
 	}
 	op.Result = &structpb.Struct{}

@@ -32,3 +32,12 @@ func (s *Operations) CancelOperation(ctx context.Context, req *operationv1.Cance
 	}
 	return &operationv1.CancelOperationResponse{Operation: op}, nil
 }
+
+// UndoOperation see the contract. What can be undone is known by its cause in the events of records.
+func (s *Operations) UndoOperation(ctx context.Context, req *operationv1.UndoOperationRequest) (*operationv1.UndoOperationResponse, error) {
+	op, err := s.Operations.Get(ctx, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return nil, operation.ErrNotUndoable.With("kind", op.GetKind())
+}

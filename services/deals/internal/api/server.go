@@ -73,6 +73,15 @@ func (s *OperationsServer) CancelOperation(ctx context.Context, req *operationv1
 	return &operationv1.CancelOperationResponse{Operation: op}, nil
 }
 
+// UndoOperation see the contract. What can be undone is known by its cause in the events of records.
+func (s *OperationsServer) UndoOperation(ctx context.Context, req *operationv1.UndoOperationRequest) (*operationv1.UndoOperationResponse, error) {
+	op, err := s.Operations.Get(ctx, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return nil, operation.ErrNotUndoable.With("kind", op.GetKind())
+}
+
 // caller is who asks, with the scopes of this call: to view, and to do what the method does.
 func caller(ctx context.Context) deal.Caller {
 	who := authn.MustFrom(ctx)

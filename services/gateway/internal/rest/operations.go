@@ -57,3 +57,13 @@ func (o operations) CancelOperation(ctx context.Context, req *operationv1.Cancel
 	}
 	return c.CancelOperation(ctx, req, opts...)
 }
+
+// UndoOperation see [operationv1.OperationsServiceClient].
+func (o operations) UndoOperation(ctx context.Context, req *operationv1.UndoOperationRequest, opts ...grpc.CallOption,
+) (*operationv1.UndoOperationResponse, error) {
+	c, err := o.of(req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return c.UndoOperation(ctx, req, opts...)
+}

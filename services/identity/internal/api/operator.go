@@ -7,6 +7,7 @@ import (
 	"kontor.internal/libs/aip"
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/id"
+	"kontor.internal/libs/operation"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
 	"kontor.internal/services/identity/internal/founding"
@@ -112,4 +113,13 @@ func (s *operations) CancelOperation(ctx context.Context, req *operationv1.Cance
 		return nil, err
 	}
 	return &operationv1.CancelOperationResponse{Operation: op}, nil
+}
+
+// UndoOperation see the contract. Users who were imported are deactivated, which is more than taking back.
+func (s *operations) UndoOperation(ctx context.Context, req *operationv1.UndoOperationRequest) (*operationv1.UndoOperationResponse, error) {
+	op, err := s.Operations.Get(ctx, req.GetId())
+	if err != nil {
+		return nil, err
+	}
+	return nil, operation.ErrNotUndoable.With("kind", op.GetKind())
 }

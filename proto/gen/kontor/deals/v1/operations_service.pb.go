@@ -26,24 +26,29 @@ var File_kontor_deals_v1_operations_service_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_operations_service_proto_rawDesc = "" +
 	"\n" +
-	"(kontor/deals/v1/operations_service.proto\x12\x0fkontor.deals.v1\x1a+kontor/operation/v1/operation_service.proto\x1a\"kontor/options/v1/permission.proto2\xf6\x01\n" +
+	"(kontor/deals/v1/operations_service.proto\x12\x0fkontor.deals.v1\x1a+kontor/operation/v1/operation_service.proto\x1a\"kontor/options/v1/permission.proto2\xe6\x02\n" +
 	"\x11OperationsService\x12k\n" +
 	"\fGetOperation\x12(.kontor.operation.v1.GetOperationRequest\x1a).kontor.operation.v1.GetOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02\x12t\n" +
-	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02B3Z1kontor.internal/proto/gen/kontor/deals/v1;dealsv1b\x06proto3"
+	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02\x12n\n" +
+	"\rUndoOperation\x12).kontor.operation.v1.UndoOperationRequest\x1a*.kontor.operation.v1.UndoOperationResponse\"\x06\xca\xf3\x18\x02\x18\x02B3Z1kontor.internal/proto/gen/kontor/deals/v1;dealsv1b\x06proto3"
 
 var file_kontor_deals_v1_operations_service_proto_goTypes = []any{
 	(*v1.GetOperationRequest)(nil),     // 0: kontor.operation.v1.GetOperationRequest
 	(*v1.CancelOperationRequest)(nil),  // 1: kontor.operation.v1.CancelOperationRequest
-	(*v1.GetOperationResponse)(nil),    // 2: kontor.operation.v1.GetOperationResponse
-	(*v1.CancelOperationResponse)(nil), // 3: kontor.operation.v1.CancelOperationResponse
+	(*v1.UndoOperationRequest)(nil),    // 2: kontor.operation.v1.UndoOperationRequest
+	(*v1.GetOperationResponse)(nil),    // 3: kontor.operation.v1.GetOperationResponse
+	(*v1.CancelOperationResponse)(nil), // 4: kontor.operation.v1.CancelOperationResponse
+	(*v1.UndoOperationResponse)(nil),   // 5: kontor.operation.v1.UndoOperationResponse
 }
 var file_kontor_deals_v1_operations_service_proto_depIdxs = []int32{
 	0, // 0: kontor.deals.v1.OperationsService.GetOperation:input_type -> kontor.operation.v1.GetOperationRequest
 	1, // 1: kontor.deals.v1.OperationsService.CancelOperation:input_type -> kontor.operation.v1.CancelOperationRequest
-	2, // 2: kontor.deals.v1.OperationsService.GetOperation:output_type -> kontor.operation.v1.GetOperationResponse
-	3, // 3: kontor.deals.v1.OperationsService.CancelOperation:output_type -> kontor.operation.v1.CancelOperationResponse
-	2, // [2:4] is the sub-list for method output_type
-	0, // [0:2] is the sub-list for method input_type
+	2, // 2: kontor.deals.v1.OperationsService.UndoOperation:input_type -> kontor.operation.v1.UndoOperationRequest
+	3, // 3: kontor.deals.v1.OperationsService.GetOperation:output_type -> kontor.operation.v1.GetOperationResponse
+	4, // 4: kontor.deals.v1.OperationsService.CancelOperation:output_type -> kontor.operation.v1.CancelOperationResponse
+	5, // 5: kontor.deals.v1.OperationsService.UndoOperation:output_type -> kontor.operation.v1.UndoOperationResponse
+	3, // [3:6] is the sub-list for method output_type
+	0, // [0:3] is the sub-list for method input_type
 	0, // [0:0] is the sub-list for extension type_name
 	0, // [0:0] is the sub-list for extension extendee
 	0, // [0:0] is the sub-list for field type_name

@@ -22,6 +22,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	OperationsService_GetOperation_FullMethodName    = "/kontor.identity.v1.OperationsService/GetOperation"
 	OperationsService_CancelOperation_FullMethodName = "/kontor.identity.v1.OperationsService/CancelOperation"
+	OperationsService_UndoOperation_FullMethodName   = "/kontor.identity.v1.OperationsService/UndoOperation"
 )
 
 // OperationsServiceClient is the client API for OperationsService service.
@@ -38,6 +39,11 @@ type OperationsServiceClient interface {
 	//
 	// Errors: OPERATION_NOT_FOUND, OPERATION_ENDED.
 	CancelOperation(ctx context.Context, in *v1.CancelOperationRequest, opts ...grpc.CallOption) (*v1.CancelOperationResponse, error)
+	// UndoOperation starts an operation that takes back what another has done to records. Records that were changed since
+	// are left as they are and listed among its errors with the reason RECORD_CHANGED_SINCE.
+	//
+	// Errors: OPERATION_NOT_FOUND, OPERATION_NOT_ENDED, OPERATION_NOT_UNDOABLE.
+	UndoOperation(ctx context.Context, in *v1.UndoOperationRequest, opts ...grpc.CallOption) (*v1.UndoOperationResponse, error)
 }
 
 type operationsServiceClient struct {
@@ -68,6 +74,16 @@ func (c *operationsServiceClient) CancelOperation(ctx context.Context, in *v1.Ca
 	return out, nil
 }
 
+func (c *operationsServiceClient) UndoOperation(ctx context.Context, in *v1.UndoOperationRequest, opts ...grpc.CallOption) (*v1.UndoOperationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(v1.UndoOperationResponse)
+	err := c.cc.Invoke(ctx, OperationsService_UndoOperation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OperationsServiceServer is the server API for OperationsService service.
 // All implementations must embed UnimplementedOperationsServiceServer
 // for forward compatibility.
@@ -82,6 +98,11 @@ type OperationsServiceServer interface {
 	//
 	// Errors: OPERATION_NOT_FOUND, OPERATION_ENDED.
 	CancelOperation(context.Context, *v1.CancelOperationRequest) (*v1.CancelOperationResponse, error)
+	// UndoOperation starts an operation that takes back what another has done to records. Records that were changed since
+	// are left as they are and listed among its errors with the reason RECORD_CHANGED_SINCE.
+	//
+	// Errors: OPERATION_NOT_FOUND, OPERATION_NOT_ENDED, OPERATION_NOT_UNDOABLE.
+	UndoOperation(context.Context, *v1.UndoOperationRequest) (*v1.UndoOperationResponse, error)
 	mustEmbedUnimplementedOperationsServiceServer()
 }
 
@@ -97,6 +118,9 @@ func (UnimplementedOperationsServiceServer) GetOperation(context.Context, *v1.Ge
 }
 func (UnimplementedOperationsServiceServer) CancelOperation(context.Context, *v1.CancelOperationRequest) (*v1.CancelOperationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelOperation not implemented")
+}
+func (UnimplementedOperationsServiceServer) UndoOperation(context.Context, *v1.UndoOperationRequest) (*v1.UndoOperationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UndoOperation not implemented")
 }
 func (UnimplementedOperationsServiceServer) mustEmbedUnimplementedOperationsServiceServer() {}
 func (UnimplementedOperationsServiceServer) testEmbeddedByValue()                           {}
@@ -155,6 +179,24 @@ func _OperationsService_CancelOperation_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OperationsService_UndoOperation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(v1.UndoOperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperationsServiceServer).UndoOperation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperationsService_UndoOperation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperationsServiceServer).UndoOperation(ctx, req.(*v1.UndoOperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OperationsService_ServiceDesc is the grpc.ServiceDesc for OperationsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -169,6 +211,10 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelOperation",
 			Handler:    _OperationsService_CancelOperation_Handler,
+		},
+		{
+			MethodName: "UndoOperation",
+			Handler:    _OperationsService_UndoOperation_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -254,7 +254,9 @@ type Rejection struct {
 	// Stable reason, such as "LOOKUP_NOT_FOUND".
 	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
 	// What is wrong and what to do about it.
-	Message       string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	Message string `protobuf:"bytes,4,opt,name=message,proto3" json:"message,omitempty"`
+	// The record that was refused, where the work is done on records and not on lines of a file.
+	RecordId      string `protobuf:"bytes,5,opt,name=record_id,json=recordId,proto3" json:"record_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -317,6 +319,13 @@ func (x *Rejection) GetMessage() string {
 	return ""
 }
 
+func (x *Rejection) GetRecordId() string {
+	if x != nil {
+		return x.RecordId
+	}
+	return ""
+}
+
 var File_kontor_operation_v1_operation_proto protoreflect.FileDescriptor
 
 const file_kontor_operation_v1_operation_proto_rawDesc = "" +
@@ -337,12 +346,13 @@ const file_kontor_operation_v1_operation_proto_rawDesc = "" +
 	"\vcreate_time\x18\v \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x125\n" +
 	"\bend_time\x18\f \x01(\v2\x1a.google.protobuf.TimestampR\aendTime\x12\x17\n" +
-	"\auser_id\x18\r \x01(\tR\x06userId\"g\n" +
+	"\auser_id\x18\r \x01(\tR\x06userId\"\x84\x01\n" +
 	"\tRejection\x12\x12\n" +
 	"\x04line\x18\x01 \x01(\x03R\x04line\x12\x14\n" +
 	"\x05field\x18\x02 \x01(\tR\x05field\x12\x16\n" +
 	"\x06reason\x18\x03 \x01(\tR\x06reason\x12\x18\n" +
-	"\amessage\x18\x04 \x01(\tR\amessage*\x7f\n" +
+	"\amessage\x18\x04 \x01(\tR\amessage\x12\x1b\n" +
+	"\trecord_id\x18\x05 \x01(\tR\brecordId*\x7f\n" +
 	"\x05State\x12\x15\n" +
 	"\x11STATE_UNSPECIFIED\x10\x00\x12\x10\n" +
 	"\fSTATE_QUEUED\x10\x01\x12\x11\n" +

@@ -208,6 +208,107 @@ func (x *CancelOperationResponse) GetOperation() *Operation {
 	return nil
 }
 
+// UndoOperationRequest names an operation that has ended.
+type UndoOperationRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "{service}.{uuid}".
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Key that makes a repeated call return the first answer.
+	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoOperationRequest) Reset() {
+	*x = UndoOperationRequest{}
+	mi := &file_kontor_operation_v1_operation_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoOperationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoOperationRequest) ProtoMessage() {}
+
+func (x *UndoOperationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_operation_v1_operation_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoOperationRequest.ProtoReflect.Descriptor instead.
+func (*UndoOperationRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_operation_v1_operation_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UndoOperationRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *UndoOperationRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// UndoOperationResponse carries the operation that undoes.
+type UndoOperationResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The new operation, of kind "undo".
+	Operation     *Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UndoOperationResponse) Reset() {
+	*x = UndoOperationResponse{}
+	mi := &file_kontor_operation_v1_operation_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UndoOperationResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UndoOperationResponse) ProtoMessage() {}
+
+func (x *UndoOperationResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_operation_v1_operation_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UndoOperationResponse.ProtoReflect.Descriptor instead.
+func (*UndoOperationResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_operation_v1_operation_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *UndoOperationResponse) GetOperation() *Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
 var File_kontor_operation_v1_operation_service_proto protoreflect.FileDescriptor
 
 const file_kontor_operation_v1_operation_service_proto_rawDesc = "" +
@@ -222,10 +323,18 @@ const file_kontor_operation_v1_operation_service_proto_rawDesc = "" +
 	"\x02id\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\"W\n" +
 	"\x17CancelOperationResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation2\xb8\x02\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"[\n" +
+	"\x14UndoOperationRequest\x12\x1a\n" +
+	"\x02id\x18\x01 \x01(\tB\n" +
+	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x02id\x12'\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"U\n" +
+	"\x15UndoOperationResponse\x12<\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation2\xcc\x03\n" +
 	"\x11OperationsService\x12\x86\x01\n" +
 	"\fGetOperation\x12(.kontor.operation.v1.GetOperationRequest\x1a).kontor.operation.v1.GetOperationResponse\"!\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/operations/{id}\x12\x99\x01\n" +
-	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"+\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/operations/{id}:cancelB;Z9kontor.internal/proto/gen/kontor/operation/v1;operationv1b\x06proto3"
+	"\x0fCancelOperation\x12+.kontor.operation.v1.CancelOperationRequest\x1a,.kontor.operation.v1.CancelOperationResponse\"+\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1f:\x01*\"\x1a/v1/operations/{id}:cancel\x12\x91\x01\n" +
+	"\rUndoOperation\x12).kontor.operation.v1.UndoOperationRequest\x1a*.kontor.operation.v1.UndoOperationResponse\")\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/operations/{id}:undoB;Z9kontor.internal/proto/gen/kontor/operation/v1;operationv1b\x06proto3"
 
 var (
 	file_kontor_operation_v1_operation_service_proto_rawDescOnce sync.Once
@@ -239,26 +348,31 @@ func file_kontor_operation_v1_operation_service_proto_rawDescGZIP() []byte {
 	return file_kontor_operation_v1_operation_service_proto_rawDescData
 }
 
-var file_kontor_operation_v1_operation_service_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_kontor_operation_v1_operation_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
 var file_kontor_operation_v1_operation_service_proto_goTypes = []any{
 	(*GetOperationRequest)(nil),     // 0: kontor.operation.v1.GetOperationRequest
 	(*GetOperationResponse)(nil),    // 1: kontor.operation.v1.GetOperationResponse
 	(*CancelOperationRequest)(nil),  // 2: kontor.operation.v1.CancelOperationRequest
 	(*CancelOperationResponse)(nil), // 3: kontor.operation.v1.CancelOperationResponse
-	(*Operation)(nil),               // 4: kontor.operation.v1.Operation
+	(*UndoOperationRequest)(nil),    // 4: kontor.operation.v1.UndoOperationRequest
+	(*UndoOperationResponse)(nil),   // 5: kontor.operation.v1.UndoOperationResponse
+	(*Operation)(nil),               // 6: kontor.operation.v1.Operation
 }
 var file_kontor_operation_v1_operation_service_proto_depIdxs = []int32{
-	4, // 0: kontor.operation.v1.GetOperationResponse.operation:type_name -> kontor.operation.v1.Operation
-	4, // 1: kontor.operation.v1.CancelOperationResponse.operation:type_name -> kontor.operation.v1.Operation
-	0, // 2: kontor.operation.v1.OperationsService.GetOperation:input_type -> kontor.operation.v1.GetOperationRequest
-	2, // 3: kontor.operation.v1.OperationsService.CancelOperation:input_type -> kontor.operation.v1.CancelOperationRequest
-	1, // 4: kontor.operation.v1.OperationsService.GetOperation:output_type -> kontor.operation.v1.GetOperationResponse
-	3, // 5: kontor.operation.v1.OperationsService.CancelOperation:output_type -> kontor.operation.v1.CancelOperationResponse
-	4, // [4:6] is the sub-list for method output_type
-	2, // [2:4] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	6, // 0: kontor.operation.v1.GetOperationResponse.operation:type_name -> kontor.operation.v1.Operation
+	6, // 1: kontor.operation.v1.CancelOperationResponse.operation:type_name -> kontor.operation.v1.Operation
+	6, // 2: kontor.operation.v1.UndoOperationResponse.operation:type_name -> kontor.operation.v1.Operation
+	0, // 3: kontor.operation.v1.OperationsService.GetOperation:input_type -> kontor.operation.v1.GetOperationRequest
+	2, // 4: kontor.operation.v1.OperationsService.CancelOperation:input_type -> kontor.operation.v1.CancelOperationRequest
+	4, // 5: kontor.operation.v1.OperationsService.UndoOperation:input_type -> kontor.operation.v1.UndoOperationRequest
+	1, // 6: kontor.operation.v1.OperationsService.GetOperation:output_type -> kontor.operation.v1.GetOperationResponse
+	3, // 7: kontor.operation.v1.OperationsService.CancelOperation:output_type -> kontor.operation.v1.CancelOperationResponse
+	5, // 8: kontor.operation.v1.OperationsService.UndoOperation:output_type -> kontor.operation.v1.UndoOperationResponse
+	6, // [6:9] is the sub-list for method output_type
+	3, // [3:6] is the sub-list for method input_type
+	3, // [3:3] is the sub-list for extension type_name
+	3, // [3:3] is the sub-list for extension extendee
+	0, // [0:3] is the sub-list for field type_name
 }
 
 func init() { file_kontor_operation_v1_operation_service_proto_init() }
@@ -273,7 +387,7 @@ func file_kontor_operation_v1_operation_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_operation_v1_operation_service_proto_rawDesc), len(file_kontor_operation_v1_operation_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   6,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

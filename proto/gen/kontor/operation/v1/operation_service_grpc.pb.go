@@ -21,6 +21,7 @@ const _ = grpc.SupportPackageIsVersion9
 const (
 	OperationsService_GetOperation_FullMethodName    = "/kontor.operation.v1.OperationsService/GetOperation"
 	OperationsService_CancelOperation_FullMethodName = "/kontor.operation.v1.OperationsService/CancelOperation"
+	OperationsService_UndoOperation_FullMethodName   = "/kontor.operation.v1.OperationsService/UndoOperation"
 )
 
 // OperationsServiceClient is the client API for OperationsService service.
@@ -38,6 +39,12 @@ type OperationsServiceClient interface {
 	//
 	// Errors: OPERATION_NOT_FOUND, OPERATION_ENDED.
 	CancelOperation(ctx context.Context, in *CancelOperationRequest, opts ...grpc.CallOption) (*CancelOperationResponse, error)
+	// UndoOperation starts an operation that takes back what another has done to records: what it made goes into the bin,
+	// what it changed becomes what it was before. Records that have been changed since stay as they are and are listed in
+	// the errors and the rejects file. Undone again, only what is left is tried again.
+	//
+	// Errors: OPERATION_NOT_FOUND, OPERATION_NOT_ENDED, OPERATION_NOT_UNDOABLE.
+	UndoOperation(ctx context.Context, in *UndoOperationRequest, opts ...grpc.CallOption) (*UndoOperationResponse, error)
 }
 
 type operationsServiceClient struct {
@@ -68,6 +75,16 @@ func (c *operationsServiceClient) CancelOperation(ctx context.Context, in *Cance
 	return out, nil
 }
 
+func (c *operationsServiceClient) UndoOperation(ctx context.Context, in *UndoOperationRequest, opts ...grpc.CallOption) (*UndoOperationResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UndoOperationResponse)
+	err := c.cc.Invoke(ctx, OperationsService_UndoOperation_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // OperationsServiceServer is the server API for OperationsService service.
 // All implementations must embed UnimplementedOperationsServiceServer
 // for forward compatibility.
@@ -83,6 +100,12 @@ type OperationsServiceServer interface {
 	//
 	// Errors: OPERATION_NOT_FOUND, OPERATION_ENDED.
 	CancelOperation(context.Context, *CancelOperationRequest) (*CancelOperationResponse, error)
+	// UndoOperation starts an operation that takes back what another has done to records: what it made goes into the bin,
+	// what it changed becomes what it was before. Records that have been changed since stay as they are and are listed in
+	// the errors and the rejects file. Undone again, only what is left is tried again.
+	//
+	// Errors: OPERATION_NOT_FOUND, OPERATION_NOT_ENDED, OPERATION_NOT_UNDOABLE.
+	UndoOperation(context.Context, *UndoOperationRequest) (*UndoOperationResponse, error)
 	mustEmbedUnimplementedOperationsServiceServer()
 }
 
@@ -98,6 +121,9 @@ func (UnimplementedOperationsServiceServer) GetOperation(context.Context, *GetOp
 }
 func (UnimplementedOperationsServiceServer) CancelOperation(context.Context, *CancelOperationRequest) (*CancelOperationResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CancelOperation not implemented")
+}
+func (UnimplementedOperationsServiceServer) UndoOperation(context.Context, *UndoOperationRequest) (*UndoOperationResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UndoOperation not implemented")
 }
 func (UnimplementedOperationsServiceServer) mustEmbedUnimplementedOperationsServiceServer() {}
 func (UnimplementedOperationsServiceServer) testEmbeddedByValue()                           {}
@@ -156,6 +182,24 @@ func _OperationsService_CancelOperation_Handler(srv interface{}, ctx context.Con
 	return interceptor(ctx, in, info, handler)
 }
 
+func _OperationsService_UndoOperation_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UndoOperationRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(OperationsServiceServer).UndoOperation(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: OperationsService_UndoOperation_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(OperationsServiceServer).UndoOperation(ctx, req.(*UndoOperationRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // OperationsService_ServiceDesc is the grpc.ServiceDesc for OperationsService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -170,6 +214,10 @@ var OperationsService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CancelOperation",
 			Handler:    _OperationsService_CancelOperation_Handler,
+		},
+		{
+			MethodName: "UndoOperation",
+			Handler:    _OperationsService_UndoOperation_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -84,17 +84,26 @@ func (ImportOutcome) EnumDescriptor() ([]byte, []int) {
 	return file_kontor_type_v1_import_proto_rawDescGZIP(), []int{0}
 }
 
-// ImportSource says how a file is written. In a request what is empty is found out; an answer has what was found.
+// ImportSource says how a file is written: rows of text, a workbook or cards. In a request what is empty is found out; an answer has what was found.
 type ImportSource struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// Encoding, such as "utf-8" or "windows-1252".
 	Encoding string `protobuf:"bytes,1,opt,name=encoding,proto3" json:"encoding,omitempty"`
-	// The character between cells, "tab" for a tab.
+	// The character between cells, "tab" for a tab. For text alone, as is quote.
 	Delimiter string `protobuf:"bytes,2,opt,name=delimiter,proto3" json:"delimiter,omitempty"`
 	// The character around cells.
 	Quote string `protobuf:"bytes,3,opt,name=quote,proto3" json:"quote,omitempty"`
 	// Whether the first row names the columns.
-	Header        *bool `protobuf:"varint,4,opt,name=header,proto3,oneof" json:"header,omitempty"`
+	Header *bool `protobuf:"varint,4,opt,name=header,proto3,oneof" json:"header,omitempty"`
+	// "csv", "xlsx" or "vcard".
+	Format string `protobuf:"bytes,5,opt,name=format,proto3" json:"format,omitempty"`
+	// The sheet of a workbook; the first if empty.
+	Sheet string `protobuf:"bytes,6,opt,name=sheet,proto3" json:"sheet,omitempty"`
+	// All sheets of the workbook. Only in an answer.
+	Sheets []string `protobuf:"bytes,7,rep,name=sheets,proto3" json:"sheets,omitempty"`
+	// The program whose export it was recognised as: "google", "outlook", "hubspot" or "bitrix24"; empty if none. Only in
+	// an answer.
+	Recognized    string `protobuf:"bytes,8,opt,name=recognized,proto3" json:"recognized,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -155,6 +164,34 @@ func (x *ImportSource) GetHeader() bool {
 		return *x.Header
 	}
 	return false
+}
+
+func (x *ImportSource) GetFormat() string {
+	if x != nil {
+		return x.Format
+	}
+	return ""
+}
+
+func (x *ImportSource) GetSheet() string {
+	if x != nil {
+		return x.Sheet
+	}
+	return ""
+}
+
+func (x *ImportSource) GetSheets() []string {
+	if x != nil {
+		return x.Sheets
+	}
+	return nil
+}
+
+func (x *ImportSource) GetRecognized() string {
+	if x != nil {
+		return x.Recognized
+	}
+	return ""
 }
 
 // ImportPreview shows how a file would be imported, by its first rows.
@@ -537,12 +574,18 @@ var File_kontor_type_v1_import_proto protoreflect.FileDescriptor
 
 const file_kontor_type_v1_import_proto_rawDesc = "" +
 	"\n" +
-	"\x1bkontor/type/v1/import.proto\x12\x0ekontor.type.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xa1\x01\n" +
+	"\x1bkontor/type/v1/import.proto\x12\x0ekontor.type.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\"\xad\x02\n" +
 	"\fImportSource\x12#\n" +
 	"\bencoding\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\bencoding\x12%\n" +
 	"\tdelimiter\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18\x03R\tdelimiter\x12\x1d\n" +
 	"\x05quote\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18\x01R\x05quote\x12\x1b\n" +
-	"\x06header\x18\x04 \x01(\bH\x00R\x06header\x88\x01\x01B\t\n" +
+	"\x06header\x18\x04 \x01(\bH\x00R\x06header\x88\x01\x01\x12\x1f\n" +
+	"\x06format\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18\bR\x06format\x12\x1d\n" +
+	"\x05sheet\x18\x06 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05sheet\x12!\n" +
+	"\x06sheets\x18\a \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\xe8\aR\x06sheets\x12'\n" +
+	"\n" +
+	"recognized\x18\b \x01(\tB\a\xbaH\x04r\x02\x18\x10R\n" +
+	"recognizedB\t\n" +
 	"\a_header\"\xfe\x01\n" +
 	"\rImportPreview\x124\n" +
 	"\x06source\x18\x01 \x01(\v2\x1c.kontor.type.v1.ImportSourceR\x06source\x12\x18\n" +
