@@ -170,6 +170,12 @@ func (r *filler) fill(m protoreflect.Message, depth int) {
 	case *anypb.Any:
 		_ = v.MarshalFrom(&typev1.Money{CurrencyCode: "USD"}) // cannot fail
 		return
+	case *structpb.Value: // an empty one has no JSON
+		v.Kind = []*structpb.Value{
+			structpb.NewNullValue(), structpb.NewBoolValue(true), structpb.NewStringValue("a \"b\""), structpb.NewNumberValue(1.5),
+			structpb.NewListValue(&structpb.ListValue{Values: []*structpb.Value{structpb.NewStringValue("c")}}),
+		}[r.IntN(5)].GetKind()
+		return
 	}
 	switch m.Descriptor().FullName() {
 	case "google.protobuf.Duration":
@@ -178,14 +184,14 @@ func (r *filler) fill(m protoreflect.Message, depth int) {
 	case "google.protobuf.FieldMask":
 		m.Mutable(m.Descriptor().Fields().ByName("paths")).List().Append(protoreflect.ValueOfString("first_name"))
 		return
-	case "google.protobuf.Struct", "google.protobuf.Value", "google.protobuf.ListValue":
-		return // an empty Value has no JSON; they have a test of their own
+	case "google.protobuf.Struct", "google.protobuf.ListValue":
+		return
 	}
 	fields := m.Descriptor().Fields()
 	for i := range fields.Len() {
 		fd := fields.Get(i)
 		message := fd.Message() != nil && !fd.IsMap() || fd.IsMap() && fd.MapValue().Message() != nil
-		if r.IntN(4) == 0 || message && (depth >= deepest || fd.Message().FullName() == "google.protobuf.Value") {
+		if r.IntN(4) == 0 || message && depth >= deepest {
 			continue
 		}
 		switch {
