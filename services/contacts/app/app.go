@@ -141,6 +141,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		// ① the gRPC face.
 		api: &api.Server{
 			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Directory: d.Directory,
+			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads()},
 			Operations: operations, Import: startImport(run), Preview: run.PreviewFor, Clock: d.Clock,
 		},
 		components: []runner.Component{

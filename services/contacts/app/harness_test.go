@@ -56,6 +56,7 @@ type world struct {
 	companies  contactsv1.CompaniesServiceClient
 	leads      contactsv1.LeadsServiceClient
 	settings   contactsv1.SettingsServiceClient
+	duplicates contactsv1.DuplicatesServiceClient
 	operations contactsv1.OperationsServiceClient
 }
 
@@ -110,6 +111,7 @@ func newWorld(t *testing.T, brokers ...string) *world {
 	w.companies = contactsv1.NewCompaniesServiceClient(conn)
 	w.leads = contactsv1.NewLeadsServiceClient(conn)
 	w.settings = contactsv1.NewSettingsServiceClient(conn)
+	w.duplicates = contactsv1.NewDuplicatesServiceClient(conn)
 	w.operations = contactsv1.NewOperationsServiceClient(conn)
 	return w
 }

@@ -33,6 +33,7 @@ type Server struct {
 	Companies  *company.Companies
 	Leads      *lead.Leads
 	LookUp     LookUp
+	Duplicates Duplicates
 	Directory  *authz.Directory
 	Operations *operation.Store
 	// Import starts an import and returns the UUID of its operation.
@@ -54,6 +55,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterContactsServiceServer(r, &contactsServer{Server: s})
 	contactsv1.RegisterCompaniesServiceServer(r, &companiesServer{Server: s})
 	contactsv1.RegisterLeadsServiceServer(r, &leadsServer{Server: s})
+	contactsv1.RegisterDuplicatesServiceServer(r, &duplicatesServer{Server: s})
 	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
 	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations})
 }

@@ -114,7 +114,7 @@ func (s *Conversions) Candidates(ctx context.Context, r lead.Rights, suspect lea
 			SELECT p.record_kind, p.record_id, CASE p.kind WHEN 'phone' THEN 1 ELSE 2 END AS reason
 			FROM unnest($2::text[], $3::text[]) AS n (kind, value)
 			JOIN contact_points p ON p.organization_id = $1 AND p.kind = n.kind AND p.value = n.value
-			WHERE p.record_kind IN ('contact', 'company')
+			WHERE p.kind IN ('phone', 'email') AND p.record_kind IN ('contact', 'company')
 			UNION
 			(SELECT 'contact', id, 3 FROM contacts
 			WHERE organization_id = $1 AND name_key = $4 AND $4 <> '' AND deleted_at IS NULL LIMIT $6)

@@ -77,6 +77,7 @@ func register(ctx context.Context, mux *runtime.ServeMux, s Services) error {
 		contactsv1.RegisterLeadsServiceHandlerClient(ctx, mux, contactsv1.NewLeadsServiceClient(s.Contacts)),
 		contactsv1.RegisterContactsServiceHandlerClient(ctx, mux, contactsv1.NewContactsServiceClient(s.Contacts)),
 		contactsv1.RegisterCompaniesServiceHandlerClient(ctx, mux, contactsv1.NewCompaniesServiceClient(s.Contacts)),
+		contactsv1.RegisterDuplicatesServiceHandlerClient(ctx, mux, contactsv1.NewDuplicatesServiceClient(s.Contacts)),
 		contactsv1.RegisterSettingsServiceHandlerClient(ctx, mux, contactsv1.NewSettingsServiceClient(s.Contacts)),
 		catalogv1.RegisterProductsServiceHandlerClient(ctx, mux, catalogv1.NewProductsServiceClient(s.Catalog)),
 		catalogv1.RegisterSectionsServiceHandlerClient(ctx, mux, catalogv1.NewSectionsServiceClient(s.Catalog)),
