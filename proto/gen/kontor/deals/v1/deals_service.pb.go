@@ -14,7 +14,6 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
-	_ "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v11 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
@@ -2678,7 +2677,7 @@ var File_kontor_deals_v1_deals_service_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\n" +
-	"#kontor/deals/v1/deals_service.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\x1ckontor/deals/v1/events.proto\x1a\x1ekontor/deals/v1/pipeline.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x1akontor/type/v1/money.proto\"\x95\x01\n" +
+	"#kontor/deals/v1/deals_service.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\x1ekontor/deals/v1/pipeline.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x1akontor/type/v1/money.proto\"\x95\x01\n" +
 	"\x11CreateDealRequest\x121\n" +
 	"\x04deal\x18\x01 \x01(\v2\x15.kontor.deals.v1.DealB\x06\xbaH\x03\xc8\x01\x01R\x04deal\x12$\n" +
 	"\adeal_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06dealId\x12'\n" +
@@ -3077,7 +3076,6 @@ func file_kontor_deals_v1_deals_service_proto_init() {
 		return
 	}
 	file_kontor_deals_v1_deal_proto_init()
-	file_kontor_deals_v1_events_proto_init()
 	file_kontor_deals_v1_pipeline_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
