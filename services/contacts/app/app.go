@@ -22,6 +22,7 @@ import (
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/pg/migrate"
 	"kontor.internal/libs/runner"
+	"kontor.internal/libs/undo"
 	"kontor.internal/proto/fileclient"
 	"kontor.internal/services/contacts/internal/api"
 	"kontor.internal/services/contacts/internal/clients"
@@ -111,9 +112,17 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		},
 	}
 
+	back := &undo.Runner{
+		DB: d.DB, Files: run.Files, Operations: operations, Log: d.Log, As: identity.As, Permitted: run.Permitted,
+		Targets: intake.Undos(kept, contacts, companies, leads), Undoable: []string{"import"},
+	}
+
 	// Jobs.
 	workers := river.NewWorkers()
 	if err := imports.AddWorker(workers, run); err != nil {
+		return nil, err
+	}
+	if err := undo.AddWorker(workers, back); err != nil {
 		return nil, err
 	}
 	carrier := &work.Files{As: identity.As, Carry: clients.NewFiles(files).Carry, Log: d.Log}
@@ -128,6 +137,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		return nil, fmt.Errorf("jobs of contacts: %w", err)
 	}
 	run.Enqueue = imports.Enqueue(worker)
+	back.Enqueue = undo.Enqueue(worker)
 
 	// ④ telling, and housekeeping.
 	relay := &outbox.Relay{
@@ -142,7 +152,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		api: &api.Server{
 			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Directory: d.Directory,
 			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads()},
-			Operations: operations, Import: startImport(run), Preview: run.PreviewFor, Clock: d.Clock,
+			Operations: operations, Import: startImport(run), Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
 		},
 		components: []runner.Component{
 			{Name: "contacts outbox relay", Run: relay.Run},

@@ -40,6 +40,8 @@ type Server struct {
 	Import func(ctx context.Context, kind record.Kind, fileID, mapping string, dryRun bool) (string, error)
 	// Preview shows what an import would do.
 	Preview func(ctx context.Context, kind string, call imports.PreviewCall) (*typev1.ImportPreview, error)
+	// Undo takes an operation back and returns the UUID of the operation that does it.
+	Undo func(ctx context.Context, opID string) (string, error)
 	Clock   clock.Clock
 }
 
@@ -57,7 +59,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterLeadsServiceServer(r, &leadsServer{Server: s})
 	contactsv1.RegisterDuplicatesServiceServer(r, &duplicatesServer{Server: s})
 	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
-	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations})
+	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations, undo: s.Undo})
 }
 
 // caller is who asks, with the scopes of this call: of seeing records of the kind, and of what the method does.
@@ -114,6 +116,7 @@ type operationsServer struct {
 	contactsv1.UnimplementedOperationsServiceServer
 
 	operations *operation.Store
+	undo       func(ctx context.Context, opID string) (string, error)
 }
 
 // GetOperation see the contract.
