@@ -153,7 +153,8 @@ func (w *world) schema(req listRequest) (*aip.Schema, error) {
 	if _, err := s.Where(req.filter, &args); err != nil {
 		return nil, err
 	}
-	return s, q.Resolve(w.t.Context(), w.db.App, w.org)
+	_, err := q.Resolve(w.t.Context(), w.db.App, w.org)
+	return s, err
 }
 
 func (w *world) page(req listRequest) (names []string, next string, err error) {

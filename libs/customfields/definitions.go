@@ -38,9 +38,13 @@ type Definitions struct {
 
 // memory is what a process knows of one organisation.
 type memory struct {
-	mu      sync.Mutex // held while the database is asked
+	asking sync.Mutex // held while the database is asked
+
+	mu      sync.Mutex
 	set     *Set
 	checked time.Time
+	// changes counts those made here, so that an answer from before one does not count as news.
+	changes int
 }
 
 func (d *Definitions) specs() map[string]KindSpec {
@@ -69,24 +73,63 @@ func (d *Definitions) memory(org string) *memory {
 // look at their version.
 func (d *Definitions) Of(ctx context.Context, org string) (*Set, error) {
 	m := d.memory(org)
-	m.mu.Lock()
-	defer m.mu.Unlock()
 	now := d.Clock.Now()
-	if m.set != nil && now.Sub(m.checked).Abs() < refreshAfter {
-		return m.set, nil
+	if set := m.fresh(now); set != nil {
+		return set, nil
 	}
+	// One asks; the others go on with what there is. Whoever waited here within a transaction, for a connection that it
+	// itself keeps from the one who asks, would wait for ever.
+	if !m.asking.TryLock() {
+		if set := m.known(); set != nil {
+			return set, nil
+		}
+		m.asking.Lock()
+	}
+	defer m.asking.Unlock()
+	if set := m.fresh(now); set != nil {
+		return set, nil
+	}
+	changes := m.changed()
 	var version int64
 	err := d.DB.QueryRow(ctx, org, `SELECT version FROM custom_field_sets WHERE organization_id = $1`, org).Scan(&version)
 	if err != nil && !errors.Is(err, pgx.ErrNoRows) {
 		return nil, fmt.Errorf("custom fields: %w", err)
 	}
-	if m.set == nil || m.set.Version != version {
-		if m.set, err = d.load(ctx, org, version); err != nil {
+	set := m.known()
+	if set == nil || set.Version != version {
+		if set, err = d.load(ctx, org, version); err != nil {
 			return nil, err
 		}
 	}
-	m.checked = now
-	return m.set, nil
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.changes == changes {
+		m.set, m.checked = set, now
+	}
+	return set, nil
+}
+
+func (m *memory) changed() int {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.changes
+}
+
+// fresh returns what is remembered if it need not be looked at again.
+func (m *memory) fresh(now time.Time) *Set {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.set == nil || m.checked.IsZero() || now.Sub(m.checked).Abs() >= refreshAfter {
+		return nil
+	}
+	return m.set
+}
+
+// known returns what is remembered, which may be a little old; nil once it is known to be.
+func (m *memory) known() *Set {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	return m.set
 }
 
 // Kind returns the organisation's fields of a kind.
@@ -119,7 +162,8 @@ func (d *Definitions) forget(org string) {
 	m := d.memory(org)
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	m.checked = time.Time{}
+	m.set, m.checked = nil, time.Time{}
+	m.changes++
 }
 
 const selectFields = `

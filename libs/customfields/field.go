@@ -74,6 +74,28 @@ func (k *Kind) Field(key string) (*Field, bool) {
 	return f, true
 }
 
+// Empty reports whether the kind has no fields, not even retired ones.
+func (k *Kind) Empty() bool { return len(k.all) == 0 }
+
+// HasStages reports whether a field is required from some stage on.
+func (k *Kind) HasStages() bool {
+	return slices.ContainsFunc(k.demanding, func(f *Field) bool { return f.Def.GetRequired() == customfieldsv1.Required_REQUIRED_FROM_STAGE })
+}
+
+// Takes reports whether the values of another kind's field can be carried over to this one: it is of the same type, and
+// every choice that is offered there is one here.
+func (f *Field) Takes(from *Field) bool {
+	if f.Def.GetType() != from.Def.GetType() || f.Def.GetType() == customfieldsv1.Type_TYPE_FORMULA || f.Def.GetLinkKind() != from.Def.GetLinkKind() {
+		return false
+	}
+	for id := range from.choices {
+		if _, ok := f.choices[id]; !ok {
+			return false
+		}
+	}
+	return true
+}
+
 // Retired reports whether the field is out of use.
 func (f *Field) Retired() bool { return f.Def.GetRetireTime() != nil }
 

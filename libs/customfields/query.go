@@ -50,6 +50,9 @@ func (q *Query) Counts() { q.counts = true }
 
 // Fields are the custom fields for an [aip.Schema], by custom_fields.<key>.
 func (q *Query) Fields() map[string]aip.Field {
+	if q == nil {
+		return nil
+	}
 	out := make(map[string]aip.Field, len(q.kind.Fields)+1)
 	for _, f := range q.kind.Fields {
 		field := aip.Field{Type: aip.Text, Custom: func(c aip.Comparison, bind func(any) string) (string, error) {
@@ -125,12 +128,13 @@ func (q *Query) filter(f *Field, c aip.Comparison, bind func(any) string) (strin
 }
 
 // Resolve looks up what the conditions of a filter hold for, after it has been compiled once, in one round trip; nothing
-// if it has none. The planner cannot know how many records have a value of one field of one organisation.
-func (q *Query) Resolve(ctx context.Context, db *pg.DB, org string) error {
-	q.found = make(map[string][]string)
-	if len(q.asked) == 0 {
-		return nil
+// if it has none. The filter is then to be compiled once more. The planner cannot know how many records have a value of one
+// field of one organisation.
+func (q *Query) Resolve(ctx context.Context, db *pg.DB, org string) (again bool, err error) {
+	if q == nil || len(q.asked) == 0 {
+		return false, nil
 	}
+	q.found = make(map[string][]string)
 	args := []any{org}
 	bind := func(v any) string {
 		args = append(args, v)
@@ -148,11 +152,11 @@ func (q *Query) Resolve(ctx context.Context, db *pg.DB, org string) error {
 	}
 	q.asked = nil
 	if len(parts) == 0 {
-		return nil
+		return false, nil
 	}
 	rows, err := db.Query(ctx, org, strings.Join(parts, " UNION ALL "), args...)
 	if err != nil {
-		return fmt.Errorf("look up custom fields: %w", err)
+		return false, fmt.Errorf("look up custom fields: %w", err)
 	}
 	var at int
 	var ids []string
@@ -162,9 +166,9 @@ func (q *Query) Resolve(ctx context.Context, db *pg.DB, org string) error {
 		}
 		return nil
 	}); err != nil {
-		return fmt.Errorf("look up custom fields: %w", err)
+		return false, fmt.Errorf("look up custom fields: %w", err)
 	}
-	return nil
+	return true, nil
 }
 
 // Mentions reports whether a filter may name a custom field, so that it is worth compiling twice.

@@ -145,6 +145,9 @@ func fromProto(p *structpb.Value) any {
 
 func number(f float64) string { return strconv.FormatFloat(f, 'f', -1, 64) }
 
+// Equal reports whether two values of a field are the same.
+func Equal(a, b any) bool { return equal(a, b) }
+
 // equal reports whether two values of a field are the same.
 func equal(a, b any) bool {
 	switch a := a.(type) {

@@ -59,9 +59,9 @@ type PreviewRequest struct {
 // that of the user. It returns what Start returns for a file that cannot be read and a mapping that is none; a mapping
 // that does not suit the file is told as the preview's problem, beside the rows.
 func (r *Runner) Preview(ctx context.Context, req PreviewRequest) (*typev1.ImportPreview, error) {
-	target, ok := r.Targets[req.Kind]
-	if !ok {
-		return nil, fmt.Errorf("imports: no target of kind %q", req.Kind)
+	target, err := r.target(ctx, req.Organization, req.Kind)
+	if err != nil {
+		return nil, err
 	}
 	m, src, text, err := r.look(ctx, req, target)
 	if err != nil {

@@ -38,6 +38,9 @@ func columnsFor(t Target, header []string) map[string]string {
 			take(f, plain(t.Kind), plain(t.Kind)+"name")
 		}
 		take(f, knownAs(f.Name)...)
+		if f.Label != "" {
+			take(f, plain(f.Label))
+		}
 	}
 	return out
 }

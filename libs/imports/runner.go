@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"slices"
 
 	"github.com/jackc/pgx/v5"
 	"google.golang.org/grpc/codes"
@@ -92,13 +93,30 @@ type Request struct {
 	DryRun bool
 }
 
+// target returns the target of a kind with all fields that the organisation has.
+func (r *Runner) target(ctx context.Context, org, kind string) (Target, error) {
+	t, ok := r.Targets[kind]
+	if !ok {
+		return Target{}, fmt.Errorf("imports: no target of kind %q", kind)
+	}
+	if t.More == nil {
+		return t, nil
+	}
+	more, err := t.More(ctx, org)
+	if err != nil {
+		return Target{}, err
+	}
+	t.Fields = slices.Concat(t.Fields, more)
+	return t, nil
+}
+
 // Start checks the mapping and the file's header and makes an operation with its job. It returns the operation's ID, or
 // at once what is wrong with the import as a whole: ErrMapping, ErrColumnMissing, IMPORT_ENCODING_UNKNOWN,
 // IMPORT_FILE_EMPTY, or what Files.Open returns. A repeated request ID gives the same operation.
 func (r *Runner) Start(ctx context.Context, req Request) (string, error) {
-	target, ok := r.Targets[req.Kind]
-	if !ok {
-		return "", fmt.Errorf("imports: no target of kind %q", req.Kind)
+	target, err := r.target(ctx, req.Organization, req.Kind)
+	if err != nil {
+		return "", err
 	}
 	m, err := ParseMapping(req.Mapping)
 	if err != nil {
@@ -228,9 +246,9 @@ func lasting(e *apperr.Error) bool {
 }
 
 func (r *Runner) run(ctx context.Context, s *state) error {
-	target, ok := r.Targets[s.kind]
-	if !ok {
-		return fmt.Errorf("imports: no target of kind %q", s.kind)
+	target, err := r.target(ctx, s.org, s.kind)
+	if err != nil {
+		return err
 	}
 	m, err := ParseMapping(s.mapping)
 	if err != nil {

@@ -51,6 +51,8 @@ type Field struct {
 	OneOf []string
 	// Doc says in a few words what it is.
 	Doc string
+	// Label is what people call it, if that is not its name; columns that are called so are proposed for it.
+	Label string
 }
 
 // Duplicates is what happens to a row whose record is there already.
@@ -69,6 +71,8 @@ type Target struct {
 	Kind string
 	// Fields that a mapping may fill.
 	Fields []Field
+	// More returns those that an organisation has beside Fields; nil if there are none.
+	More func(ctx context.Context, org string) ([]Field, error)
 
 	// Apply writes a batch of rows within tx, finding duplicates by external ID (and by what else the kind has), and
 	// returns one Result for each row, in order, with the events of the records it wrote. It must be a handful of

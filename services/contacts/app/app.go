@@ -10,11 +10,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/broker"
 	"kontor.internal/libs/clock"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/imports"
 	"kontor.internal/libs/jobs"
 	"kontor.internal/libs/operation"
@@ -24,6 +26,7 @@ import (
 	"kontor.internal/libs/runner"
 	"kontor.internal/libs/undo"
 	"kontor.internal/proto/fileclient"
+	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	"kontor.internal/services/contacts/internal/api"
 	"kontor.internal/services/contacts/internal/clients"
 	"kontor.internal/services/contacts/internal/company"
@@ -34,6 +37,7 @@ import (
 	"kontor.internal/services/contacts/internal/record"
 	"kontor.internal/services/contacts/internal/store"
 	"kontor.internal/services/contacts/internal/store/migrations"
+	"kontor.internal/services/contacts/internal/wire"
 	"kontor.internal/services/contacts/internal/work"
 )
 
@@ -89,15 +93,24 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 
 	// ② rules, on ③ the store.
 	var worker *jobs.Client // made last: its workers need what follows
-	kept := store.New(d.DB)
+	custom := &customfields.Definitions{
+		DB: d.DB, Topic: publish.Topic, Clock: d.Clock,
+		Kinds: []customfields.KindSpec{
+			{Name: string(record.Lead), Message: &contactsv1.Lead{}, Stages: true},
+			{Name: string(record.Contact), Message: &contactsv1.Contact{}},
+			{Name: string(record.Company), Message: &contactsv1.Company{}},
+		},
+		Enqueue: customfields.Enqueue(func() *jobs.Client { return worker }),
+	}
+	kept := store.New(d.DB, custom)
 	members := users{d.Directory}
-	contacts := contact.New(kept.Contacts(), members, d.Clock)
-	companies := company.New(kept.Companies(), members, d.Clock)
+	contacts := contact.New(kept.Contacts(), members, fieldsOf(custom, record.Contact, wire.Contact), d.Clock)
+	companies := company.New(kept.Companies(), members, fieldsOf(custom, record.Company, wire.Company), d.Clock)
 	leads := lead.New(lead.Leads{
 		Config:      kept.Config(d.Clock),
 		Conversions: kept.Conversions(work.Enqueue(func() *jobs.Client { return worker })),
 		Contacts:    contacts, Companies: companies, Deals: deals,
-	}, kept.Leads(), members, d.Clock)
+	}, kept.Leads(), members, fieldsOf(custom, record.Lead, wire.LeadStored), d.Clock)
 
 	// Imports: files come from the files service, a job runs them on behalf of who asked.
 	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
@@ -129,6 +142,10 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	river.AddWorker(workers, carrier)
 	river.AddWorker(workers, &work.Deals{Leads: leads, As: identity.As, Make: deals.Make, Files: carrier})
 	river.AddWorker(workers, &work.Upkeep{Store: kept, Directory: d.Directory, Clock: d.Clock, Log: d.Log})
+	river.AddWorker(workers, &customfields.Worker{
+		Definitions: custom, Service: Name,
+		Compute: (&work.Formulas{Store: kept, Contacts: contacts, Companies: companies, Leads: leads, Clock: d.Clock}).Compute,
+	})
 	worker, err = jobs.New(jobs.Config{
 		DB: d.SystemDB, Workers: workers, Periodic: work.Periodic(), Log: d.Log,
 		Queues: map[string]int{river.QueueDefault: max(cfg.Workers, 1)},
@@ -152,7 +169,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		api: &api.Server{
 			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Directory: d.Directory,
 			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads()},
-			Operations: operations, Import: startImport(run), Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
+			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
 		},
 		components: []runner.Component{
 			{Name: "contacts outbox relay", Run: relay.Run},
@@ -200,6 +217,16 @@ func labelled(r prometheus.Registerer) prometheus.Registerer {
 		return nil
 	}
 	return prometheus.WrapRegistererWith(prometheus.Labels{"service": Name}, r)
+}
+
+// fieldsOf is the custom fields of a kind; message is how its records are shown.
+func fieldsOf[T any, M proto.Message](d *customfields.Definitions, kind record.Kind, message func(*T) M) record.Custom[T] {
+	return record.Custom[T]{
+		Fields: func(ctx context.Context, org string) (*customfields.Kind, error) {
+			return d.Kind(ctx, org, string(kind))
+		},
+		Message: func(r *T) proto.Message { return message(r) },
+	}
 }
 
 // users implements record.Users on what identity tells.

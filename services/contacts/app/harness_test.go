@@ -58,6 +58,7 @@ type world struct {
 	settings   contactsv1.SettingsServiceClient
 	duplicates contactsv1.DuplicatesServiceClient
 	operations contactsv1.OperationsServiceClient
+	custom     contactsv1.CustomFieldsServiceClient
 }
 
 // clock is the time of day of the test, which moves only when told to.
@@ -113,6 +114,7 @@ func newWorld(t *testing.T, brokers ...string) *world {
 	w.settings = contactsv1.NewSettingsServiceClient(conn)
 	w.duplicates = contactsv1.NewDuplicatesServiceClient(conn)
 	w.operations = contactsv1.NewOperationsServiceClient(conn)
+	w.custom = contactsv1.NewCustomFieldsServiceClient(conn)
 	return w
 }
 

@@ -11,6 +11,7 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/clock"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/history"
 	"kontor.internal/libs/imports"
@@ -36,6 +37,8 @@ type Server struct {
 	Duplicates Duplicates
 	Directory  *authz.Directory
 	Operations *operation.Store
+	// CustomFields serves the definitions of all kinds.
+	CustomFields customfields.Server
 	// Import starts an import and returns the UUID of its operation.
 	Import func(ctx context.Context, kind record.Kind, fileID, mapping string, dryRun bool) (string, error)
 	// Preview shows what an import would do.
@@ -59,6 +62,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterLeadsServiceServer(r, &leadsServer{Server: s})
 	contactsv1.RegisterDuplicatesServiceServer(r, &duplicatesServer{Server: s})
 	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
+	contactsv1.RegisterCustomFieldsServiceServer(r, customFieldsServer{Server: s.CustomFields})
 	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations, undo: s.Undo})
 }
 
@@ -109,6 +113,12 @@ func past(ctx context.Context, h historian, who record.Caller, req history.Reque
 	return history.Page(req, func(before int64, limit int) ([]event.Event, error) {
 		return h.History(ctx, who, req.GetId(), before, limit)
 	})
+}
+
+// customFieldsServer serves the CustomFieldsService of this context.
+type customFieldsServer struct {
+	contactsv1.UnsafeCustomFieldsServiceServer
+	customfields.Server
 }
 
 // operationsServer serves the OperationsService of this context.

@@ -183,9 +183,9 @@ type Store = record.Store[Company]
 type Companies = record.Book[Company, *Company]
 
 // New returns the use cases of companies.
-func New(store Store, users record.Users, now clock.Clock) *Companies {
+func New(store Store, users record.Users, custom record.Custom[Company], now clock.Clock) *Companies {
 	return &Companies{
-		Store: store, Users: users, Clock: now,
+		Store: store, Users: users, Custom: custom, Clock: now,
 		ErrNotFound: ErrNotFound, ErrStale: ErrStale, ErrDeleted: ErrDeleted, ErrNotDeleted: ErrNotDeleted,
 	}
 }

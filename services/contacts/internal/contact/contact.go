@@ -168,9 +168,9 @@ type Store = record.Store[Contact]
 type Contacts = record.Book[Contact, *Contact]
 
 // New returns the use cases of contacts.
-func New(store Store, users record.Users, now clock.Clock) *Contacts {
+func New(store Store, users record.Users, custom record.Custom[Contact], now clock.Clock) *Contacts {
 	return &Contacts{
-		Store: store, Users: users, Clock: now,
+		Store: store, Users: users, Custom: custom, Clock: now,
 		ErrNotFound: ErrNotFound, ErrStale: ErrStale, ErrDeleted: ErrDeleted, ErrNotDeleted: ErrNotDeleted,
 	}
 }

@@ -51,8 +51,12 @@ func (k *kind[T, P]) apply(ctx context.Context, tx pgx.Tx, b imports.Batch) ([]i
 	if err != nil {
 		return nil, nil, err
 	}
+	check, err := k.book.Checker(ctx, b.Organization)
+	if err != nil {
+		return nil, nil, err
+	}
 	w := &writing[T, P]{
-		kind: k, batch: b, fill: fill, pending: map[string]*record.Change[T]{},
+		kind: k, batch: b, fill: fill, check: check, pending: map[string]*record.Change[T]{},
 		who: record.Caller{
 			OrganizationID: b.Organization, UserID: b.UserID, View: authz.All(),
 			Act: authz.For(ctx, string(k.name), optionsv1.Action_ACTION_IMPORT),
@@ -80,6 +84,15 @@ func (k *kind[T, P]) apply(ctx context.Context, tx pgx.Tx, b imports.Batch) ([]i
 	return results, evs, nil
 }
 
+// more is the custom fields; see [imports.Target].More.
+func (k *kind[T, P]) more(ctx context.Context, org string) ([]imports.Field, error) {
+	fields, err := k.book.Custom.Fields(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	return fields.ImportFields(), nil
+}
+
 func refusal(e *apperr.Error) imports.Result {
 	field, message := "", e.Msg
 	if len(e.Fields) > 0 {
@@ -96,6 +109,7 @@ type writing[T any, P record.Entity[T]] struct {
 	batch  imports.Batch
 	who    record.Caller
 	fill   fill[T]
+	check  record.Check[T]
 	known  store.Known
 	locked map[string]*T
 	// changes to be saved, and by record those of rows above in the same batch.
@@ -165,7 +179,8 @@ func (w *writing[T, P]) create(row imports.Row, x record.ExternalID, key string)
 	if err := w.fill(row, r, true); err != nil {
 		return imports.Result{}, err
 	}
-	if err := w.book.Prepare(w.who, r); err != nil {
+	w.custom(row, r)
+	if err := w.book.Prepare(w.who, r, w.check, false); err != nil {
 		return imports.Result{}, err
 	}
 	ch := &record.Change[T]{What: record.Created, After: r, Cause: publish.Cause(w.batch.OperationID), EffectiveAt: row.EffectiveAt}
@@ -206,12 +221,22 @@ func (w *writing[T, P]) update(row imports.Row, recordID string) (imports.Result
 		return imports.Result{}, record.ErrResponsibleNotFound
 	}
 	P(&next).Common().UpdatedAt = w.book.Clock.Now()
+	w.custom(row, &next)
+	if err := w.check.Do(ch.After, &next, false); err != nil {
+		return imports.Result{}, err
+	}
 	*ch.After = next
 	if !again {
 		w.changes = append(w.changes, ch)
 		w.pending[recordID] = ch
 	}
 	return imports.Result{Outcome: imports.Updated, RecordID: recordID}, nil
+}
+
+// custom fills the custom fields that the mapping names; their values are checked with the rest.
+func (w *writing[T, P]) custom(row imports.Row, r *T) {
+	m := P(r).Common()
+	m.Custom = w.check.Fields.Import(row, m.Custom)
 }
 
 // commonFields are those that all kinds can be filled with.

@@ -39,7 +39,7 @@ func contactTarget(t *store.Contacts, book *contact.Contacts) imports.Target {
 		start: func(context.Context, string) (fill[contact.Contact], error) { return fillContact, nil },
 	}
 	return imports.Target{
-		Kind: string(record.Contact), Apply: k.apply,
+		Kind: string(record.Contact), Apply: k.apply, More: k.more,
 		Fields: append(commonFields(),
 			imports.Field{Name: "honorific", Type: imports.Text, MaxLen: 64, Doc: "form of address"},
 			imports.Field{Name: "first_name", Type: imports.Text, MaxLen: 256, Doc: "first name, or the name as one"},
@@ -107,7 +107,7 @@ func companyTarget(t *store.Companies, book *company.Companies) imports.Target {
 		start: func(context.Context, string) (fill[company.Company], error) { return fillCompany, nil },
 	}
 	return imports.Target{
-		Kind: string(record.Company), Apply: k.apply,
+		Kind: string(record.Company), Apply: k.apply, More: k.more,
 		Link: func(ctx context.Context, tx pgx.Tx, b imports.LinkBatch) ([]imports.Result, []event.Event, error) {
 			return linkParents(ctx, tx, t, book, b)
 		},
@@ -237,7 +237,7 @@ func leadTarget(t *store.Leads, leads *lead.Leads) imports.Target {
 		},
 	}
 	return imports.Target{
-		Kind: string(record.Lead), Apply: k.apply,
+		Kind: string(record.Lead), Apply: k.apply, More: k.more,
 		Fields: append(commonFields(),
 			imports.Field{Name: "title", Type: imports.Text, MaxLen: 512, Doc: "what it is about; the name if empty"},
 			imports.Field{Name: "request", Type: imports.Text, MaxLen: 20000, Doc: "what is asked"},

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/id"
 	"kontor.internal/services/contacts/internal/company"
 	"kontor.internal/services/contacts/internal/contact"
@@ -172,7 +173,11 @@ func (s *Leads) Convert(ctx context.Context, who record.Caller, r Rights, leadID
 	if err != nil {
 		return nil, err
 	}
-	return s.Conversions.Convert(ctx, who.OrganizationID, leadID, func(cur *Lead) (*Plan, error) {
+	checks, err := s.checks(ctx, who.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return s.Shown(ctx, who.OrganizationID)(s.Conversions.Convert(ctx, who.OrganizationID, leadID, func(cur *Lead) (*Plan, error) {
 		known := cur.Conversion
 		if known == nil {
 			known = &Conversion{}
@@ -186,8 +191,26 @@ func (s *Leads) Convert(ctx context.Context, who record.Caller, r Rights, leadID
 		if covers(known, t) {
 			return nil, nil
 		}
-		return s.plan(who, r, cur, *known, done.ID, t)
-	})
+		return s.plan(checks, who, r, cur, *known, done.ID, t)
+	}))
+}
+
+// checks are those of the custom fields of what is made from a lead.
+type checks struct {
+	lead    record.Check[Lead]
+	contact record.Check[contact.Contact]
+	company record.Check[company.Company]
+}
+
+func (s *Leads) checks(ctx context.Context, org string) (c checks, err error) {
+	if c.lead, err = s.Checker(ctx, org); err != nil {
+		return checks{}, err
+	}
+	if c.contact, err = s.Contacts.Checker(ctx, org); err != nil {
+		return checks{}, err
+	}
+	c.company, err = s.Companies.Checker(ctx, org)
+	return c, err
 }
 
 // checkAttached makes sure that the caller can see what the lead is to be attached to. It asks outside the transaction:
@@ -229,7 +252,7 @@ func covers(c *Conversion, t Targets) bool {
 }
 
 // plan says what to write for the targets that the lead does not have yet.
-func (s *Leads) plan(who record.Caller, r Rights, cur *Lead, c Conversion, statusID string, t Targets) (*Plan, error) {
+func (s *Leads) plan(checks checks, who record.Caller, r Rights, cur *Lead, c Conversion, statusID string, t Targets) (*Plan, error) {
 	now := s.Clock.Now()
 	next := *cur
 	if c.At.IsZero() {
@@ -237,6 +260,9 @@ func (s *Leads) plan(who record.Caller, r Rights, cur *Lead, c Conversion, statu
 	}
 	next.UpdatedAt, next.StatusID, next.Conversion = now, statusID, &c
 	next.touch(now)
+	if err := checks.lead.Do(cur, &next, false); err != nil {
+		return nil, err
+	}
 	p := &Plan{Change: &record.Change[Lead]{What: Converted, Before: cur, After: &next}}
 	origin := record.Origin{Kind: string(record.Lead), ID: cur.ID}
 
@@ -244,7 +270,8 @@ func (s *Leads) plan(who record.Caller, r Rights, cur *Lead, c Conversion, statu
 		if c.CompanyID = t.Company.AttachID; c.CompanyID == "" {
 			p.Company = cur.companyDraft(t.Contact == nil && c.ContactID == "")
 			p.Company.ID, p.Company.Origin = id.New(), origin
-			if err := s.Companies.Prepare(r.Company, p.Company); err != nil {
+			p.Company.Custom = matching(&next, checks.company.Fields)
+			if err := s.Companies.Prepare(r.Company, p.Company, checks.company, true); err != nil {
 				return nil, err
 			}
 			c.CompanyID = p.Company.ID
@@ -255,10 +282,11 @@ func (s *Leads) plan(who record.Caller, r Rights, cur *Lead, c Conversion, statu
 		if c.ContactID = t.Contact.AttachID; c.ContactID == "" {
 			p.Contact = cur.contactDraft()
 			p.Contact.ID, p.Contact.Origin = id.New(), origin
+			p.Contact.Custom = matching(&next, checks.contact.Fields)
 			if c.CompanyID != "" {
 				p.Contact.Employments = []contact.Employment{{CompanyID: c.CompanyID, Role: cur.Position, Primary: true}}
 			}
-			if err := s.Contacts.Prepare(r.Contact, p.Contact); err != nil {
+			if err := s.Contacts.Prepare(r.Contact, p.Contact, checks.contact, true); err != nil {
 				return nil, err
 			}
 			c.ContactID = p.Contact.ID
@@ -329,6 +357,19 @@ func (l *Lead) companyDraft(withPoints bool) *company.Company {
 		c.Phones, c.Emails, c.Comment = clone(l.Phones), clone(l.Emails), l.Comment
 	}
 	return c
+}
+
+// matching is the values of a lead's custom fields for which the other kind has a field of the same key and type (CON-4).
+func matching(l *Lead, to *customfields.Kind) customfields.Values {
+	out := customfields.Values{}
+	for key, v := range l.Custom {
+		if of, ok := l.Fields.Field(key); ok {
+			if f, ok := to.Field(key); ok && f.Takes(of) {
+				out[key] = v
+			}
+		}
+	}
+	return out
 }
 
 // inherited is what a record made from the lead takes over beside content.

@@ -181,13 +181,33 @@ type Leads struct {
 }
 
 // New returns the use cases of leads: s with its book, which holds the store, users and clock, filled in.
-func New(s Leads, store Store, users record.Users, now clock.Clock) *Leads {
+func New(s Leads, store Store, users record.Users, custom record.Custom[Lead], now clock.Clock) *Leads {
+	custom.Stages = s.stages
 	s.Book = record.Book[Lead, *Lead]{
-		Store: store, Users: users, Clock: now,
+		Store: store, Users: users, Custom: custom, Clock: now,
 		ErrNotFound: ErrNotFound, ErrStale: ErrStale, ErrDeleted: ErrDeleted, ErrNotDeleted: ErrNotDeleted,
 	}
 	s.store = store
 	return &s
+}
+
+// stages tells whether a lead stands at a status or past it in their order; junk has left the order.
+func (s *Leads) stages(ctx context.Context, org string) (record.Reached[Lead], error) {
+	cfg, err := s.Config.Config(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	place := make(map[string]int, len(cfg.Statuses))
+	for i, st := range cfg.Statuses {
+		place[st.ID] = i
+		if st.Kind == KindJunk {
+			place[st.ID] = -1
+		}
+	}
+	return func(l *Lead, statusID string) bool {
+		from, known := place[statusID]
+		return known && place[l.StatusID] >= from
+	}, nil
 }
 
 // Store keeps leads.
@@ -211,7 +231,11 @@ func (s *Leads) Create(ctx context.Context, who record.Caller, l *Lead) (*Lead, 
 		return nil, err
 	}
 	l.StatusID, l.Conversion = st.ID, nil
-	if err := s.Prepare(who, l); err != nil {
+	check, err := s.Checker(ctx, who.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.Prepare(who, l, check, false); err != nil {
 		return nil, err
 	}
 	l.OverdueAt = l.CreatedAt.Add(cfg.UntouchedLimit)
@@ -219,7 +243,7 @@ func (s *Leads) Create(ctx context.Context, who record.Caller, l *Lead) (*Lead, 
 	if st.Kind != KindNew {
 		l.touch(l.CreatedAt)
 	}
-	return s.Store.Create(ctx, who.OrganizationID, l, "")
+	return s.Shown(ctx, who.OrganizationID)(s.Store.Create(ctx, who.OrganizationID, l, ""))
 }
 
 // Update changes a lead. worked says that its content changes, which counts as touching it; handing it to somebody else

@@ -180,7 +180,11 @@ func (s *Leads) Move(ctx context.Context, who record.Caller, leadID string, vers
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Update(ctx, who.OrganizationID, leadID, func(cur *Lead) (*record.Change[Lead], error) {
+	check, err := s.Checker(ctx, who.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return s.Shown(ctx, who.OrganizationID)(s.Store.Update(ctx, who.OrganizationID, leadID, func(cur *Lead) (*record.Change[Lead], error) {
 		if err := s.Admit(who, &cur.Meta, version); err != nil {
 			return nil, err
 		}
@@ -197,8 +201,11 @@ func (s *Leads) Move(ctx context.Context, who record.Caller, leadID string, vers
 		next := *cur
 		next.StatusID, next.UpdatedAt = st.ID, s.Clock.Now()
 		next.touch(next.UpdatedAt)
+		if err := check.Do(cur, &next, false); err != nil {
+			return nil, err
+		}
 		return &record.Change[Lead]{What: Moved, Before: cur, After: &next}, nil
-	})
+	}))
 }
 
 // The changes that only leads know.

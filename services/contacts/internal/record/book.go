@@ -14,6 +14,8 @@ type Book[T any, P Entity[T]] struct {
 	Store Store[T]
 	Users Users
 	Clock clock.Clock
+	// Custom is the organisation's own fields of the kind.
+	Custom Custom[T]
 	// The kind's own failures.
 	ErrNotFound, ErrStale, ErrDeleted, ErrNotDeleted *apperr.Error
 }
@@ -29,8 +31,8 @@ type Entity[T any] interface {
 func (m *Meta) Common() *Meta { return m }
 
 // Prepare checks a new record and fills in what the server sets. The caller must be allowed to make records that the
-// responsible user answers for.
-func (b *Book[T, P]) Prepare(who Caller, r *T) error {
+// responsible user answers for. A lenient check lets required custom fields be empty.
+func (b *Book[T, P]) Prepare(who Caller, r *T, check Check[T], lenient bool) error {
 	m := P(r).Common()
 	if m.ResponsibleID == "" {
 		m.ResponsibleID = who.UserID
@@ -51,15 +53,19 @@ func (b *Book[T, P]) Prepare(who Caller, r *T) error {
 	}
 	m.CreatedAt = b.Clock.Now()
 	m.UpdatedAt, m.DeletedAt = m.CreatedAt, time.Time{}
-	return nil
+	return check.Do(nil, r, lenient)
 }
 
 // Create makes a record. Its ID has been chosen by the caller of this method.
 func (b *Book[T, P]) Create(ctx context.Context, who Caller, r *T) (*T, error) {
-	if err := b.Prepare(who, r); err != nil {
+	check, err := b.Checker(ctx, who.OrganizationID)
+	if err != nil {
 		return nil, err
 	}
-	return b.Store.Create(ctx, who.OrganizationID, r, "")
+	if err := b.Prepare(who, r, check, false); err != nil {
+		return nil, err
+	}
+	return b.Shown(ctx, who.OrganizationID)(b.Store.Create(ctx, who.OrganizationID, r, ""))
 }
 
 // Get returns a record that the caller may see, also one in the bin.
@@ -71,13 +77,17 @@ func (b *Book[T, P]) Get(ctx context.Context, who Caller, id string) (*T, error)
 	if !who.CanSee(P(r).Common()) {
 		return nil, b.ErrNotFound
 	}
-	return r, nil
+	return b.Shown(ctx, who.OrganizationID)(r, nil)
 }
 
 // Update replaces a record by what change makes of it; fields that the server sets stay. version is the one the caller
 // has seen, 0 for any.
 func (b *Book[T, P]) Update(ctx context.Context, who Caller, id string, version int64, change func(*T) (*T, error)) (*T, error) {
-	return b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
+	check, err := b.Checker(ctx, who.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return b.Shown(ctx, who.OrganizationID)(b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
 		m := P(cur).Common()
 		if err := b.Admit(who, m, version); err != nil {
 			return nil, err
@@ -98,8 +108,11 @@ func (b *Book[T, P]) Update(ctx context.Context, who Caller, id string, version 
 			return nil, ErrResponsibleNotFound
 		}
 		n.UpdatedAt = b.Clock.Now()
+		if err := check.Do(cur, next, false); err != nil {
+			return nil, err
+		}
 		return &Change[T]{What: Updated, Before: cur, After: next}, nil
-	})
+	}))
 }
 
 // Admit says whether the caller may change a record that is not in the bin.
@@ -119,7 +132,7 @@ func (b *Book[T, P]) Admit(who Caller, m *Meta, version int64) error {
 
 // Delete puts a record into the bin. One that is there already is left as it is.
 func (b *Book[T, P]) Delete(ctx context.Context, who Caller, id string, version int64) (*T, error) {
-	return b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
+	return b.Shown(ctx, who.OrganizationID)(b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
 		err := b.Admit(who, P(cur).Common(), version)
 		switch {
 		case err == error(b.ErrDeleted): //nolint:errorlint // Admit returns the sentinel itself.
@@ -132,12 +145,12 @@ func (b *Book[T, P]) Delete(ctx context.Context, who Caller, id string, version 
 		m.DeletedAt = b.Clock.Now()
 		m.UpdatedAt = m.DeletedAt
 		return &Change[T]{What: Deleted, Before: cur, After: &next}, nil
-	})
+	}))
 }
 
 // Undelete takes a record out of the bin.
 func (b *Book[T, P]) Undelete(ctx context.Context, who Caller, id string) (*T, error) {
-	return b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
+	return b.Shown(ctx, who.OrganizationID)(b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
 		err := b.Admit(who, P(cur).Common(), 0)
 		switch {
 		case err == nil:
@@ -149,12 +162,24 @@ func (b *Book[T, P]) Undelete(ctx context.Context, who Caller, id string) (*T, e
 		m := P(&next).Common()
 		m.DeletedAt, m.UpdatedAt = time.Time{}, b.Clock.Now()
 		return &Change[T]{What: Undeleted, Before: cur, After: &next}, nil
-	})
+	}))
 }
 
 // List returns a page of the records that the caller may see.
 func (b *Book[T, P]) List(ctx context.Context, who Caller, q Query) (Page[T], error) {
-	return b.Store.List(ctx, who, q)
+	page, err := b.Store.List(ctx, who, q)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	kind, err := b.Custom.Fields(ctx, who.OrganizationID)
+	if err != nil {
+		return Page[T]{}, err
+	}
+	for _, r := range page.Records {
+		m := P(r).Common()
+		m.Custom = kind.Show(m.Custom)
+	}
+	return page, nil
 }
 
 // Count counts what List would return, exactly up to CountLimit.

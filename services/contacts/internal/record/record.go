@@ -11,6 +11,7 @@ import (
 
 	"kontor.internal/libs/apperr"
 	"kontor.internal/libs/authz"
+	"kontor.internal/libs/customfields"
 )
 
 // BinDays is how long a deleted record can be restored (decisions 24).
@@ -54,6 +55,10 @@ type Meta struct {
 	UpdatedAt time.Time
 	// DeletedAt is zero unless the record is in the bin.
 	DeletedAt time.Time
+	// Custom is the values of the organisation's own fields, those of retired ones included (CON-12).
+	Custom customfields.Values
+	// Fields are those that Custom has been checked by; nil if the record has only been read.
+	Fields *customfields.Kind
 }
 
 // ExternalID is the record's ID in another system.

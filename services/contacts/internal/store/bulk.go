@@ -113,6 +113,9 @@ func (t *table[T, P]) LockMany(ctx context.Context, tx pgx.Tx, org string, ids [
 // SaveMany writes changes of locked records and new ones in a handful of statements, and returns their events. A change
 // in which nothing has changed is left out.
 func (t *table[T, P]) SaveMany(ctx context.Context, tx pgx.Tx, org string, changes []*record.Change[T]) ([]event.Event, error) {
+	if err := t.knowFields(ctx, org, changes); err != nil {
+		return nil, err
+	}
 	var created, updated []*T
 	saved := make([]*record.Change[T], 0, len(changes))
 	evs := make([]event.Event, 0, len(changes))

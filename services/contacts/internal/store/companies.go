@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/pg"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
@@ -23,9 +24,9 @@ type Companies struct {
 	table[company.Company, *company.Company]
 }
 
-func newCompanies(db *pg.DB) *Companies {
+func newCompanies(db *pg.DB, custom *customfields.Definitions) *Companies {
 	c := &Companies{table[company.Company, *company.Company]{
-		db: db, kind: record.Company, name: "companies",
+		db: db, custom: custom, kind: record.Company, name: "companies",
 		columns: append(metaColumns(),
 			column{"name", "text"}, column{"name_key", "text"}, column{"legal_name", "text"}, column{"type", "text"},
 			column{"industry", "text"}, column{"turnover_amount", "numeric"}, column{"turnover_currency", "char(3)"},

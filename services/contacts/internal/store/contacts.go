@@ -9,6 +9,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/pg"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
@@ -25,9 +26,9 @@ type Contacts struct {
 	table[contact.Contact, *contact.Contact]
 }
 
-func newContacts(db *pg.DB) *Contacts {
+func newContacts(db *pg.DB, custom *customfields.Definitions) *Contacts {
 	c := &Contacts{table[contact.Contact, *contact.Contact]{
-		db: db, kind: record.Contact, name: "contacts",
+		db: db, custom: custom, kind: record.Contact, name: "contacts",
 		columns: append(metaColumns(),
 			column{"honorific", "text"}, column{"first_name", "text"}, column{"middle_name", "text"}, column{"last_name", "text"},
 			column{"name_key", "text"}, column{"position", "text"}, column{"birthday", "text"}, column{"photo_file_id", "uuid"},

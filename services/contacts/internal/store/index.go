@@ -1,10 +1,13 @@
 package store
 
 import (
+	"context"
+	"maps"
 	"slices"
 
 	"github.com/jackc/pgx/v5"
 
+	"kontor.internal/libs/customfields"
 	"kontor.internal/services/contacts/internal/record"
 )
 
@@ -72,9 +75,53 @@ func (t *table[T, P]) queueIndex(b *pgx.Batch, org string, changes []*record.Cha
 			FROM unnest($3::uuid[], $4::text[], $5::text[]) AS n (record_id, source, external_id)`,
 			org, string(t.kind), got.records, got.a, got.b)
 	}
+	t.queueCustom(b, org, changes)
 	if t.more != nil {
 		t.more(b, org, changes)
 	}
+}
+
+// knowFields notes the organisation's fields at records whose custom fields are taken back to what they were without having
+// been checked again.
+func (t *table[T, P]) knowFields(ctx context.Context, org string, changes []*record.Change[T]) error {
+	for _, ch := range changes {
+		after := P(ch.After).Common()
+		var before customfields.Values
+		if ch.Before != nil {
+			before = P(ch.Before).Common().Custom
+		}
+		if after.Fields != nil || maps.EqualFunc(before, after.Custom, customfields.Equal) {
+			continue
+		}
+		kind, err := t.custom.Kind(ctx, org, string(t.kind))
+		if err != nil {
+			return err
+		}
+		after.Fields = kind
+	}
+	return nil
+}
+
+// queueCustom keeps the index of custom fields in step with the records.
+func (t *table[T, P]) queueCustom(b *pgx.Batch, org string, changes []*record.Change[T]) {
+	var rows customfields.Rows
+	for _, ch := range changes {
+		after := P(ch.After).Common()
+		var before record.Meta
+		if ch.Before != nil {
+			before = *P(ch.Before).Common()
+		}
+		if after.Fields != nil {
+			rows.Save(after.Fields, after.ID, before.Custom, after.Custom, !after.Deleted())
+		}
+		switch {
+		case after.Deleted() && !before.Deleted():
+			rows.Hide(after.ID)
+		case before.Deleted() && !after.Deleted():
+			rows.Unhide(after.ID)
+		}
+	}
+	rows.Queue(b, org)
 }
 
 // lookUp lists the points of a record; one in the bin is not looked up.

@@ -8,6 +8,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/pg"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	"kontor.internal/services/contacts/internal/lead"
@@ -22,9 +23,9 @@ type Leads struct {
 	table[lead.Lead, *lead.Lead]
 }
 
-func newLeads(db *pg.DB) *Leads {
+func newLeads(db *pg.DB, custom *customfields.Definitions) *Leads {
 	s := &Leads{table[lead.Lead, *lead.Lead]{
-		db: db, kind: record.Lead, name: "leads",
+		db: db, custom: custom, kind: record.Lead, name: "leads",
 		columns: append(metaColumns(),
 			column{"title", "text"}, column{"title_key", "text"}, column{"name_key", "text"}, column{"request", "text"},
 			column{"first_name", "text"}, column{"middle_name", "text"}, column{"last_name", "text"}, column{"position", "text"},

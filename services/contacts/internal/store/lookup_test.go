@@ -109,15 +109,17 @@ func TestSaveMany(t *testing.T) {
 	firm := b.addCompany(t, "Acme")
 	old := b.addContact(t, "old", func(c *contact.Contact) { c.Phones = []reach.Phone{{Number: "+4930901820"}} })
 	var changes []*record.Change[contact.Contact]
+	check, err := b.contacts.Checker(b.ctx(t), b.org)
+	require.NoError(t, err)
 	for i := range 3 {
 		c := &contact.Contact{FirstName: fmt.Sprint("new ", i), Employments: []contact.Employment{{CompanyID: firm.ID}}}
 		c.ID = id.New()
 		c.ExternalIDs = []record.ExternalID{{Source: "file", ID: strconv.Itoa(i)}}
 		c.Emails = []reach.Email{{Address: fmt.Sprintf("n%d@example.com", i)}}
-		require.NoError(t, b.contacts.Prepare(b.all(), c))
+		require.NoError(t, b.contacts.Prepare(b.all(), c, check, false))
 		changes = append(changes, &record.Change[contact.Contact]{What: record.Created, After: c, Cause: "import/x"})
 	}
-	err := b.db.App.Write(b.ctx(t), b.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+	err = b.db.App.Write(b.ctx(t), b.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
 		locked, err := contacts.LockMany(ctx, tx, b.org, []string{old.ID})
 		require.NoError(t, err)
 		next := *locked[old.ID]

@@ -15,6 +15,7 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/clock"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/idem"
 	"kontor.internal/libs/testkit"
@@ -28,6 +29,7 @@ import (
 
 // bundle is a database of the test's own, and two organisations in it.
 type bundle struct {
+	custom    *customfields.Definitions
 	db        *testkit.Database
 	store     *store.Store
 	org, user string
@@ -39,10 +41,18 @@ type bundle struct {
 func setup(t *testing.T) *bundle {
 	t.Helper()
 	db := testkit.Postgres(t, "contacts", migrations.Files)
-	b := &bundle{db: db, store: store.New(db.App), org: id.New(), user: id.New(), other: id.New()}
-	b.contacts = contact.New(b.store.Contacts(), everybody{}, clock.System)
-	b.companies = company.New(b.store.Companies(), everybody{}, clock.System)
+	defs := &customfields.Definitions{DB: db.App, Topic: "kontor.contacts.v1", Kinds: []customfields.KindSpec{{Name: "contact"}, {Name: "company"}}}
+	b := &bundle{db: db, store: store.New(db.App, defs), custom: defs, org: id.New(), user: id.New(), other: id.New()}
+	b.contacts = contact.New(b.store.Contacts(), everybody{}, fieldsOf[contact.Contact](defs, record.Contact), clock.System)
+	b.companies = company.New(b.store.Companies(), everybody{}, fieldsOf[company.Company](defs, record.Company), clock.System)
 	return b
+}
+
+// fieldsOf is the custom fields of a kind.
+func fieldsOf[T any](d *customfields.Definitions, kind record.Kind) record.Custom[T] {
+	return record.Custom[T]{Fields: func(ctx context.Context, org string) (*customfields.Kind, error) {
+		return d.Kind(ctx, org, string(kind))
+	}}
 }
 
 // everybody is a directory in which every user is active.

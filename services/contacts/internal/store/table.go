@@ -9,6 +9,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"strconv"
 	"strings"
 
@@ -18,6 +19,7 @@ import (
 
 	"kontor.internal/libs/aip"
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/idem"
 	"kontor.internal/libs/pg"
@@ -34,10 +36,10 @@ type Store struct {
 	leads     *Leads
 }
 
-// New returns the store on the service's database, reached as kontor_app.
-func New(db *pg.DB) *Store {
+// New returns the store on the service's database, reached as kontor_app, with the custom fields of its records.
+func New(db *pg.DB, custom *customfields.Definitions) *Store {
 	s := &Store{db: db}
-	s.contacts, s.companies, s.leads = newContacts(db), newCompanies(db), newLeads(db)
+	s.contacts, s.companies, s.leads = newContacts(db, custom), newCompanies(db, custom), newLeads(db, custom)
 	return s
 }
 
@@ -55,9 +57,10 @@ type column struct{ name, cast string }
 
 // table keeps the records of one kind. T is the record, P its pointer.
 type table[T any, P record.Entity[T]] struct {
-	db   *pg.DB
-	kind record.Kind
-	name string
+	db     *pg.DB
+	custom *customfields.Definitions
+	kind   record.Kind
+	name   string
 	// columns and refs belong together: refs returns where the value of each column is, in their order.
 	columns []column
 	refs    func(*T) []any
@@ -97,6 +100,7 @@ func metaColumns() []column {
 		{"phones", "jsonb"},
 		{"emails", "jsonb"},
 		{"links", "jsonb"},
+		{"custom", "jsonb"},
 	}
 }
 
@@ -116,6 +120,7 @@ func metaRefs(m *record.Meta, p *reach.Points) []any {
 		jsonRef{&p.Phones, "[]"},
 		jsonRef{&p.Emails, "[]"},
 		jsonRef{&p.Links, "[]"},
+		jsonRef{&m.Custom, "{}"},
 	}
 }
 
@@ -167,9 +172,17 @@ func (t *table[T, P]) Create(ctx context.Context, org string, r *T, cause string
 		return nil, err
 	}
 	if err := t.db.WriteBatch(ctx, org, b, ev); err != nil {
-		return t.answer(ctx, org, err)
+		return t.answer(ctx, org, t.taken(ctx, org, r, err))
 	}
 	return r, nil
+}
+
+// taken names the custom fields whose values another record has, if that is why a write failed.
+func (t *table[T, P]) taken(ctx context.Context, org string, r *T, err error) error {
+	if m := P(r).Common(); customfields.IsTaken(err) && m.Fields != nil {
+		return t.custom.Taken(ctx, org, m.Fields, m.ID, m.Custom)
+	}
+	return err
 }
 
 // creation is what a create writes.
@@ -209,7 +222,7 @@ func (t *table[T, P]) scan(row pgx.Row) (*T, error) {
 // Update see [record.Store].Update. Three round trips after the begin: the locked row, the row as
 // changed, then the event with the commit.
 func (t *table[T, P]) Update(ctx context.Context, org, id string, fn func(*T) (*record.Change[T], error)) (*T, error) {
-	var out *T
+	var out, tried *T
 	err := t.db.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
 		cur, err := t.lock(ctx, tx, org, id)
 		if err != nil {
@@ -220,6 +233,7 @@ func (t *table[T, P]) Update(ctx context.Context, org, id string, fn func(*T) (*
 		if err != nil || ch == nil {
 			return nil, err
 		}
+		tried = ch.After
 		ev, err := t.save(ctx, tx, org, ch)
 		if ev == nil || err != nil {
 			return nil, err
@@ -228,6 +242,9 @@ func (t *table[T, P]) Update(ctx context.Context, org, id string, fn func(*T) (*
 		return []event.Event{*ev}, nil
 	})
 	if err != nil {
+		if tried != nil {
+			err = t.taken(ctx, org, tried, err)
+		}
 		return t.answer(ctx, org, err)
 	}
 	return out, nil
@@ -289,6 +306,8 @@ func (t *table[T, P]) told(err error) error {
 	switch {
 	case pg.IsUnique(err, "external_ids_pkey"):
 		return record.ErrExternalIDTaken
+	case customfields.IsTaken(err):
+		return customfields.ErrTaken
 	case t.refuse != nil:
 		return t.refuse(err)
 	}
@@ -357,17 +376,38 @@ const fewHits = 2000
 // resolve hands use the schema for a filter that use compiles; a second time if that has shown parts of names. These are
 // looked up by trigrams first, in one round trip: the planner cannot know whether few records have them, which have to be
 // picked out, or many, of which the first on the way in the list's order will do.
-func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, filter string, use func(*aip.Schema) error) error {
-	if filter == "" {
+//
+// Custom fields are there if the filter or the order names one, and are looked up likewise.
+func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, q asking, use func(*aip.Schema) error) error {
+	if q.filter == "" && !q.custom() {
 		return use(t.plain.In(c.Location()))
 	}
+	own, err := t.ownFields(ctx, c, q)
+	if err != nil {
+		return err
+	}
+	schema := func(find finder) *aip.Schema {
+		s := t.schema(find).In(c.Location())
+		maps.Copy(s.Fields, own.Fields())
+		return s
+	}
 	var patterns []string
-	collect := t.schema(func(pattern string) ([]string, bool) {
+	collect := schema(func(pattern string) ([]string, bool) {
 		patterns = append(patterns, pattern)
 		return nil, false
 	})
-	if err := use(collect.In(c.Location())); err != nil || len(patterns) == 0 {
+	if err := use(collect); err != nil {
 		return err
+	}
+	looked, err := own.Resolve(ctx, t.db, c.OrganizationID)
+	if err != nil {
+		return fmt.Errorf("%s: %w", t.name, err)
+	}
+	if len(patterns) == 0 {
+		if looked {
+			return use(collect)
+		}
+		return nil
 	}
 	rows, err := t.db.Query(ctx, c.OrganizationID, `
 		SELECT n.pattern, ARRAY(SELECT `+t.name+`_named(n.pattern, $2))
@@ -386,36 +426,79 @@ func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, filter strin
 	}); err != nil {
 		return fmt.Errorf("search %s: %w", t.name, err)
 	}
-	return use(t.schema(func(pattern string) ([]string, bool) {
+	return use(schema(func(pattern string) ([]string, bool) {
 		ids, listed := found[pattern]
 		return ids, listed
-	}).In(c.Location()))
+	}))
+}
+
+// asking is what of a request decides which fields its schema needs.
+type asking struct {
+	filter, orderBy string
+	// counts says that all records are wanted and not the first of them.
+	counts bool
+}
+
+func (q asking) custom() bool {
+	return customfields.Mentions(q.filter) || customfields.Mentions(q.orderBy)
+}
+
+// ownFields are the organisation's own fields for a request; none if it names none.
+func (t *table[T, P]) ownFields(ctx context.Context, c record.Caller, q asking) (*customfields.Query, error) {
+	if !q.custom() {
+		return nil, nil
+	}
+	kind, err := t.custom.Kind(ctx, c.OrganizationID, string(t.kind))
+	if err != nil {
+		return nil, err
+	}
+	own := kind.Query(t.name, c.Location())
+	if q.counts {
+		own.Counts()
+	}
+	return own, nil
 }
 
 // List see [record.Store].List.
 func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query) (record.Page[T], error) {
 	var l *aip.List
-	if err := t.resolve(ctx, c, q.GetFilter(), func(s *aip.Schema) (err error) {
+	if err := t.resolve(ctx, c, asking{filter: q.GetFilter(), orderBy: q.GetOrderBy()}, func(s *aip.Schema) (err error) {
 		l, err = s.List(q, append(bound(c), strconv.FormatBool(q.GetShowDeleted()))...)
 		return err
 	}); err != nil {
 		return record.Page[T]{}, err
 	}
+	page := record.Page[T]{Records: make([]*T, 0, l.Size())}
+	keys := make([]aip.Key, l.Size())
+	for _, part := range l.Parts() {
+		if len(page.Records) > l.Size() {
+			break
+		}
+		if err := t.listPart(ctx, c, q, part, &page, keys); err != nil {
+			return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
+		}
+	}
+	page.Records, page.Next = aip.Page(l, page.Records, keys)
+	return page, nil
+}
+
+// listPart adds the records of a part to a page.
+func (t *table[T, P]) listPart(
+	ctx context.Context, c record.Caller, q record.Query, l *aip.List, page *record.Page[T], keys []aip.Key,
+) error {
 	args := []any{c.OrganizationID}
 	names := make([]string, len(t.columns))
 	for i, col := range t.columns {
 		names[i] = col.name
 	}
-	sql := "SELECT " + strings.Join(names, ", ") + ", " + l.Key() + " FROM " + t.name +
+	sql := "SELECT " + strings.Join(names, ", ") + ", " + l.Key() + " FROM " + l.From(t.name, &args) +
 		" WHERE organization_id = $1 AND " + visible(c, &args) + " AND " + bin(q.GetShowDeleted()) + " AND " + l.Where(&args) +
 		" ORDER BY " + l.OrderBy() + " LIMIT " + l.Limit()
 	rows, err := t.db.Query(ctx, c.OrganizationID, sql, args...)
 	if err != nil {
-		return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
+		return err
 	}
 	defer rows.Close()
-	page := record.Page[T]{Records: make([]*T, 0, l.Size())}
-	keys := make([]aip.Key, l.Size())
 	for rows.Next() {
 		r := new(T)
 		var key any // only the last one's on the page will be asked for
@@ -423,22 +506,18 @@ func (t *table[T, P]) List(ctx context.Context, c record.Caller, q record.Query)
 			key = &keys[l.Size()-1]
 		}
 		if err := rows.Scan(append(t.refs(r), key)...); err != nil {
-			return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
+			return err
 		}
 		page.Records = append(page.Records, r)
 	}
-	if err := rows.Err(); err != nil {
-		return record.Page[T]{}, fmt.Errorf("list %s: %w", t.name, err)
-	}
-	page.Records, page.Next = aip.Page(l, page.Records, keys)
-	return page, nil
+	return rows.Err()
 }
 
 // Count see [record.Store].Count.
 func (t *table[T, P]) Count(ctx context.Context, c record.Caller, filter string, deleted bool) (n int, more bool, err error) {
 	var args []any
 	var where, cond string
-	if err := t.resolve(ctx, c, filter, func(s *aip.Schema) (err error) {
+	if err := t.resolve(ctx, c, asking{filter: filter, counts: true}, func(s *aip.Schema) (err error) {
 		args = []any{c.OrganizationID}
 		where = visible(c, &args)
 		cond, err = s.Where(filter, &args)

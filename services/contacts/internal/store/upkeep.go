@@ -3,11 +3,13 @@ package store
 import (
 	"context"
 	"fmt"
+	"maps"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
 	"kontor.internal/libs/authn"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/services/contacts/internal/lead"
 	"kontor.internal/services/contacts/internal/publish"
@@ -105,15 +107,22 @@ func (t *table[T, P]) purge(ctx context.Context, org string, before time.Time) (
 			}
 			ids := make([]string, n)
 			evs := make([]event.Event, n)
+			var custom customfields.Rows
 			for i, r := range old {
 				after := *r
 				m := P(&after).Common()
 				m.Version++
 				ids[i] = m.ID
+				custom.Purge(m.ID)
 				evs[i], _ = t.encode(&record.Change[T]{What: record.Purged, Before: r, After: &after})
 			}
 			if _, err := tx.Exec(ctx, `DELETE FROM `+t.name+` WHERE organization_id = $1 AND id = ANY($2::uuid[])`, org, ids); err != nil {
 				return nil, fmt.Errorf("delete %s: %w", t.name, err)
+			}
+			b := &pgx.Batch{}
+			custom.Queue(b, org)
+			if err := tx.SendBatch(ctx, b).Close(); err != nil {
+				return nil, fmt.Errorf("delete custom fields of %s: %w", t.name, err)
 			}
 			return evs, nil
 		})
@@ -124,4 +133,39 @@ func (t *table[T, P]) purge(ctx context.Context, org string, before time.Time) (
 			return gone, nil
 		}
 	}
+}
+
+// Recompute saves the records with IDs above after, at most limit, whose formulas have other values than they had, and
+// returns the last ID it came to; "" if there are no more (CON-12).
+func (t *table[T, P]) Recompute(
+	ctx context.Context, org, after string, limit int, now time.Time, check func(before, next *T, lenient bool) error,
+) (last string, err error) {
+	if after == "" {
+		after = "00000000-0000-0000-0000-000000000000"
+	}
+	err = t.db.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+		records, err := t.collect(ctx, tx, ` AND id > $2 ORDER BY id LIMIT $3 FOR UPDATE`, org, after, limit)
+		if err != nil {
+			return nil, err
+		}
+		last = ""
+		var changes []*record.Change[T]
+		for _, r := range records {
+			next := *r
+			m := P(&next).Common()
+			if len(records) == limit {
+				last = m.ID
+			}
+			if err := check(r, &next, true); err != nil || maps.EqualFunc(P(r).Common().Custom, m.Custom, customfields.Equal) {
+				continue // what cannot be computed stays as it is
+			}
+			m.UpdatedAt = now
+			changes = append(changes, &record.Change[T]{What: record.Updated, Before: r, After: &next, Cause: "custom-field"})
+		}
+		return t.SaveMany(ctx, tx, org, changes)
+	})
+	if err != nil {
+		return "", fmt.Errorf("compute formulas of %s: %w", t.name, err)
+	}
+	return last, nil
 }

@@ -9,9 +9,11 @@ import (
 	"time"
 
 	"google.golang.org/genproto/googleapis/type/date"
+	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/money"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/contacts/internal/contact"
@@ -130,6 +132,7 @@ func metaFrom(m interface {
 	GetCreateTime() *timestamppb.Timestamp
 	GetUpdateTime() *timestamppb.Timestamp
 	GetDeleteTime() *timestamppb.Timestamp
+	GetCustomFields() map[string]*structpb.Value
 },
 ) (record.Meta, error) {
 	version, err := aip.Version(m.GetEtag())
@@ -144,7 +147,7 @@ func metaFrom(m interface {
 		}),
 		Origin:    record.Origin{Kind: m.GetOrigin().GetKind(), ID: m.GetOrigin().GetId()},
 		CreatorID: m.GetCreatorId(), CreatedAt: instant(m.GetCreateTime()), UpdatedAt: instant(m.GetUpdateTime()),
-		DeletedAt: instant(m.GetDeleteTime()),
+		DeletedAt: instant(m.GetDeleteTime()), Custom: customfields.FromProto(m.GetCustomFields()),
 	}, nil
 }
 

@@ -16,7 +16,7 @@ func LeadFields() []string {
 	return []string{
 		"title", "request", "first_name", "middle_name", "last_name", "position", "company_name", "phones", "emails", "links",
 		"address", "source", "utm", "referrer", "responsible_id", "observer_ids", "available_to_everyone", "products", "amount",
-		"comment", "external_ids",
+		"comment", "external_ids", "custom_fields",
 	}
 }
 
@@ -43,6 +43,7 @@ func LeadStored(l *lead.Lead) *contactsv1.Lead {
 		Amount: money.ToProto(l.Amount), Comment: l.Comment, ExternalIds: externalIDs(l.ExternalIDs), Origin: origin(l.Origin),
 		TouchTime: stamp(l.TouchedAt), CreateTime: stamp(l.CreatedAt), UpdateTime: stamp(l.UpdatedAt),
 		DeleteTime: stamp(l.DeletedAt), CreatorId: l.CreatorID,
+		CustomFields: l.Custom.Proto(),
 	}
 	if l.UTM != (lead.UTM{}) {
 		m.Utm = &contactsv1.Utm{

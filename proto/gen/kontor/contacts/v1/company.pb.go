@@ -10,6 +10,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
@@ -76,7 +77,10 @@ type Company struct {
 	// When the company was put into the bin; absent if it is not there. Set by the server.
 	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,24,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
 	// User who made the company. Set by the server.
-	CreatorId     string `protobuf:"bytes,25,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
+	CreatorId string `protobuf:"bytes,25,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
+	// The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+	// the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+	CustomFields  map[string]*structpb.Value `protobuf:"bytes,26,rep,name=custom_fields,json=customFields,proto3" json:"custom_fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -284,6 +288,13 @@ func (x *Company) GetCreatorId() string {
 		return x.CreatorId
 	}
 	return ""
+}
+
+func (x *Company) GetCustomFields() map[string]*structpb.Value {
+	if x != nil {
+		return x.CustomFields
+	}
+	return nil
 }
 
 // Requisites are the legal and bank details of one legal entity.
@@ -591,7 +602,8 @@ var File_kontor_contacts_v1_company_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_company_proto_rawDesc = "" +
 	"\n" +
-	" kontor/contacts/v1/company.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xac\t\n" +
+	" kontor/contacts/v1/company.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xe4\n" +
+	"\n" +
 	"\aCompany\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1c\n" +
@@ -625,7 +637,11 @@ const file_kontor_contacts_v1_company_proto_rawDesc = "" +
 	"\vdelete_time\x18\x18 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"deleteTime\x12\x1d\n" +
 	"\n" +
-	"creator_id\x18\x19 \x01(\tR\tcreatorId\"\xe5\x04\n" +
+	"creator_id\x18\x19 \x01(\tR\tcreatorId\x12]\n" +
+	"\rcustom_fields\x18\x1a \x03(\v2-.kontor.contacts.v1.Company.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x1aW\n" +
+	"\x11CustomFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"\xe5\x04\n" +
 	"\n" +
 	"Requisites\x12\x1c\n" +
 	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x04name\x12+\n" +
@@ -672,42 +688,46 @@ func file_kontor_contacts_v1_company_proto_rawDescGZIP() []byte {
 	return file_kontor_contacts_v1_company_proto_rawDescData
 }
 
-var file_kontor_contacts_v1_company_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_kontor_contacts_v1_company_proto_msgTypes = make([]protoimpl.MessageInfo, 5)
 var file_kontor_contacts_v1_company_proto_goTypes = []any{
 	(*Company)(nil),               // 0: kontor.contacts.v1.Company
 	(*Requisites)(nil),            // 1: kontor.contacts.v1.Requisites
 	(*BankAccount)(nil),           // 2: kontor.contacts.v1.BankAccount
 	(*Signatory)(nil),             // 3: kontor.contacts.v1.Signatory
-	(*v1.Money)(nil),              // 4: kontor.type.v1.Money
-	(*v1.PhoneNumber)(nil),        // 5: kontor.type.v1.PhoneNumber
-	(*v1.EmailAddress)(nil),       // 6: kontor.type.v1.EmailAddress
-	(*v1.Link)(nil),               // 7: kontor.type.v1.Link
-	(*v1.Address)(nil),            // 8: kontor.type.v1.Address
-	(*v1.ExternalId)(nil),         // 9: kontor.type.v1.ExternalId
-	(*v1.Origin)(nil),             // 10: kontor.type.v1.Origin
-	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	nil,                           // 4: kontor.contacts.v1.Company.CustomFieldsEntry
+	(*v1.Money)(nil),              // 5: kontor.type.v1.Money
+	(*v1.PhoneNumber)(nil),        // 6: kontor.type.v1.PhoneNumber
+	(*v1.EmailAddress)(nil),       // 7: kontor.type.v1.EmailAddress
+	(*v1.Link)(nil),               // 8: kontor.type.v1.Link
+	(*v1.Address)(nil),            // 9: kontor.type.v1.Address
+	(*v1.ExternalId)(nil),         // 10: kontor.type.v1.ExternalId
+	(*v1.Origin)(nil),             // 11: kontor.type.v1.Origin
+	(*timestamppb.Timestamp)(nil), // 12: google.protobuf.Timestamp
+	(*structpb.Value)(nil),        // 13: google.protobuf.Value
 }
 var file_kontor_contacts_v1_company_proto_depIdxs = []int32{
-	4,  // 0: kontor.contacts.v1.Company.annual_turnover:type_name -> kontor.type.v1.Money
+	5,  // 0: kontor.contacts.v1.Company.annual_turnover:type_name -> kontor.type.v1.Money
 	1,  // 1: kontor.contacts.v1.Company.requisites:type_name -> kontor.contacts.v1.Requisites
-	5,  // 2: kontor.contacts.v1.Company.phones:type_name -> kontor.type.v1.PhoneNumber
-	6,  // 3: kontor.contacts.v1.Company.emails:type_name -> kontor.type.v1.EmailAddress
-	7,  // 4: kontor.contacts.v1.Company.links:type_name -> kontor.type.v1.Link
-	8,  // 5: kontor.contacts.v1.Company.addresses:type_name -> kontor.type.v1.Address
-	9,  // 6: kontor.contacts.v1.Company.external_ids:type_name -> kontor.type.v1.ExternalId
-	10, // 7: kontor.contacts.v1.Company.origin:type_name -> kontor.type.v1.Origin
-	11, // 8: kontor.contacts.v1.Company.create_time:type_name -> google.protobuf.Timestamp
-	11, // 9: kontor.contacts.v1.Company.update_time:type_name -> google.protobuf.Timestamp
-	11, // 10: kontor.contacts.v1.Company.delete_time:type_name -> google.protobuf.Timestamp
-	8,  // 11: kontor.contacts.v1.Requisites.legal_address:type_name -> kontor.type.v1.Address
-	8,  // 12: kontor.contacts.v1.Requisites.postal_address:type_name -> kontor.type.v1.Address
-	2,  // 13: kontor.contacts.v1.Requisites.bank_accounts:type_name -> kontor.contacts.v1.BankAccount
-	3,  // 14: kontor.contacts.v1.Requisites.signatories:type_name -> kontor.contacts.v1.Signatory
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	6,  // 2: kontor.contacts.v1.Company.phones:type_name -> kontor.type.v1.PhoneNumber
+	7,  // 3: kontor.contacts.v1.Company.emails:type_name -> kontor.type.v1.EmailAddress
+	8,  // 4: kontor.contacts.v1.Company.links:type_name -> kontor.type.v1.Link
+	9,  // 5: kontor.contacts.v1.Company.addresses:type_name -> kontor.type.v1.Address
+	10, // 6: kontor.contacts.v1.Company.external_ids:type_name -> kontor.type.v1.ExternalId
+	11, // 7: kontor.contacts.v1.Company.origin:type_name -> kontor.type.v1.Origin
+	12, // 8: kontor.contacts.v1.Company.create_time:type_name -> google.protobuf.Timestamp
+	12, // 9: kontor.contacts.v1.Company.update_time:type_name -> google.protobuf.Timestamp
+	12, // 10: kontor.contacts.v1.Company.delete_time:type_name -> google.protobuf.Timestamp
+	4,  // 11: kontor.contacts.v1.Company.custom_fields:type_name -> kontor.contacts.v1.Company.CustomFieldsEntry
+	9,  // 12: kontor.contacts.v1.Requisites.legal_address:type_name -> kontor.type.v1.Address
+	9,  // 13: kontor.contacts.v1.Requisites.postal_address:type_name -> kontor.type.v1.Address
+	2,  // 14: kontor.contacts.v1.Requisites.bank_accounts:type_name -> kontor.contacts.v1.BankAccount
+	3,  // 15: kontor.contacts.v1.Requisites.signatories:type_name -> kontor.contacts.v1.Signatory
+	13, // 16: kontor.contacts.v1.Company.CustomFieldsEntry.value:type_name -> google.protobuf.Value
+	17, // [17:17] is the sub-list for method output_type
+	17, // [17:17] is the sub-list for method input_type
+	17, // [17:17] is the sub-list for extension type_name
+	17, // [17:17] is the sub-list for extension extendee
+	0,  // [0:17] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_company_proto_init() }
@@ -721,7 +741,7 @@ func file_kontor_contacts_v1_company_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_company_proto_rawDesc), len(file_kontor_contacts_v1_company_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   4,
+			NumMessages:   5,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

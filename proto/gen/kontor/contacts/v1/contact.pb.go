@@ -11,6 +11,7 @@ import (
 	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
@@ -89,7 +90,10 @@ type Contact struct {
 	// When the contact was put into the bin; absent if it is not there. Set by the server.
 	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,30,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
 	// User who made the contact. Set by the server.
-	CreatorId     string `protobuf:"bytes,31,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
+	CreatorId string `protobuf:"bytes,31,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
+	// The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+	// the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+	CustomFields  map[string]*structpb.Value `protobuf:"bytes,32,rep,name=custom_fields,json=customFields,proto3" json:"custom_fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -341,6 +345,13 @@ func (x *Contact) GetCreatorId() string {
 	return ""
 }
 
+func (x *Contact) GetCustomFields() map[string]*structpb.Value {
+	if x != nil {
+		return x.CustomFields
+	}
+	return nil
+}
+
 // Employment ties a person to a company.
 type Employment struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -518,7 +529,7 @@ var File_kontor_contacts_v1_contact_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_contact_proto_rawDesc = "" +
 	"\n" +
-	" kontor/contacts/v1/contact.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x18kontor/type/v1/ref.proto\"\x9c\v\n" +
+	" kontor/contacts/v1/contact.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x18kontor/type/v1/ref.proto\"\xd4\f\n" +
 	"\aContact\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12%\n" +
@@ -557,7 +568,11 @@ const file_kontor_contacts_v1_contact_proto_rawDesc = "" +
 	"\vdelete_time\x18\x1e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"deleteTime\x12\x1d\n" +
 	"\n" +
-	"creator_id\x18\x1f \x01(\tR\tcreatorId\"\xcd\x01\n" +
+	"creator_id\x18\x1f \x01(\tR\tcreatorId\x12]\n" +
+	"\rcustom_fields\x18  \x03(\v2-.kontor.contacts.v1.Contact.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x1aW\n" +
+	"\x11CustomFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"\xcd\x01\n" +
 	"\n" +
 	"Employment\x12'\n" +
 	"\n" +
@@ -588,42 +603,46 @@ func file_kontor_contacts_v1_contact_proto_rawDescGZIP() []byte {
 	return file_kontor_contacts_v1_contact_proto_rawDescData
 }
 
-var file_kontor_contacts_v1_contact_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_kontor_contacts_v1_contact_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_kontor_contacts_v1_contact_proto_goTypes = []any{
 	(*Contact)(nil),               // 0: kontor.contacts.v1.Contact
 	(*Employment)(nil),            // 1: kontor.contacts.v1.Employment
 	(*Consent)(nil),               // 2: kontor.contacts.v1.Consent
-	(*date.Date)(nil),             // 3: google.type.Date
-	(*v1.PhoneNumber)(nil),        // 4: kontor.type.v1.PhoneNumber
-	(*v1.EmailAddress)(nil),       // 5: kontor.type.v1.EmailAddress
-	(*v1.Link)(nil),               // 6: kontor.type.v1.Link
-	(*v1.Address)(nil),            // 7: kontor.type.v1.Address
-	(*v1.ExternalId)(nil),         // 8: kontor.type.v1.ExternalId
-	(*v1.Origin)(nil),             // 9: kontor.type.v1.Origin
-	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	nil,                           // 3: kontor.contacts.v1.Contact.CustomFieldsEntry
+	(*date.Date)(nil),             // 4: google.type.Date
+	(*v1.PhoneNumber)(nil),        // 5: kontor.type.v1.PhoneNumber
+	(*v1.EmailAddress)(nil),       // 6: kontor.type.v1.EmailAddress
+	(*v1.Link)(nil),               // 7: kontor.type.v1.Link
+	(*v1.Address)(nil),            // 8: kontor.type.v1.Address
+	(*v1.ExternalId)(nil),         // 9: kontor.type.v1.ExternalId
+	(*v1.Origin)(nil),             // 10: kontor.type.v1.Origin
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
+	(*structpb.Value)(nil),        // 12: google.protobuf.Value
 }
 var file_kontor_contacts_v1_contact_proto_depIdxs = []int32{
-	3,  // 0: kontor.contacts.v1.Contact.birthday:type_name -> google.type.Date
-	4,  // 1: kontor.contacts.v1.Contact.phones:type_name -> kontor.type.v1.PhoneNumber
-	5,  // 2: kontor.contacts.v1.Contact.emails:type_name -> kontor.type.v1.EmailAddress
-	6,  // 3: kontor.contacts.v1.Contact.links:type_name -> kontor.type.v1.Link
-	7,  // 4: kontor.contacts.v1.Contact.addresses:type_name -> kontor.type.v1.Address
+	4,  // 0: kontor.contacts.v1.Contact.birthday:type_name -> google.type.Date
+	5,  // 1: kontor.contacts.v1.Contact.phones:type_name -> kontor.type.v1.PhoneNumber
+	6,  // 2: kontor.contacts.v1.Contact.emails:type_name -> kontor.type.v1.EmailAddress
+	7,  // 3: kontor.contacts.v1.Contact.links:type_name -> kontor.type.v1.Link
+	8,  // 4: kontor.contacts.v1.Contact.addresses:type_name -> kontor.type.v1.Address
 	1,  // 5: kontor.contacts.v1.Contact.employments:type_name -> kontor.contacts.v1.Employment
 	2,  // 6: kontor.contacts.v1.Contact.consents:type_name -> kontor.contacts.v1.Consent
-	8,  // 7: kontor.contacts.v1.Contact.external_ids:type_name -> kontor.type.v1.ExternalId
-	9,  // 8: kontor.contacts.v1.Contact.origin:type_name -> kontor.type.v1.Origin
-	10, // 9: kontor.contacts.v1.Contact.create_time:type_name -> google.protobuf.Timestamp
-	10, // 10: kontor.contacts.v1.Contact.update_time:type_name -> google.protobuf.Timestamp
-	10, // 11: kontor.contacts.v1.Contact.delete_time:type_name -> google.protobuf.Timestamp
-	3,  // 12: kontor.contacts.v1.Employment.start_date:type_name -> google.type.Date
-	3,  // 13: kontor.contacts.v1.Employment.end_date:type_name -> google.type.Date
-	10, // 14: kontor.contacts.v1.Consent.give_time:type_name -> google.protobuf.Timestamp
-	10, // 15: kontor.contacts.v1.Consent.withdraw_time:type_name -> google.protobuf.Timestamp
-	16, // [16:16] is the sub-list for method output_type
-	16, // [16:16] is the sub-list for method input_type
-	16, // [16:16] is the sub-list for extension type_name
-	16, // [16:16] is the sub-list for extension extendee
-	0,  // [0:16] is the sub-list for field type_name
+	9,  // 7: kontor.contacts.v1.Contact.external_ids:type_name -> kontor.type.v1.ExternalId
+	10, // 8: kontor.contacts.v1.Contact.origin:type_name -> kontor.type.v1.Origin
+	11, // 9: kontor.contacts.v1.Contact.create_time:type_name -> google.protobuf.Timestamp
+	11, // 10: kontor.contacts.v1.Contact.update_time:type_name -> google.protobuf.Timestamp
+	11, // 11: kontor.contacts.v1.Contact.delete_time:type_name -> google.protobuf.Timestamp
+	3,  // 12: kontor.contacts.v1.Contact.custom_fields:type_name -> kontor.contacts.v1.Contact.CustomFieldsEntry
+	4,  // 13: kontor.contacts.v1.Employment.start_date:type_name -> google.type.Date
+	4,  // 14: kontor.contacts.v1.Employment.end_date:type_name -> google.type.Date
+	11, // 15: kontor.contacts.v1.Consent.give_time:type_name -> google.protobuf.Timestamp
+	11, // 16: kontor.contacts.v1.Consent.withdraw_time:type_name -> google.protobuf.Timestamp
+	12, // 17: kontor.contacts.v1.Contact.CustomFieldsEntry.value:type_name -> google.protobuf.Value
+	18, // [18:18] is the sub-list for method output_type
+	18, // [18:18] is the sub-list for method input_type
+	18, // [18:18] is the sub-list for extension type_name
+	18, // [18:18] is the sub-list for extension extendee
+	0,  // [0:18] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_contact_proto_init() }
@@ -637,7 +656,7 @@ func file_kontor_contacts_v1_contact_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_contact_proto_rawDesc), len(file_kontor_contacts_v1_contact_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

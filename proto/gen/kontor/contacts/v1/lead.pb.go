@@ -11,6 +11,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
@@ -211,7 +212,10 @@ type Lead struct {
 	// When the lead was put into the bin; absent if it is not there. Set by the server.
 	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,31,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
 	// User who made the lead. Set by the server.
-	CreatorId     string `protobuf:"bytes,32,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
+	CreatorId string `protobuf:"bytes,32,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
+	// The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+	// the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+	CustomFields  map[string]*structpb.Value `protobuf:"bytes,33,rep,name=custom_fields,json=customFields,proto3" json:"custom_fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -468,6 +472,13 @@ func (x *Lead) GetCreatorId() string {
 		return x.CreatorId
 	}
 	return ""
+}
+
+func (x *Lead) GetCustomFields() map[string]*structpb.Value {
+	if x != nil {
+		return x.CustomFields
+	}
+	return nil
 }
 
 // Utm holds the marks that campaign links carry.
@@ -902,7 +913,7 @@ var File_kontor_contacts_v1_lead_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_lead_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkontor/contacts/v1/lead.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xea\v\n" +
+	"\x1dkontor/contacts/v1/lead.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\x9f\r\n" +
 	"\x04Lead\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1e\n" +
@@ -945,7 +956,11 @@ const file_kontor_contacts_v1_lead_proto_rawDesc = "" +
 	"\vdelete_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"deleteTime\x12\x1d\n" +
 	"\n" +
-	"creator_id\x18  \x01(\tR\tcreatorId\"\xb1\x01\n" +
+	"creator_id\x18  \x01(\tR\tcreatorId\x12Z\n" +
+	"\rcustom_fields\x18! \x03(\v2*.kontor.contacts.v1.Lead.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x1aW\n" +
+	"\x11CustomFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"\xb1\x01\n" +
 	"\x03Utm\x12 \n" +
 	"\x06source\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06source\x12 \n" +
 	"\x06medium\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06medium\x12$\n" +
@@ -1012,7 +1027,7 @@ func file_kontor_contacts_v1_lead_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_contacts_v1_lead_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kontor_contacts_v1_lead_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_kontor_contacts_v1_lead_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_kontor_contacts_v1_lead_proto_goTypes = []any{
 	(DealState)(0),                // 0: kontor.contacts.v1.DealState
 	(LeadStatusKind)(0),           // 1: kontor.contacts.v1.LeadStatusKind
@@ -1022,44 +1037,48 @@ var file_kontor_contacts_v1_lead_proto_goTypes = []any{
 	(*Conversion)(nil),            // 5: kontor.contacts.v1.Conversion
 	(*LeadStatus)(nil),            // 6: kontor.contacts.v1.LeadStatus
 	(*LeadSettings)(nil),          // 7: kontor.contacts.v1.LeadSettings
-	(*v1.PhoneNumber)(nil),        // 8: kontor.type.v1.PhoneNumber
-	(*v1.EmailAddress)(nil),       // 9: kontor.type.v1.EmailAddress
-	(*v1.Link)(nil),               // 10: kontor.type.v1.Link
-	(*v1.Address)(nil),            // 11: kontor.type.v1.Address
-	(*v1.Money)(nil),              // 12: kontor.type.v1.Money
-	(*v1.ExternalId)(nil),         // 13: kontor.type.v1.ExternalId
-	(*v1.Origin)(nil),             // 14: kontor.type.v1.Origin
-	(*timestamppb.Timestamp)(nil), // 15: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 16: google.protobuf.Duration
+	nil,                           // 8: kontor.contacts.v1.Lead.CustomFieldsEntry
+	(*v1.PhoneNumber)(nil),        // 9: kontor.type.v1.PhoneNumber
+	(*v1.EmailAddress)(nil),       // 10: kontor.type.v1.EmailAddress
+	(*v1.Link)(nil),               // 11: kontor.type.v1.Link
+	(*v1.Address)(nil),            // 12: kontor.type.v1.Address
+	(*v1.Money)(nil),              // 13: kontor.type.v1.Money
+	(*v1.ExternalId)(nil),         // 14: kontor.type.v1.ExternalId
+	(*v1.Origin)(nil),             // 15: kontor.type.v1.Origin
+	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
+	(*structpb.Value)(nil),        // 18: google.protobuf.Value
 }
 var file_kontor_contacts_v1_lead_proto_depIdxs = []int32{
-	8,  // 0: kontor.contacts.v1.Lead.phones:type_name -> kontor.type.v1.PhoneNumber
-	9,  // 1: kontor.contacts.v1.Lead.emails:type_name -> kontor.type.v1.EmailAddress
-	10, // 2: kontor.contacts.v1.Lead.links:type_name -> kontor.type.v1.Link
-	11, // 3: kontor.contacts.v1.Lead.address:type_name -> kontor.type.v1.Address
+	9,  // 0: kontor.contacts.v1.Lead.phones:type_name -> kontor.type.v1.PhoneNumber
+	10, // 1: kontor.contacts.v1.Lead.emails:type_name -> kontor.type.v1.EmailAddress
+	11, // 2: kontor.contacts.v1.Lead.links:type_name -> kontor.type.v1.Link
+	12, // 3: kontor.contacts.v1.Lead.address:type_name -> kontor.type.v1.Address
 	3,  // 4: kontor.contacts.v1.Lead.utm:type_name -> kontor.contacts.v1.Utm
 	4,  // 5: kontor.contacts.v1.Lead.products:type_name -> kontor.contacts.v1.LeadProduct
-	12, // 6: kontor.contacts.v1.Lead.amount:type_name -> kontor.type.v1.Money
-	13, // 7: kontor.contacts.v1.Lead.external_ids:type_name -> kontor.type.v1.ExternalId
-	14, // 8: kontor.contacts.v1.Lead.origin:type_name -> kontor.type.v1.Origin
+	13, // 6: kontor.contacts.v1.Lead.amount:type_name -> kontor.type.v1.Money
+	14, // 7: kontor.contacts.v1.Lead.external_ids:type_name -> kontor.type.v1.ExternalId
+	15, // 8: kontor.contacts.v1.Lead.origin:type_name -> kontor.type.v1.Origin
 	5,  // 9: kontor.contacts.v1.Lead.conversion:type_name -> kontor.contacts.v1.Conversion
-	15, // 10: kontor.contacts.v1.Lead.overdue_since:type_name -> google.protobuf.Timestamp
-	15, // 11: kontor.contacts.v1.Lead.touch_time:type_name -> google.protobuf.Timestamp
-	15, // 12: kontor.contacts.v1.Lead.create_time:type_name -> google.protobuf.Timestamp
-	15, // 13: kontor.contacts.v1.Lead.update_time:type_name -> google.protobuf.Timestamp
-	15, // 14: kontor.contacts.v1.Lead.delete_time:type_name -> google.protobuf.Timestamp
-	12, // 15: kontor.contacts.v1.LeadProduct.price:type_name -> kontor.type.v1.Money
-	0,  // 16: kontor.contacts.v1.Conversion.deal_state:type_name -> kontor.contacts.v1.DealState
-	15, // 17: kontor.contacts.v1.Conversion.convert_time:type_name -> google.protobuf.Timestamp
-	1,  // 18: kontor.contacts.v1.LeadStatus.kind:type_name -> kontor.contacts.v1.LeadStatusKind
-	15, // 19: kontor.contacts.v1.LeadStatus.create_time:type_name -> google.protobuf.Timestamp
-	15, // 20: kontor.contacts.v1.LeadStatus.update_time:type_name -> google.protobuf.Timestamp
-	16, // 21: kontor.contacts.v1.LeadSettings.untouched_limit:type_name -> google.protobuf.Duration
-	22, // [22:22] is the sub-list for method output_type
-	22, // [22:22] is the sub-list for method input_type
-	22, // [22:22] is the sub-list for extension type_name
-	22, // [22:22] is the sub-list for extension extendee
-	0,  // [0:22] is the sub-list for field type_name
+	16, // 10: kontor.contacts.v1.Lead.overdue_since:type_name -> google.protobuf.Timestamp
+	16, // 11: kontor.contacts.v1.Lead.touch_time:type_name -> google.protobuf.Timestamp
+	16, // 12: kontor.contacts.v1.Lead.create_time:type_name -> google.protobuf.Timestamp
+	16, // 13: kontor.contacts.v1.Lead.update_time:type_name -> google.protobuf.Timestamp
+	16, // 14: kontor.contacts.v1.Lead.delete_time:type_name -> google.protobuf.Timestamp
+	8,  // 15: kontor.contacts.v1.Lead.custom_fields:type_name -> kontor.contacts.v1.Lead.CustomFieldsEntry
+	13, // 16: kontor.contacts.v1.LeadProduct.price:type_name -> kontor.type.v1.Money
+	0,  // 17: kontor.contacts.v1.Conversion.deal_state:type_name -> kontor.contacts.v1.DealState
+	16, // 18: kontor.contacts.v1.Conversion.convert_time:type_name -> google.protobuf.Timestamp
+	1,  // 19: kontor.contacts.v1.LeadStatus.kind:type_name -> kontor.contacts.v1.LeadStatusKind
+	16, // 20: kontor.contacts.v1.LeadStatus.create_time:type_name -> google.protobuf.Timestamp
+	16, // 21: kontor.contacts.v1.LeadStatus.update_time:type_name -> google.protobuf.Timestamp
+	17, // 22: kontor.contacts.v1.LeadSettings.untouched_limit:type_name -> google.protobuf.Duration
+	18, // 23: kontor.contacts.v1.Lead.CustomFieldsEntry.value:type_name -> google.protobuf.Value
+	24, // [24:24] is the sub-list for method output_type
+	24, // [24:24] is the sub-list for method input_type
+	24, // [24:24] is the sub-list for extension type_name
+	24, // [24:24] is the sub-list for extension extendee
+	0,  // [0:24] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_lead_proto_init() }
@@ -1073,7 +1092,7 @@ func file_kontor_contacts_v1_lead_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_lead_proto_rawDesc), len(file_kontor_contacts_v1_lead_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   6,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
