@@ -66,6 +66,7 @@ func (c *Core) Register(to grpc.ServiceRegistrar) {
 	identityv1.RegisterOrganizationsServiceServer(to, &organizations{Core: c})
 	identityv1.RegisterInternalServiceServer(to, &internal{Core: c})
 	identityv1.RegisterOperationsServiceServer(to, &operations{Core: c})
+	identityv1.RegisterViewsServiceServer(to, &views{Core: c})
 }
 
 // reachUser returns user.ErrNotFound unless the caller sees the user, and NOT_PERMITTED unless the caller may do what

@@ -119,6 +119,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/companies:bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BulkCompanies changes many companies.
+         * @description Errors: INVALID_FILTER, INVALID_UPDATE_MASK, BULK_SELECTION_INVALID, BULK_ACTION_INVALID, NOT_PERMITTED if no role permits
+         *      the action, RESPONSIBLE_NOT_FOUND, REQUEST_ID_REUSED.
+         */
+        post: operations["kontor.contacts.v1.BulkService.BulkCompanies"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/companies:count": {
         parameters: {
             query?: never;
@@ -133,6 +154,26 @@ export interface paths {
         get: operations["kontor.contacts.v1.CompaniesService.CountCompanies"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/companies:findDuplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * FindCompanyDuplicates finds companies that may be the one of a draft, or the one that is there already.
+         * @description Errors: COMPANY_NOT_FOUND, FIELD_INVALID.
+         */
+        post: operations["kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates"];
         delete?: never;
         options?: never;
         head?: never;
@@ -275,6 +316,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/contacts:bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BulkContacts changes many contacts.
+         * @description Errors: INVALID_FILTER, INVALID_UPDATE_MASK, BULK_SELECTION_INVALID, BULK_ACTION_INVALID, NOT_PERMITTED if no role permits
+         *      the action, RESPONSIBLE_NOT_FOUND, REQUEST_ID_REUSED.
+         */
+        post: operations["kontor.contacts.v1.BulkService.BulkContacts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/contacts:count": {
         parameters: {
             query?: never;
@@ -289,6 +351,26 @@ export interface paths {
         get: operations["kontor.contacts.v1.ContactsService.CountContacts"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts:findDuplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * FindContactDuplicates finds contacts that may be the person of a draft, or the one that is there already.
+         * @description Errors: CONTACT_NOT_FOUND, FIELD_INVALID.
+         */
+        post: operations["kontor.contacts.v1.DuplicatesService.FindContactDuplicates"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1301,6 +1383,27 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/leads:bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BulkLeads changes many leads. Their statuses are moved one by one, not here.
+         * @description Errors: INVALID_FILTER, INVALID_UPDATE_MASK, BULK_SELECTION_INVALID, BULK_ACTION_INVALID, NOT_PERMITTED if no role permits
+         *      the action, RESPONSIBLE_NOT_FOUND, REQUEST_ID_REUSED.
+         */
+        post: operations["kontor.contacts.v1.BulkService.BulkLeads"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/leads:count": {
         parameters: {
             query?: never;
@@ -1315,6 +1418,26 @@ export interface paths {
         get: operations["kontor.contacts.v1.LeadsService.CountLeads"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leads:findDuplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * FindLeadDuplicates finds other leads of whoever asks in a draft, or in the lead that is there already.
+         * @description Errors: LEAD_NOT_FOUND, FIELD_INVALID.
+         */
+        post: operations["kontor.contacts.v1.DuplicatesService.FindLeadDuplicates"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1730,6 +1853,96 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/merges": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListMerges
+         * @description ListMerges returns the latest merges of a kind whose survivor the caller may see, newest first, at most a hundred.
+         */
+        get: operations["kontor.contacts.v1.MergesService.ListMerges"];
+        put?: never;
+        /**
+         * MergeRecords makes one record of several: the survivor keeps its ID, the IDs of the others resolve to it from then on.
+         *      Everything that refers to them follows; their history stays.
+         * @description Errors: CONTACT_NOT_FOUND and its like, CONTACT_ETAG_MISMATCH and its like, RECORD_MERGED (ABORTED) when somebody else
+         *      has merged one of them meanwhile, MERGE_INVALID, MERGE_CONVERTED when several leads are converted, PERMISSION_DENIED,
+         *      FIELD_INVALID, REQUEST_ID_REUSED.
+         */
+        post: operations["kontor.contacts.v1.MergesService.MergeRecords"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/merges:preview": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * PreviewMerge shows what a merge would make, and where the records contradict each other. It changes nothing.
+         * @description Errors: as MergeRecords.
+         */
+        post: operations["kontor.contacts.v1.MergesService.PreviewMerge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/merges/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetMerge returns a merge.
+         * @description Errors: MERGE_NOT_FOUND.
+         */
+        get: operations["kontor.contacts.v1.MergesService.GetMerge"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/merges/{id}:undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * UndoMerge takes a merge back: every record, link and reference is as it was before. What people have changed since in
+         *      fields that the merge had not touched stays. If they have changed what the merge had changed, nothing is undone unless
+         *      keep_changes is set, which leaves these fields as they are now.
+         * @description Errors: MERGE_NOT_FOUND, MERGE_UNDONE (ABORTED), MERGE_UNDO_CHANGED naming each field, MERGE_UNDO_LATER when a record was
+         *      merged once more since, EXTERNAL_ID_TAKEN, PERMISSION_DENIED.
+         */
+        post: operations["kontor.contacts.v1.MergesService.UndoMerge"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operations/{id}": {
         parameters: {
             query?: never;
@@ -1764,6 +1977,28 @@ export interface paths {
          * @description Errors: OPERATION_NOT_FOUND, OPERATION_ENDED.
          */
         post: operations["kontor.operation.v1.OperationsService.CancelOperation"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/operations/{id}:undo": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * UndoOperation starts an operation that takes back what another has done to records: what it made goes into the bin,
+         *      what it changed becomes what it was before. Records that have been changed since stay as they are and are listed in
+         *      the errors and the rejects file. Undone again, only what is left is tried again.
+         * @description Errors: OPERATION_NOT_FOUND, OPERATION_NOT_ENDED, OPERATION_NOT_UNDOABLE.
+         */
+        post: operations["kontor.operation.v1.OperationsService.UndoOperation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2310,6 +2545,28 @@ export interface paths {
          * @description Errors: ROLE_NOT_FOUND.
          */
         get: operations["kontor.identity.v1.RolesService.GetRole"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/search": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Search
+         * @description Search returns the records that fit best, of those that the caller may see. Typing mistakes and other alphabets are
+         *      tolerated: "Иванов" finds "Ivanov" and the other way round. A part of the suite that is away or slow is named in
+         *      incomplete, and does not keep the others from answering.
+         */
+        get: operations["kontor.search.v1.SearchService.Search"];
         put?: never;
         post?: never;
         delete?: never;
@@ -2879,6 +3136,61 @@ export interface paths {
         options?: never;
         head?: never;
         patch?: never;
+        trace?: never;
+    };
+    "/v1/views": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListViews
+         * @description ListViews returns all views of a kind that are for the caller: personal ones first, then the department's, then
+         *      everyone's, by name.
+         */
+        get: operations["kontor.identity.v1.ViewsService.ListViews"];
+        put?: never;
+        /**
+         * CreateView saves a view, owned by the caller.
+         * @description Errors: VIEW_INVALID, VIEW_NAME_TAKEN, VIEW_TOO_MANY, DEPARTMENT_NOT_FOUND for one that the caller is not a member of,
+         *      REQUEST_ID_REUSED.
+         */
+        post: operations["kontor.identity.v1.ViewsService.CreateView"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/views/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetView returns a view that is for the caller.
+         * @description Errors: VIEW_NOT_FOUND.
+         */
+        get: operations["kontor.identity.v1.ViewsService.GetView"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteView deletes a view for good.
+         * @description Errors: VIEW_NOT_FOUND, VIEW_ETAG_MISMATCH, VIEW_NOT_YOURS.
+         */
+        delete: operations["kontor.identity.v1.ViewsService.DeleteView"];
+        options?: never;
+        head?: never;
+        /**
+         * UpdateView changes the fields named in update_mask.
+         * @description Errors: VIEW_NOT_FOUND, VIEW_ETAG_MISMATCH, VIEW_NOT_YOURS, VIEW_INVALID, VIEW_NAME_TAKEN, DEPARTMENT_NOT_FOUND,
+         *      INVALID_UPDATE_MASK.
+         */
+        patch: operations["kontor.identity.v1.ViewsService.UpdateView"];
         trace?: never;
     };
 }
@@ -5287,6 +5599,150 @@ export interface components {
             iban?: string;
         };
         /**
+         * BulkCompaniesRequest
+         * @description BulkCompaniesRequest says what to do to which companies.
+         */
+        "kontor.contacts.v1.BulkCompaniesRequest": {
+            /**
+             * action
+             * @description What to do to each.
+             */
+            action?: components["schemas"]["kontor.type.v1.BulkAction"];
+            /**
+             * company
+             * @description The values to set, for an update.
+             */
+            company?: components["schemas"]["kontor.contacts.v1.Company"];
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+            /**
+             * responsible_id
+             * Format: uuid
+             * @description Who is to be responsible, for a reassignment.
+             */
+            responsibleId?: string;
+            /**
+             * selection
+             * @description Which records.
+             */
+            selection: components["schemas"]["kontor.type.v1.BulkSelection"];
+            /**
+             * update_mask
+             * @description Which fields of company to set, for an update; what company has set if empty.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * BulkCompaniesResponse
+         * @description BulkCompaniesResponse carries the operation.
+         */
+        "kontor.contacts.v1.BulkCompaniesResponse": {
+            /**
+             * operation
+             * @description The operation of kind "bulk". Its result is {"changed": …, "unchanged": …, "rejected": …}.
+             */
+            operation?: components["schemas"]["kontor.operation.v1.Operation"];
+        };
+        /**
+         * BulkContactsRequest
+         * @description BulkContactsRequest says what to do to which contacts.
+         */
+        "kontor.contacts.v1.BulkContactsRequest": {
+            /**
+             * action
+             * @description What to do to each.
+             */
+            action?: components["schemas"]["kontor.type.v1.BulkAction"];
+            /**
+             * contact
+             * @description The values to set, for an update.
+             */
+            contact?: components["schemas"]["kontor.contacts.v1.Contact"];
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+            /**
+             * responsible_id
+             * Format: uuid
+             * @description Who is to be responsible, for a reassignment.
+             */
+            responsibleId?: string;
+            /**
+             * selection
+             * @description Which records.
+             */
+            selection: components["schemas"]["kontor.type.v1.BulkSelection"];
+            /**
+             * update_mask
+             * @description Which fields of contact to set, for an update; what contact has set if empty.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * BulkContactsResponse
+         * @description BulkContactsResponse carries the operation.
+         */
+        "kontor.contacts.v1.BulkContactsResponse": {
+            /**
+             * operation
+             * @description The operation of kind "bulk". Its result is {"changed": …, "unchanged": …, "rejected": …}.
+             */
+            operation?: components["schemas"]["kontor.operation.v1.Operation"];
+        };
+        /**
+         * BulkLeadsRequest
+         * @description BulkLeadsRequest says what to do to which leads.
+         */
+        "kontor.contacts.v1.BulkLeadsRequest": {
+            /**
+             * action
+             * @description What to do to each.
+             */
+            action?: components["schemas"]["kontor.type.v1.BulkAction"];
+            /**
+             * lead
+             * @description The values to set, for an update.
+             */
+            lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+            /**
+             * responsible_id
+             * Format: uuid
+             * @description Who is to be responsible, for a reassignment.
+             */
+            responsibleId?: string;
+            /**
+             * selection
+             * @description Which records.
+             */
+            selection: components["schemas"]["kontor.type.v1.BulkSelection"];
+            /**
+             * update_mask
+             * @description Which fields of lead to set, for an update; what lead has set if empty.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * BulkLeadsResponse
+         * @description BulkLeadsResponse carries the operation.
+         */
+        "kontor.contacts.v1.BulkLeadsResponse": {
+            /**
+             * operation
+             * @description The operation of kind "bulk". Its result is {"changed": …, "unchanged": …, "rejected": …}.
+             */
+            operation?: components["schemas"]["kontor.operation.v1.Operation"];
+        };
+        /**
          * Company
          * @description Company is a legal entity.
          */
@@ -5321,6 +5777,14 @@ export interface components {
              * @description User who made the company. Set by the server.
              */
             creatorId?: string;
+            /**
+             * custom_fields
+             * @description The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+             *      the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+             */
+            customFields?: {
+                [key: string]: components["schemas"]["google.protobuf.Value"];
+            };
             /**
              * delete_time
              * @description When the company was put into the bin; absent if it is not there. Set by the server.
@@ -5419,6 +5883,13 @@ export interface components {
              */
             updateTime?: components["schemas"]["google.protobuf.Timestamp"];
         };
+        /** CustomFieldsEntry */
+        "kontor.contacts.v1.Company.CustomFieldsEntry": {
+            /** key */
+            key?: string;
+            /** value */
+            value?: components["schemas"]["google.protobuf.Value"];
+        };
         /**
          * CompanyCreated
          * @description CompanyCreated tells that a company was made.
@@ -5474,6 +5945,89 @@ export interface components {
             nameIndex: number;
         });
         /**
+         * CompanyMerged
+         * @description CompanyMerged tells that other companies were merged into this one.
+         */
+        "kontor.contacts.v1.CompanyMerged": {
+            /**
+             * company
+             * @description The company after the merge.
+             */
+            company?: components["schemas"]["kontor.contacts.v1.Company"];
+            /**
+             * merged_ids
+             * @description The companies that are part of it now. Their IDs go on resolving to it.
+             */
+            mergedIds?: string[];
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+            /**
+             * previous
+             * @description The company before it, with only the fields of update_mask filled.
+             */
+            previous?: components["schemas"]["kontor.contacts.v1.Company"];
+            /**
+             * update_mask
+             * @description The fields that changed.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * CompanyMergedAway
+         * @description CompanyMergedAway tells that this company is part of another one now. Whoever refers to it refers to that one from here on.
+         */
+        "kontor.contacts.v1.CompanyMergedAway": {
+            /**
+             * company
+             * @description The company as it was last.
+             */
+            company?: components["schemas"]["kontor.contacts.v1.Company"];
+            /**
+             * into_id
+             * @description The company it is part of.
+             */
+            intoId?: string;
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+        };
+        /**
+         * CompanyMergeUndone
+         * @description CompanyMergeUndone tells that a merge into this company was undone.
+         */
+        "kontor.contacts.v1.CompanyMergeUndone": {
+            /**
+             * company
+             * @description The company after that.
+             */
+            company?: components["schemas"]["kontor.contacts.v1.Company"];
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+            /**
+             * previous
+             * @description The company before it, with only the fields of update_mask filled.
+             */
+            previous?: components["schemas"]["kontor.contacts.v1.Company"];
+            /**
+             * restored_ids
+             * @description The companies that are ones of their own again.
+             */
+            restoredIds?: string[];
+            /**
+             * update_mask
+             * @description The fields that changed.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
          * CompanyPurged
          * @description CompanyPurged tells that a company left the bin for good.
          */
@@ -5483,6 +6037,28 @@ export interface components {
              * @description The company as it was last.
              */
             company?: components["schemas"]["kontor.contacts.v1.Company"];
+        };
+        /**
+         * CompanyRestored
+         * @description CompanyRestored tells that this company is one of its own again: the merge was undone. References that followed the merge go
+         *      back.
+         */
+        "kontor.contacts.v1.CompanyRestored": {
+            /**
+             * company
+             * @description The company.
+             */
+            company?: components["schemas"]["kontor.contacts.v1.Company"];
+            /**
+             * from_id
+             * @description The company it had been part of.
+             */
+            fromId?: string;
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
         };
         /**
          * CompanyUndeleted
@@ -5592,6 +6168,14 @@ export interface components {
              * @description User who made the contact. Set by the server.
              */
             creatorId?: string;
+            /**
+             * custom_fields
+             * @description The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+             *      the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+             */
+            customFields?: {
+                [key: string]: components["schemas"]["google.protobuf.Value"];
+            };
             /**
              * delete_time
              * @description When the contact was put into the bin; absent if it is not there. Set by the server.
@@ -5714,6 +6298,13 @@ export interface components {
              */
             vip?: boolean;
         };
+        /** CustomFieldsEntry */
+        "kontor.contacts.v1.Contact.CustomFieldsEntry": {
+            /** key */
+            key?: string;
+            /** value */
+            value?: components["schemas"]["google.protobuf.Value"];
+        };
         /**
          * ContactCreated
          * @description ContactCreated tells that a contact was made.
@@ -5769,6 +6360,89 @@ export interface components {
             nameIndex: number;
         });
         /**
+         * ContactMerged
+         * @description ContactMerged tells that other contacts were merged into this one.
+         */
+        "kontor.contacts.v1.ContactMerged": {
+            /**
+             * contact
+             * @description The contact after the merge.
+             */
+            contact?: components["schemas"]["kontor.contacts.v1.Contact"];
+            /**
+             * merged_ids
+             * @description The contacts that are part of it now. Their IDs go on resolving to it.
+             */
+            mergedIds?: string[];
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+            /**
+             * previous
+             * @description The contact before it, with only the fields of update_mask filled.
+             */
+            previous?: components["schemas"]["kontor.contacts.v1.Contact"];
+            /**
+             * update_mask
+             * @description The fields that changed.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * ContactMergedAway
+         * @description ContactMergedAway tells that this contact is part of another one now. Whoever refers to it refers to that one from here on.
+         */
+        "kontor.contacts.v1.ContactMergedAway": {
+            /**
+             * contact
+             * @description The contact as it was last.
+             */
+            contact?: components["schemas"]["kontor.contacts.v1.Contact"];
+            /**
+             * into_id
+             * @description The contact it is part of.
+             */
+            intoId?: string;
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+        };
+        /**
+         * ContactMergeUndone
+         * @description ContactMergeUndone tells that a merge into this contact was undone.
+         */
+        "kontor.contacts.v1.ContactMergeUndone": {
+            /**
+             * contact
+             * @description The contact after that.
+             */
+            contact?: components["schemas"]["kontor.contacts.v1.Contact"];
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+            /**
+             * previous
+             * @description The contact before it, with only the fields of update_mask filled.
+             */
+            previous?: components["schemas"]["kontor.contacts.v1.Contact"];
+            /**
+             * restored_ids
+             * @description The contacts that are ones of their own again.
+             */
+            restoredIds?: string[];
+            /**
+             * update_mask
+             * @description The fields that changed.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
          * ContactPointMatch
          * @description ContactPointMatch is a record that has the number or address.
          */
@@ -5804,6 +6478,28 @@ export interface components {
              * @description The contact as it was last.
              */
             contact?: components["schemas"]["kontor.contacts.v1.Contact"];
+        };
+        /**
+         * ContactRestored
+         * @description ContactRestored tells that this contact is one of its own again: the merge was undone. References that followed the merge go
+         *      back.
+         */
+        "kontor.contacts.v1.ContactRestored": {
+            /**
+             * contact
+             * @description The contact.
+             */
+            contact?: components["schemas"]["kontor.contacts.v1.Contact"];
+            /**
+             * from_id
+             * @description The contact it had been part of.
+             */
+            fromId?: string;
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
         };
         /**
          * ContactUndeleted
@@ -6307,6 +7003,33 @@ export interface components {
             lead?: components["schemas"]["kontor.contacts.v1.Lead"];
         };
         /**
+         * Duplicate
+         * @description Duplicate is a record that may be the same as the one looked for.
+         */
+        "kontor.contacts.v1.Duplicate": {
+            /**
+             * name
+             * @description Its name.
+             */
+            name?: string;
+            /**
+             * reasons
+             * @description What speaks for it, the strongest first.
+             */
+            reasons?: components["schemas"]["kontor.contacts.v1.DuplicateReason"][];
+            /**
+             * record
+             * @description The record.
+             */
+            record?: components["schemas"]["kontor.type.v1.Ref"];
+            /**
+             * score
+             * Format: double
+             * @description How sure it is, from 0 to 1.
+             */
+            score?: number;
+        };
+        /**
          * DuplicateCandidate
          * @description DuplicateCandidate is an existing record that may be the same as a new one.
          */
@@ -6327,6 +7050,39 @@ export interface components {
              */
             record?: components["schemas"]["kontor.type.v1.Ref"];
         };
+        /**
+         * DuplicateReason
+         * @description DuplicateReason is what two records have in common.
+         */
+        "kontor.contacts.v1.DuplicateReason": {
+            /**
+             * field
+             * @description The field: "phones", "emails", "tax_number", "name" or "addresses".
+             */
+            field?: string;
+            /**
+             * match
+             * @description How the values compare.
+             */
+            match?: components["schemas"]["kontor.contacts.v1.DuplicateReason.Match"];
+            /**
+             * similarity
+             * Format: double
+             * @description How alike the values are, from 0 to 1; 1 if they are equal.
+             */
+            similarity?: number;
+            /**
+             * value
+             * @description What is equal, normalised, such as "+4930123456"; empty for names and addresses.
+             */
+            value?: string;
+        };
+        /**
+         * Match
+         * @description Match is how values compare.
+         * @enum {string}
+         */
+        "kontor.contacts.v1.DuplicateReason.Match": "MATCH_UNSPECIFIED" | "MATCH_EQUAL" | "MATCH_SIMILAR";
         /**
          * Employment
          * @description Employment ties a person to a company.
@@ -6358,6 +7114,108 @@ export interface components {
              * @description First day. Absent if not known.
              */
             startDate?: components["schemas"]["google.type.Date"];
+        };
+        /**
+         * FindCompanyDuplicatesRequest
+         * @description FindCompanyDuplicatesRequest says what to look for.
+         */
+        "kontor.contacts.v1.FindCompanyDuplicatesRequest": {
+            /**
+             * company
+             * @description The draft; not looked at if there is an ID. Its required fields may be missing.
+             */
+            company?: components["schemas"]["kontor.contacts.v1.Company"];
+            /**
+             * id
+             * Format: uuid
+             * @description ID of a company that is there. Empty to look for the draft.
+             */
+            id?: string;
+            /**
+             * min_score
+             * Format: double
+             * @description The least score of what is returned; 0.3 if zero.
+             */
+            minScore?: number;
+        };
+        /**
+         * FindCompanyDuplicatesResponse
+         * @description FindCompanyDuplicatesResponse carries candidates.
+         */
+        "kontor.contacts.v1.FindCompanyDuplicatesResponse": {
+            /**
+             * duplicates
+             * @description The candidates, surest first, at most twenty.
+             */
+            duplicates?: components["schemas"]["kontor.contacts.v1.Duplicate"][];
+        };
+        /**
+         * FindContactDuplicatesRequest
+         * @description FindContactDuplicatesRequest says whom to look for.
+         */
+        "kontor.contacts.v1.FindContactDuplicatesRequest": {
+            /**
+             * contact
+             * @description The draft; not looked at if there is an ID. Its required fields may be missing.
+             */
+            contact?: components["schemas"]["kontor.contacts.v1.Contact"];
+            /**
+             * id
+             * Format: uuid
+             * @description ID of a contact that is there. Empty to look for the draft.
+             */
+            id?: string;
+            /**
+             * min_score
+             * Format: double
+             * @description The least score of what is returned; 0.3 if zero.
+             */
+            minScore?: number;
+        };
+        /**
+         * FindContactDuplicatesResponse
+         * @description FindContactDuplicatesResponse carries candidates.
+         */
+        "kontor.contacts.v1.FindContactDuplicatesResponse": {
+            /**
+             * duplicates
+             * @description The candidates, surest first, at most twenty.
+             */
+            duplicates?: components["schemas"]["kontor.contacts.v1.Duplicate"][];
+        };
+        /**
+         * FindLeadDuplicatesRequest
+         * @description FindLeadDuplicatesRequest says whom to look for.
+         */
+        "kontor.contacts.v1.FindLeadDuplicatesRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of a lead that is there. Empty to look for the draft.
+             */
+            id?: string;
+            /**
+             * lead
+             * @description The draft; not looked at if there is an ID. Its required fields may be missing.
+             */
+            lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+            /**
+             * min_score
+             * Format: double
+             * @description The least score of what is returned; 0.3 if zero.
+             */
+            minScore?: number;
+        };
+        /**
+         * FindLeadDuplicatesResponse
+         * @description FindLeadDuplicatesResponse carries candidates.
+         */
+        "kontor.contacts.v1.FindLeadDuplicatesResponse": {
+            /**
+             * duplicates
+             * @description The candidates, surest first, at most twenty.
+             */
+            duplicates?: components["schemas"]["kontor.contacts.v1.Duplicate"][];
         };
         /**
          * GetCompanyHistoryRequest
@@ -6562,6 +7420,29 @@ export interface components {
             leadSettings?: components["schemas"]["kontor.contacts.v1.LeadSettings"];
         };
         /**
+         * GetMergeRequest
+         * @description GetMergeRequest names a merge.
+         */
+        "kontor.contacts.v1.GetMergeRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the merge.
+             */
+            id?: string;
+        };
+        /**
+         * GetMergeResponse
+         * @description GetMergeResponse carries the merge.
+         */
+        "kontor.contacts.v1.GetMergeResponse": {
+            /**
+             * merge
+             * @description The merge.
+             */
+            merge?: components["schemas"]["kontor.contacts.v1.Merge"];
+        };
+        /**
          * ImportCompaniesRequest
          * @description ImportCompaniesRequest says what to import and how.
          */
@@ -6721,6 +7602,14 @@ export interface components {
              */
             creatorId?: string;
             /**
+             * custom_fields
+             * @description The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+             *      the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+             */
+            customFields?: {
+                [key: string]: components["schemas"]["google.protobuf.Value"];
+            };
+            /**
              * delete_time
              * @description When the lead was put into the bin; absent if it is not there. Set by the server.
              */
@@ -6843,6 +7732,13 @@ export interface components {
              */
             utm?: components["schemas"]["kontor.contacts.v1.Utm"];
         };
+        /** CustomFieldsEntry */
+        "kontor.contacts.v1.Lead.CustomFieldsEntry": {
+            /** key */
+            key?: string;
+            /** value */
+            value?: components["schemas"]["google.protobuf.Value"];
+        };
         /**
          * LeadConverted
          * @description LeadConverted tells that records were made from a lead or attached to it.
@@ -6901,6 +7797,89 @@ export interface components {
              * @description The lead in the bin.
              */
             lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+        };
+        /**
+         * LeadMerged
+         * @description LeadMerged tells that other leads were merged into this one.
+         */
+        "kontor.contacts.v1.LeadMerged": {
+            /**
+             * lead
+             * @description The lead after the merge.
+             */
+            lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+            /**
+             * merged_ids
+             * @description The leads that are part of it now. Their IDs go on resolving to it.
+             */
+            mergedIds?: string[];
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+            /**
+             * previous
+             * @description The lead before it, with only the fields of update_mask filled.
+             */
+            previous?: components["schemas"]["kontor.contacts.v1.Lead"];
+            /**
+             * update_mask
+             * @description The fields that changed.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * LeadMergedAway
+         * @description LeadMergedAway tells that this lead is part of another one now. Whoever refers to it refers to that one from here on.
+         */
+        "kontor.contacts.v1.LeadMergedAway": {
+            /**
+             * into_id
+             * @description The lead it is part of.
+             */
+            intoId?: string;
+            /**
+             * lead
+             * @description The lead as it was last.
+             */
+            lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+        };
+        /**
+         * LeadMergeUndone
+         * @description LeadMergeUndone tells that a merge into this lead was undone.
+         */
+        "kontor.contacts.v1.LeadMergeUndone": {
+            /**
+             * lead
+             * @description The lead after that.
+             */
+            lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
+            /**
+             * previous
+             * @description The lead before it, with only the fields of update_mask filled.
+             */
+            previous?: components["schemas"]["kontor.contacts.v1.Lead"];
+            /**
+             * restored_ids
+             * @description The leads that are ones of their own again.
+             */
+            restoredIds?: string[];
+            /**
+             * update_mask
+             * @description The fields that changed.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
         };
         /**
          * LeadMoved
@@ -6982,6 +7961,28 @@ export interface components {
              * @description The lead as it was last.
              */
             lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+        };
+        /**
+         * LeadRestored
+         * @description LeadRestored tells that this lead is one of its own again: the merge was undone. References that followed the merge go
+         *      back.
+         */
+        "kontor.contacts.v1.LeadRestored": {
+            /**
+             * from_id
+             * @description The lead it had been part of.
+             */
+            fromId?: string;
+            /**
+             * lead
+             * @description The lead.
+             */
+            lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+            /**
+             * merge_id
+             * @description The merge.
+             */
+            mergeId?: string;
         };
         /**
          * LeadSettings
@@ -7275,6 +8276,35 @@ export interface components {
             leadStatuses?: components["schemas"]["kontor.contacts.v1.LeadStatus"][];
         };
         /**
+         * ListMergesRequest
+         * @description ListMergesRequest selects merges.
+         */
+        "kontor.contacts.v1.ListMergesRequest": {
+            /**
+             * kind
+             * @description Kind of the records.
+             * @enum {string}
+             */
+            kind?: "contact" | "company" | "lead";
+            /**
+             * survivor_id
+             * Format: uuid
+             * @description Only merges into this record. Empty for all.
+             */
+            survivorId?: string;
+        };
+        /**
+         * ListMergesResponse
+         * @description ListMergesResponse carries merges.
+         */
+        "kontor.contacts.v1.ListMergesResponse": {
+            /**
+             * merges
+             * @description The merges.
+             */
+            merges?: components["schemas"]["kontor.contacts.v1.Merge"][];
+        };
+        /**
          * LookupCompaniesRequest
          * @description LookupCompaniesRequest lists what to look for.
          */
@@ -7372,6 +8402,204 @@ export interface components {
          * @enum {string}
          */
         "kontor.contacts.v1.MatchReason": "MATCH_REASON_UNSPECIFIED" | "MATCH_REASON_PHONE" | "MATCH_REASON_EMAIL" | "MATCH_REASON_NAME";
+        /**
+         * Merge
+         * @description Merge is a merge that took place.
+         */
+        "kontor.contacts.v1.Merge": {
+            /**
+             * create_time
+             * @description When.
+             */
+            createTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * id
+             * @description ID of the merge.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description Kind of the records.
+             */
+            kind?: string;
+            /**
+             * merged_ids
+             * @description The records that became part of it.
+             */
+            mergedIds?: string[];
+            /**
+             * survivor_id
+             * @description The record that stayed.
+             */
+            survivorId?: string;
+            /**
+             * undo_time
+             * @description When it was undone. Absent if it was not.
+             */
+            undoTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * undo_user_id
+             * @description Who undid it.
+             */
+            undoUserId?: string;
+            /**
+             * user_id
+             * @description Who merged them.
+             */
+            userId?: string;
+        };
+        /**
+         * MergeChoice
+         * @description MergeChoice says which record's value a field keeps.
+         */
+        "kontor.contacts.v1.MergeChoice": {
+            /**
+             * field
+             * @description The field, such as "last_name" or "custom_fields".
+             */
+            field?: string;
+            /**
+             * record_id
+             * Format: uuid
+             * @description The record whose value it is. Empty for all there are, which only lists can hold.
+             */
+            recordId?: string;
+        };
+        /**
+         * MergeConflict
+         * @description MergeConflict is a field of one value for which the records have several.
+         */
+        "kontor.contacts.v1.MergeConflict": {
+            /**
+             * chosen_id
+             * @description The record whose value the merged one has.
+             */
+            chosenId?: string;
+            /**
+             * field
+             * @description The field.
+             */
+            field?: string;
+            /**
+             * values
+             * @description The values there are, the survivor's first.
+             */
+            values?: components["schemas"]["kontor.contacts.v1.MergeValue"][];
+        };
+        /**
+         * MergedRecord
+         * @description MergedRecord is the record that a merge makes.
+         */
+        "kontor.contacts.v1.MergedRecord": {
+            /**
+             * company
+             * @description A company.
+             */
+            company: components["schemas"]["kontor.contacts.v1.Company"];
+        } | {
+            /**
+             * contact
+             * @description A contact.
+             */
+            contact: components["schemas"]["kontor.contacts.v1.Contact"];
+        } | {
+            /**
+             * lead
+             * @description A lead.
+             */
+            lead: components["schemas"]["kontor.contacts.v1.Lead"];
+        };
+        /**
+         * MergePlan
+         * @description MergePlan says what becomes one, and of which values.
+         */
+        "kontor.contacts.v1.MergePlan": {
+            /**
+             * choices
+             * @description Where the fields come from. One that is not named: the survivor's value if it has one, else that of the first other in
+             *      the order of merged_ids; of lists, all there are.
+             */
+            choices?: components["schemas"]["kontor.contacts.v1.MergeChoice"][];
+            /**
+             * etags
+             * @description The versions the choices were made on, by the ID of the record; others are not checked.
+             */
+            etags?: {
+                [key: string]: string;
+            };
+            /**
+             * kind
+             * @description "contact", "company" or "lead".
+             * @enum {string}
+             */
+            kind?: "contact" | "company" | "lead";
+            /**
+             * merged_ids
+             * @description The records that become part of it.
+             */
+            mergedIds?: string[];
+            /**
+             * survivor_id
+             * Format: uuid
+             * @description The record that stays.
+             */
+            survivorId?: string;
+        };
+        /** EtagsEntry */
+        "kontor.contacts.v1.MergePlan.EtagsEntry": {
+            /** key */
+            key?: string;
+            /** value */
+            value?: string;
+        };
+        /**
+         * MergeRecordsRequest
+         * @description MergeRecordsRequest carries a plan.
+         */
+        "kontor.contacts.v1.MergeRecordsRequest": {
+            /**
+             * plan
+             * @description The plan.
+             */
+            plan: components["schemas"]["kontor.contacts.v1.MergePlan"];
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+        };
+        /**
+         * MergeRecordsResponse
+         * @description MergeRecordsResponse carries the merge.
+         */
+        "kontor.contacts.v1.MergeRecordsResponse": {
+            /**
+             * merge
+             * @description The merge, to be undone by its ID.
+             */
+            merge?: components["schemas"]["kontor.contacts.v1.Merge"];
+            /**
+             * record
+             * @description The record that stayed.
+             */
+            record?: components["schemas"]["kontor.contacts.v1.MergedRecord"];
+        };
+        /**
+         * MergeValue
+         * @description MergeValue is what one record has in a field.
+         */
+        "kontor.contacts.v1.MergeValue": {
+            /**
+             * record_id
+             * @description The record.
+             */
+            recordId?: string;
+            /**
+             * value
+             * @description Its value.
+             */
+            value?: components["schemas"]["google.protobuf.Value"];
+        };
         /**
          * MoveLeadRequest
          * @description MoveLeadRequest names a lead and a status.
@@ -7560,6 +8788,47 @@ export interface components {
              * @description The preview.
              */
             preview?: components["schemas"]["kontor.type.v1.ImportPreview"];
+        };
+        /**
+         * PreviewMergeRequest
+         * @description PreviewMergeRequest carries a plan.
+         */
+        "kontor.contacts.v1.PreviewMergeRequest": {
+            /**
+             * plan
+             * @description The plan.
+             */
+            plan: components["schemas"]["kontor.contacts.v1.MergePlan"];
+        };
+        /**
+         * PreviewMergeResponse
+         * @description PreviewMergeResponse shows what a merge would make.
+         */
+        "kontor.contacts.v1.PreviewMergeResponse": {
+            /**
+             * conflicts
+             * @description Fields for which there are several values.
+             */
+            conflicts?: components["schemas"]["kontor.contacts.v1.MergeConflict"][];
+            /**
+             * etags
+             * @description Versions of all records, to be given with the merge.
+             */
+            etags?: {
+                [key: string]: string;
+            };
+            /**
+             * record
+             * @description The record as it would be.
+             */
+            record?: components["schemas"]["kontor.contacts.v1.MergedRecord"];
+        };
+        /** EtagsEntry */
+        "kontor.contacts.v1.PreviewMergeResponse.EtagsEntry": {
+            /** key */
+            key?: string;
+            /** value */
+            value?: string;
         };
         /**
          * ReorderLeadStatusesRequest
@@ -7759,6 +9028,44 @@ export interface components {
              * @description The lead.
              */
             lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+        };
+        /**
+         * UndoMergeRequest
+         * @description UndoMergeRequest names a merge.
+         */
+        "kontor.contacts.v1.UndoMergeRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the merge.
+             */
+            id?: string;
+            /**
+             * keep_changes
+             * @description Whether fields that were changed since stay as they are now. Otherwise they keep the merge from being undone.
+             */
+            keepChanges?: boolean;
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+        };
+        /**
+         * UndoMergeResponse
+         * @description UndoMergeResponse carries the merge.
+         */
+        "kontor.contacts.v1.UndoMergeResponse": {
+            /**
+             * kept
+             * @description Fields left as they are now, such as "contact/<id>/last_name".
+             */
+            kept?: string[];
+            /**
+             * merge
+             * @description The merge.
+             */
+            merge?: components["schemas"]["kontor.contacts.v1.Merge"];
         };
         /**
          * UpdateCompanyRequest
@@ -11655,6 +12962,33 @@ export interface components {
             user?: components["schemas"]["kontor.identity.v1.User"];
         };
         /**
+         * CreateViewRequest
+         * @description CreateViewRequest carries a new view.
+         */
+        "kontor.identity.v1.CreateViewRequest": {
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+            /**
+             * view
+             * @description The view.
+             */
+            view: components["schemas"]["kontor.identity.v1.View"];
+        };
+        /**
+         * CreateViewResponse
+         * @description CreateViewResponse carries the view.
+         */
+        "kontor.identity.v1.CreateViewResponse": {
+            /**
+             * view
+             * @description The view as saved.
+             */
+            view?: components["schemas"]["kontor.identity.v1.View"];
+        };
+        /**
          * DeactivateUserRequest
          * @description DeactivateUserRequest names a user.
          */
@@ -11764,6 +13098,33 @@ export interface components {
              */
             serviceAccount?: components["schemas"]["kontor.identity.v1.ServiceAccount"];
         };
+        /**
+         * DeleteViewRequest
+         * @description DeleteViewRequest names a view.
+         */
+        "kontor.identity.v1.DeleteViewRequest": {
+            /**
+             * etag
+             * @description Etag it must have; any if empty.
+             */
+            etag?: string;
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the view.
+             */
+            id?: string;
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+        };
+        /**
+         * DeleteViewResponse
+         * @description DeleteViewResponse says that it is gone.
+         */
+        "kontor.identity.v1.DeleteViewResponse": Record<string, never>;
         /**
          * Department
          * @description Department is a node in the organisation's tree of departments, at most 32 deep.
@@ -12219,6 +13580,29 @@ export interface components {
              * @description The user.
              */
             user?: components["schemas"]["kontor.identity.v1.User"];
+        };
+        /**
+         * GetViewRequest
+         * @description GetViewRequest names a view.
+         */
+        "kontor.identity.v1.GetViewRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the view.
+             */
+            id?: string;
+        };
+        /**
+         * GetViewResponse
+         * @description GetViewResponse carries the view.
+         */
+        "kontor.identity.v1.GetViewResponse": {
+            /**
+             * view
+             * @description The view.
+             */
+            view?: components["schemas"]["kontor.identity.v1.View"];
         };
         /**
          * GrantExplanation
@@ -12933,6 +14317,28 @@ export interface components {
              * @description The users.
              */
             users?: components["schemas"]["kontor.identity.v1.User"][];
+        };
+        /**
+         * ListViewsRequest
+         * @description ListViewsRequest says of which list.
+         */
+        "kontor.identity.v1.ListViewsRequest": {
+            /**
+             * kind
+             * @description Kind of the records in the list.
+             */
+            kind?: string;
+        };
+        /**
+         * ListViewsResponse
+         * @description ListViewsResponse carries all views of the list.
+         */
+        "kontor.identity.v1.ListViewsResponse": {
+            /**
+             * views
+             * @description The views. An owner has at most 100 of a kind, so they come in one page.
+             */
+            views?: components["schemas"]["kontor.identity.v1.View"][];
         };
         /**
          * LookupUsersRequest
@@ -14000,6 +15406,44 @@ export interface components {
             user?: components["schemas"]["kontor.identity.v1.User"];
         };
         /**
+         * UpdateViewRequest
+         * @description UpdateViewRequest carries changed fields.
+         */
+        "kontor.identity.v1.UpdateViewRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the view.
+             */
+            id?: string;
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+            /**
+             * update_mask
+             * @description Which fields to change; those that are set if empty.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+            /**
+             * view
+             * @description The view with the fields to change, and its etag if it must not have been changed since.
+             */
+            view: components["schemas"]["kontor.identity.v1.View"];
+        };
+        /**
+         * UpdateViewResponse
+         * @description UpdateViewResponse carries the view.
+         */
+        "kontor.identity.v1.UpdateViewResponse": {
+            /**
+             * view
+             * @description The view after the change.
+             */
+            view?: components["schemas"]["kontor.identity.v1.View"];
+        };
+        /**
          * User
          * @description User is a person's membership in an organisation.
          */
@@ -14245,6 +15689,151 @@ export interface components {
             user?: components["schemas"]["kontor.identity.v1.User"];
         };
         /**
+         * View
+         * @description View is a saved way to look at a list: what is shown, in which order, filtered by what. It shows nobody a record that
+         *      they may not see: the list decides that, whoever made the view.
+         */
+        "kontor.identity.v1.View": {
+            /**
+             * audience
+             * @description Who it is for. Only its owner and those who may change settings can change or share it.
+             */
+            audience?: components["schemas"]["kontor.identity.v1.ViewAudience"];
+            /**
+             * columns
+             * @description Columns from left to right; those of the list itself if empty.
+             */
+            columns?: components["schemas"]["kontor.identity.v1.ViewColumn"][];
+            /**
+             * create_time
+             * @description When the view was made.
+             */
+            createTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * default_view
+             * @description Whether the list opens with it. Of several that apply a personal one counts before a department's, and that before
+             *      everyone's; setting it takes it away from the audience's other view of the kind.
+             */
+            defaultView?: boolean;
+            /**
+             * department_id
+             * Format: uuid
+             * @description The department it is for, if it is for one.
+             */
+            departmentId?: string;
+            /**
+             * editable
+             * @description Whether the caller may change it.
+             */
+            editable?: boolean;
+            /**
+             * etag
+             * @description Version for optimistic locking, such as "v5".
+             */
+            etag?: string;
+            /**
+             * filter
+             * @description Filter of the rows (AIP-160).
+             */
+            filter?: string;
+            /**
+             * id
+             * @description ID of the view (UUIDv7).
+             */
+            id?: string;
+            /**
+             * kind
+             * @description Kind of the records in the list: "lead", "contact", "company", "deal", "product" …
+             */
+            kind?: string;
+            /**
+             * name
+             * @description Name as shown, unique among the views of a kind that one owner has.
+             */
+            name?: string;
+            /**
+             * order_by
+             * @description Order of the rows (AIP-132), such as "last_name, create_time desc"; that of the list itself if empty.
+             */
+            orderBy?: string;
+            /**
+             * owner_id
+             * @description Who made it.
+             */
+            ownerId?: string;
+            /**
+             * update_time
+             * @description When the view was last changed.
+             */
+            updateTime?: components["schemas"]["google.protobuf.Timestamp"];
+        };
+        /**
+         * ViewAudience
+         * @description ViewAudience is who a saved view is for.
+         * @enum {string}
+         */
+        "kontor.identity.v1.ViewAudience": "VIEW_AUDIENCE_UNSPECIFIED" | "VIEW_AUDIENCE_PERSONAL" | "VIEW_AUDIENCE_DEPARTMENT" | "VIEW_AUDIENCE_EVERYONE";
+        /**
+         * ViewColumn
+         * @description ViewColumn is a column of a view.
+         */
+        "kontor.identity.v1.ViewColumn": {
+            /**
+             * field
+             * @description Field or column of the list, such as "name" or "custom_fields.size".
+             */
+            field?: string;
+            /**
+             * width
+             * Format: int32
+             * @description Width in pixels; 0 if it is left to the list.
+             */
+            width?: number;
+        };
+        /**
+         * ViewCreated
+         * @description ViewCreated says that a view was saved.
+         */
+        "kontor.identity.v1.ViewCreated": {
+            /**
+             * view
+             * @description The view after the change.
+             */
+            view?: components["schemas"]["kontor.identity.v1.View"];
+        };
+        /**
+         * ViewDeleted
+         * @description ViewDeleted says that a view is gone.
+         */
+        "kontor.identity.v1.ViewDeleted": {
+            /**
+             * view
+             * @description The view as it was.
+             */
+            view?: components["schemas"]["kontor.identity.v1.View"];
+        };
+        /**
+         * ViewUpdated
+         * @description ViewUpdated says that a view was changed.
+         */
+        "kontor.identity.v1.ViewUpdated": {
+            /**
+             * previous
+             * @description The view before.
+             */
+            previous?: components["schemas"]["kontor.identity.v1.View"];
+            /**
+             * update_mask
+             * @description Which fields changed.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+            /**
+             * view
+             * @description The view after the change.
+             */
+            view?: components["schemas"]["kontor.identity.v1.View"];
+        };
+        /**
          * Weekday
          * @description Weekday is a day of the week.
          * @enum {string}
@@ -14431,6 +16020,11 @@ export interface components {
              * @description Stable reason, such as "LOOKUP_NOT_FOUND".
              */
             reason?: string;
+            /**
+             * record_id
+             * @description The record that was refused, where the work is done on records and not on lines of a file.
+             */
+            recordId?: string;
         };
         /**
          * State
@@ -14438,6 +16032,33 @@ export interface components {
          * @enum {string}
          */
         "kontor.operation.v1.State": "STATE_UNSPECIFIED" | "STATE_QUEUED" | "STATE_RUNNING" | "STATE_SUCCEEDED" | "STATE_FAILED" | "STATE_CANCELLED";
+        /**
+         * UndoOperationRequest
+         * @description UndoOperationRequest names an operation that has ended.
+         */
+        "kontor.operation.v1.UndoOperationRequest": {
+            /**
+             * id
+             * @description "{service}.{uuid}".
+             */
+            id?: string;
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+        };
+        /**
+         * UndoOperationResponse
+         * @description UndoOperationResponse carries the operation that undoes.
+         */
+        "kontor.operation.v1.UndoOperationResponse": {
+            /**
+             * operation
+             * @description The new operation, of kind "undo".
+             */
+            operation?: components["schemas"]["kontor.operation.v1.Operation"];
+        };
         /**
          * Access
          * @description Access is who may call a method at all.
@@ -14842,6 +16463,125 @@ export interface components {
             ref: components["schemas"]["kontor.reporting.v1.NamedRef"];
         });
         /**
+         * Hit
+         * @description Hit is a record that was found.
+         */
+        "kontor.search.v1.Hit": {
+            /**
+             * id
+             * @description The record.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description The kind of record: "lead", "contact", "company", "deal", "product" or "user".
+             */
+            kind?: string;
+            /**
+             * matches
+             * @description Where it was hit.
+             */
+            matches?: components["schemas"]["kontor.search.v1.Match"][];
+            /**
+             * score
+             * Format: double
+             * @description How well it fits, from 0 to 1. Comparable between kinds.
+             */
+            score?: number;
+            /**
+             * subtitle
+             * @description What tells it from others of that name: a company, an e-mail address, a number.
+             */
+            subtitle?: string;
+            /**
+             * title
+             * @description Its name or title.
+             */
+            title?: string;
+        };
+        /**
+         * Match
+         * @description Match says where in a record the search has hit.
+         */
+        "kontor.search.v1.Match": {
+            /**
+             * field
+             * @description The field: "name", "title", "company_name", "phones", "emails", "tax_ids", "sku", "barcode", "external_ids".
+             */
+            field?: string;
+            /**
+             * ranges
+             * @description Which parts of the snippet to highlight.
+             */
+            ranges?: components["schemas"]["kontor.search.v1.Range"][];
+            /**
+             * snippet
+             * @description What stands there.
+             */
+            snippet?: string;
+        };
+        /**
+         * Range
+         * @description Range is a part of a snippet, in characters (Unicode code points).
+         */
+        "kontor.search.v1.Range": {
+            /**
+             * end
+             * Format: int32
+             * @description The first character after the part.
+             */
+            end?: number;
+            /**
+             * start
+             * Format: int32
+             * @description The first character of the part, counted from 0.
+             */
+            start?: number;
+        };
+        /**
+         * SearchRequest
+         * @description SearchRequest is what is being typed.
+         */
+        "kontor.search.v1.SearchRequest": {
+            /**
+             * kinds
+             * @description Only these kinds of records; all, if empty.
+             */
+            kinds?: string[];
+            /**
+             * page_size
+             * Format: int32
+             * @description At most so many hits; 20 if zero, capped at 100.
+             */
+            pageSize?: number;
+            /**
+             * patient
+             * @description Wait up to two seconds for every part of the suite, rather than 80 ms: for a page of results, not for suggestions.
+             */
+            patient?: boolean;
+            /**
+             * query
+             * @description Words in any order or parts of them, a telephone number in any format, a part of an e-mail address, a tax number.
+             */
+            q?: string;
+        };
+        /**
+         * SearchResponse
+         * @description SearchResponse holds what was found.
+         */
+        "kontor.search.v1.SearchResponse": {
+            /**
+             * hits
+             * @description Best first.
+             */
+            hits?: components["schemas"]["kontor.search.v1.Hit"][];
+            /**
+             * incomplete
+             * @description Parts of the suite that did not answer in full in time: "contacts", "deals", "catalog", "identity". Their hits may be missing.
+             */
+            incomplete?: string[];
+        };
+        /**
          * Address
          * @description Address is a postal address.
          */
@@ -14876,6 +16616,39 @@ export interface components {
              * @description Street, house and flat; lines separated by a line feed.
              */
             street?: string;
+        };
+        /**
+         * BulkAction
+         * @description BulkAction is what a bulk change does to every record it is about.
+         * @enum {string}
+         */
+        "kontor.type.v1.BulkAction": "BULK_ACTION_UNSPECIFIED" | "BULK_ACTION_UPDATE" | "BULK_ACTION_REASSIGN" | "BULK_ACTION_DELETE" | "BULK_ACTION_RESTORE";
+        /**
+         * BulkSelection
+         * @description BulkSelection says which records a bulk change is about. What matches is decided once, when the work begins, and only
+         *      among the records that the caller may see.
+         */
+        "kontor.type.v1.BulkSelection": {
+            /**
+             * everything
+             * @description All records of the kind: said expressly, so that a forgotten filter changes nothing.
+             */
+            everything?: boolean;
+            /**
+             * filter
+             * @description All records that match this filter (AIP-160), as in the list.
+             */
+            filter?: string;
+            /**
+             * ids
+             * @description These records. Filter and everything are to be left out then.
+             */
+            ids?: string[];
+            /**
+             * show_deleted
+             * @description The records in the bin instead of the others; only these can be restored.
+             */
+            showDeleted?: boolean;
         };
         /**
          * EmailAddress
@@ -15118,12 +16891,12 @@ export interface components {
         };
         /**
          * ImportSource
-         * @description ImportSource says how a file is written. In a request what is empty is found out; an answer has what was found.
+         * @description ImportSource says how a file is written: rows of text, a workbook or cards. In a request what is empty is found out; an answer has what was found.
          */
         "kontor.type.v1.ImportSource": {
             /**
              * delimiter
-             * @description The character between cells, "tab" for a tab.
+             * @description The character between cells, "tab" for a tab. For text alone, as is quote.
              */
             delimiter?: string;
             /**
@@ -15131,6 +16904,11 @@ export interface components {
              * @description Encoding, such as "utf-8" or "windows-1252".
              */
             encoding?: string;
+            /**
+             * format
+             * @description "csv", "xlsx" or "vcard".
+             */
+            format?: string;
             /**
              * header
              * @description Whether the first row names the columns.
@@ -15141,6 +16919,22 @@ export interface components {
              * @description The character around cells.
              */
             quote?: string;
+            /**
+             * recognized
+             * @description The program whose export it was recognised as: "google", "outlook", "hubspot" or "bitrix24"; empty if none. Only in
+             *      an answer.
+             */
+            recognized?: string;
+            /**
+             * sheet
+             * @description The sheet of a workbook; the first if empty.
+             */
+            sheet?: string;
+            /**
+             * sheets
+             * @description All sheets of the workbook. Only in an answer.
+             */
+            sheets?: string[];
         };
         /**
          * ImportValue
@@ -15512,6 +17306,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.contacts.v1.BulkService.BulkCompanies": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.BulkCompaniesRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.BulkCompaniesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.contacts.v1.CompaniesService.CountCompanies": {
         parameters: {
             query?: {
@@ -15533,6 +17352,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.CountCompaniesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.FindCompanyDuplicatesRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.FindCompanyDuplicatesResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -15805,6 +17649,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.contacts.v1.BulkService.BulkContacts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.BulkContactsRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.BulkContactsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.contacts.v1.ContactsService.CountContacts": {
         parameters: {
             query?: {
@@ -15826,6 +17695,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.CountContactsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.DuplicatesService.FindContactDuplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.FindContactDuplicatesRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.FindContactDuplicatesResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -17707,6 +19601,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.contacts.v1.BulkService.BulkLeads": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.BulkLeadsRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.BulkLeadsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.contacts.v1.LeadsService.CountLeads": {
         parameters: {
             query?: {
@@ -17728,6 +19647,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.CountLeadsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.DuplicatesService.FindLeadDuplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.FindLeadDuplicatesRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.FindLeadDuplicatesResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -18421,6 +20365,145 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.contacts.v1.MergesService.ListMerges": {
+        parameters: {
+            query?: {
+                /** @description Kind of the records. */
+                kind?: "contact" | "company" | "lead";
+                /** @description Only merges into this record. Empty for all. */
+                survivorId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.ListMergesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.MergesService.MergeRecords": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.MergeRecordsRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.MergeRecordsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.MergesService.PreviewMerge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.PreviewMergeRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.PreviewMergeResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.MergesService.GetMerge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ID of the merge. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.GetMergeResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.MergesService.UndoMerge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ID of the merge. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * keep_changes
+                     * @description Whether fields that were changed since stay as they are now. Otherwise they keep the merge from being undone.
+                     */
+                    keepChanges?: boolean;
+                    /**
+                     * request_id
+                     * @description The caller's idempotency key.
+                     */
+                    requestId?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.UndoMergeResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.operation.v1.OperationsService.GetOperation": {
         parameters: {
             query?: never;
@@ -18464,6 +20547,40 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.operation.v1.CancelOperationResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.operation.v1.OperationsService.UndoOperation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description "{service}.{uuid}". */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * request_id
+                     * @description Key that makes a repeated call return the first answer.
+                     */
+                    requestId?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.operation.v1.UndoOperationResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -19509,6 +21626,36 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.search.v1.SearchService.Search": {
+        parameters: {
+            query?: {
+                /** @description Only these kinds of records; all, if empty. */
+                kinds?: string[];
+                /** @description At most so many hits; 20 if zero, capped at 100. */
+                pageSize?: number;
+                /** @description Wait up to two seconds for every part of the suite, rather than 80 ms: for a page of results, not for suggestions. */
+                patient?: boolean;
+                /** @description Words in any order or parts of them, a telephone number in any format, a part of an e-mail address, a tax number. */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.search.v1.SearchResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.catalog.v1.SectionsService.ListSections": {
         parameters: {
             query?: {
@@ -20531,6 +22678,146 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.SetUserPasswordResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.ViewsService.ListViews": {
+        parameters: {
+            query?: {
+                /** @description Kind of the records in the list. */
+                kind?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ListViewsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.ViewsService.CreateView": {
+        parameters: {
+            query?: {
+                /** @description Key that makes a repeated call return the first answer. */
+                requestId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The view. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.View"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.CreateViewResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.ViewsService.GetView": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ID of the view. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.GetViewResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.ViewsService.DeleteView": {
+        parameters: {
+            query?: {
+                /** @description Etag it must have; any if empty. */
+                etag?: string;
+                /** @description Key that makes a repeated call return the first answer. */
+                requestId?: string;
+            };
+            header?: never;
+            path: {
+                /** @description ID of the view. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.DeleteViewResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.ViewsService.UpdateView": {
+        parameters: {
+            query?: {
+                /** @description Key that makes a repeated call return the first answer. */
+                requestId?: string;
+                /** @description Which fields to change; those that are set if empty. */
+                updateMask?: string;
+            };
+            header?: never;
+            path: {
+                /** @description ID of the view. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The view with the fields to change, and its etag if it must not have been changed since. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.View"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.UpdateViewResponse"];
                 };
             };
             default: components["responses"]["Problem"];
