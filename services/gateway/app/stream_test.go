@@ -78,7 +78,7 @@ func newFeed(t *testing.T) *feed {
 	t.Helper()
 	f := &feed{bundle: setup(t, nil), role: id.New()}
 	f.grant(1, accessv1.Scope_SCOPE_OWN)
-	f.join(f.user)
+	f.join(f.user, f.role)
 	f.directory.SetReady(time.Now())
 	client := broker.NewClient(f.brokers)
 	t.Cleanup(client.CloseIdle)
@@ -106,9 +106,9 @@ func (f *feed) grant(version int64, scope accessv1.Scope) {
 }
 
 // join adds an active user with the role.
-func (f *feed) join(user string) {
+func (f *feed) join(user string, roles ...string) {
 	f.directory.Apply(&accessv1.DirectoryEntry{OrganizationId: f.org, Version: 1, Entry: &accessv1.DirectoryEntry_User{
-		User: &accessv1.DirectoryUser{Id: user, Active: true, RoleIds: []string{f.role}},
+		User: &accessv1.DirectoryUser{Id: user, Active: true, RoleIds: roles},
 	}})
 }
 
@@ -193,11 +193,12 @@ func TestChangeStream(t *testing.T) {
 // its changes, and told that it is gone when that ends. Who does not see it is told nothing.
 func TestChangeStreamBeyondScope(t *testing.T) {
 	f := newFeed(t)
-	watcher, third, owner := id.New(), id.New(), id.New()
-	f.join(watcher)
-	f.join(third)
+	watcher, third, nobody, owner := id.New(), id.New(), id.New(), id.New()
+	f.join(watcher, f.role)
+	f.join(third, f.role)
+	f.join(nobody)
 	watching, strange := f.stream(f.issuer.Token(f.org, watcher), ""), f.stream(f.issuer.Token(f.org, third), "")
-	stranger := f.stream(f.issuer.Token(f.org, id.New()), "") // in no role: nothing is open to them
+	stranger := f.stream(f.issuer.Token(f.org, nobody), "") // in no role: nothing is open to them
 	for _, lines := range []<-chan string{watching, strange, stranger} {
 		name, _, _ := next(t, lines)
 		require.Equal(t, "hello", name)
