@@ -109,7 +109,7 @@ func TestRightsOnDefinitions(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, list.GetCustomFields(), 1)
 	_, err = w.custom.CreateCustomField(plain.ctx, &customfieldsv1.CreateCustomFieldRequest{Kind: "company", CustomField: f})
-	require.Equal(t, "PERMISSION_DENIED", reason(err))
+	require.Equal(t, "NOT_PERMITTED", reason(err))
 
 	other := w.organization()
 	list, err = w.custom.ListCustomFields(other.ctx, &customfieldsv1.ListCustomFieldsRequest{Kind: "company", ShowRetired: true})
@@ -238,7 +238,7 @@ func TestImportOfCustomFields(t *testing.T) {
 	w.define(m, "contact", &customfieldsv1.CustomField{Label: "Size", Type: customfieldsv1.Type_TYPE_CHOICE, Choices: []*customfieldsv1.Choice{{Label: "Small"}, {Label: "Large"}}})
 	op := w.importContacts(m, `
 kind: contact
-on_duplicate: make
+duplicates: make
 fields:
   first_name: {column: name}
   custom_fields.number: {column: no}
