@@ -169,6 +169,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		api: &api.Server{
 			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Directory: d.Directory,
 			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads()},
+			Merges:     merges(kept, contacts, companies, leads),
 			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
 		},
 		components: []runner.Component{

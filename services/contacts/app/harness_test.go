@@ -57,6 +57,7 @@ type world struct {
 	leads      contactsv1.LeadsServiceClient
 	settings   contactsv1.SettingsServiceClient
 	duplicates contactsv1.DuplicatesServiceClient
+	merges     contactsv1.MergesServiceClient
 	operations contactsv1.OperationsServiceClient
 	custom     contactsv1.CustomFieldsServiceClient
 }
@@ -113,6 +114,7 @@ func newWorld(t *testing.T, brokers ...string) *world {
 	w.leads = contactsv1.NewLeadsServiceClient(conn)
 	w.settings = contactsv1.NewSettingsServiceClient(conn)
 	w.duplicates = contactsv1.NewDuplicatesServiceClient(conn)
+	w.merges = contactsv1.NewMergesServiceClient(conn)
 	w.operations = contactsv1.NewOperationsServiceClient(conn)
 	w.custom = contactsv1.NewCustomFieldsServiceClient(conn)
 	return w

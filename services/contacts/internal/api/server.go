@@ -35,6 +35,7 @@ type Server struct {
 	Leads      *lead.Leads
 	LookUp     LookUp
 	Duplicates Duplicates
+	Merges     Merges
 	Directory  *authz.Directory
 	Operations *operation.Store
 	// CustomFields serves the definitions of all kinds.
@@ -61,6 +62,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterCompaniesServiceServer(r, &companiesServer{Server: s})
 	contactsv1.RegisterLeadsServiceServer(r, &leadsServer{Server: s})
 	contactsv1.RegisterDuplicatesServiceServer(r, &duplicatesServer{Server: s})
+	contactsv1.RegisterMergesServiceServer(r, &mergesServer{Server: s})
 	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
 	contactsv1.RegisterCustomFieldsServiceServer(r, customFieldsServer{Server: s.CustomFields})
 	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations, undo: s.Undo})

@@ -80,8 +80,8 @@ func refuseCompany(err error) error {
 	return err
 }
 
-// Update see [company.Store]. A new parent is checked against the companies below, which only the transaction knows.
-func (s *Companies) Update(
+// update is Update for a company that is there. A new parent is checked against the companies below, which only the transaction knows.
+func (s *Companies) update(
 	ctx context.Context, org, id string, fn func(*company.Company) (*record.Change[company.Company], error),
 ) (*company.Company, error) {
 	var out *company.Company

@@ -79,6 +79,7 @@ func register(ctx context.Context, mux *runtime.ServeMux, s Services) error {
 		contactsv1.RegisterContactsServiceHandlerClient(ctx, mux, contactsv1.NewContactsServiceClient(s.Contacts)),
 		contactsv1.RegisterCompaniesServiceHandlerClient(ctx, mux, contactsv1.NewCompaniesServiceClient(s.Contacts)),
 		contactsv1.RegisterDuplicatesServiceHandlerClient(ctx, mux, contactsv1.NewDuplicatesServiceClient(s.Contacts)),
+		contactsv1.RegisterMergesServiceHandlerClient(ctx, mux, contactsv1.NewMergesServiceClient(s.Contacts)),
 		contactsv1.RegisterBulkServiceHandlerClient(ctx, mux, contactsv1.NewBulkServiceClient(s.Contacts)),
 		contactsv1.RegisterSettingsServiceHandlerClient(ctx, mux, contactsv1.NewSettingsServiceClient(s.Contacts)),
 		catalogv1.RegisterProductsServiceHandlerClient(ctx, mux, catalogv1.NewProductsServiceClient(s.Catalog)),
