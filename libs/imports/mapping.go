@@ -43,6 +43,10 @@ type correction struct {
 type Source struct {
 	// File is the name of the file, or a pattern such as "deals-*.csv"; the command line goes by it.
 	File string
+	// Format is "csv", "xlsx" or "vcard"; empty to have it detected.
+	Format string
+	// Sheet of a workbook; the first if empty.
+	Sheet string
 	// Encoding by name; empty or "auto" to have it detected.
 	Encoding string
 	// Delimiter between cells; 0 to have it detected.
@@ -283,8 +287,12 @@ func (d *decoder) char(n *yaml.Node) byte {
 }
 
 func (d *decoder) source(n *yaml.Node, s *Source) {
-	o := d.object(n, "file", "encoding", "delimiter", "quote", "header")
+	o := d.object(n, "file", "format", "sheet", "encoding", "delimiter", "quote", "header")
 	s.File = d.text(o["file"])
+	if v := o["format"]; v != nil {
+		s.Format = d.oneOf(v, formatCSV, formatXLSX, formatVCard)
+	}
+	s.Sheet = d.text(o["sheet"])
 	s.Encoding = d.text(o["encoding"])
 	if v := o["delimiter"]; v != nil {
 		s.Delimiter = d.char(v)

@@ -19,7 +19,7 @@ func knownAs(field string) []string {
 	case "birthday":
 		return []string{"dateofbirth", "birthdate", "деньрождения", "датарождения"}
 	case "city":
-		return []string{"town", "businesscity", "ort", "stadt", "miasto", "город"}
+		return []string{"address1city", "ortgeschäftlich", "town", "businesscity", "ort", "stadt", "miasto", "город"}
 	case "close_time":
 		return []string{"closedate", "closed", "датазавершения"}
 	case "comment":
@@ -34,7 +34,7 @@ func knownAs(field string) []string {
 	case "contact":
 		return []string{"person", "associatedcontact", "контакт"}
 	case "country":
-		return []string{"countryregion", "officelocation", "land", "kraj", "страна"}
+		return []string{"address1country", "businesscountryregion", "landregiongeschäftlich", "countryregion", "officelocation", "land", "kraj", "страна"}
 	case "department":
 		return []string{"team", "office", "abteilung", "отдел"}
 	case "description":
@@ -49,6 +49,8 @@ func knownAs(field string) []string {
 		return []string{"first", "givenname", "name", "fullname", "vorname", "imie", "имя"}
 	case "heads_department":
 		return []string{"head"}
+	case "honorific":
+		return []string{"salutation", "nameprefix", "prefix", "anrede", "обращение"}
 	case "industry":
 		return []string{"sector", "branche", "отрасль", "сферадеятельности"}
 	case "language":
@@ -85,7 +87,7 @@ func knownAs(field string) []string {
 	case "position":
 		return []string{"jobtitle", "title", "role", "organizationtitle", "должность"}
 	case "postal_code":
-		return []string{"zip", "postcode", "zipcode", "plz", "businesspostalcode", "индекс"}
+		return []string{"address1postalcode", "postleitzahlgeschäftlich", "zip", "postcode", "zipcode", "plz", "businesspostalcode", "индекс"}
 	case "price":
 		return []string{"salesprice", "listprice", "unitprice", "preis", "cena", "цена"}
 	case "probability":
@@ -97,13 +99,14 @@ func knownAs(field string) []string {
 	case "referrer":
 		return []string{"referer"}
 	case "region":
-		return []string{"state", "province", "businessstate", "область"}
+		return []string{"address1region", "stateregion", "state", "province", "businessstate", "область"}
 	case "registration_number":
 		return []string{"registernumber", "krs", "огрн"}
 	case "request":
 		return []string{"message", "enquiry", "inquiry", "question"}
 	case "responsible":
 		return []string{
+			"responsibleperson", "verantwortlicheperson",
 			"owner", "manager", "agent", "salesagent", "assignedto", "contactowner", "companyowner", "ответственный",
 			"opiekun", "dealowner",
 		}
@@ -124,7 +127,7 @@ func knownAs(field string) []string {
 	case "status":
 		return []string{"leadstatus", "stage", "статус"}
 	case "street":
-		return []string{"address", "streetaddress", "businessstreet", "strasse", "ulica", "адрес", "улица"}
+		return []string{"address1street", "straßegeschäftlich", "address", "streetaddress", "businessstreet", "strasse", "ulica", "адрес", "улица"}
 	case "tax_number":
 		return []string{"taxid", "ein", "inn", "инн", "nip", "voen"}
 	case "tax_rate":

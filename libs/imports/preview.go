@@ -72,7 +72,7 @@ func (r *Runner) Preview(ctx context.Context, req PreviewRequest) (*typev1.Impor
 	if err != nil {
 		return nil, err
 	}
-	out := &typev1.ImportPreview{Source: sourceProto(src.written), Columns: src.header, Mapping: text, Fields: fieldsOf(target, m)}
+	out := &typev1.ImportPreview{Source: sourceProto(src), Columns: src.header, Mapping: text, Fields: fieldsOf(target, m)}
 	out.Rows = make([]*typev1.ImportPreviewRow, len(records))
 	for i, rec := range records {
 		out.Rows[i] = &typev1.ImportPreviewRow{Line: rec.Line, Cells: rec.Cells}
@@ -113,15 +113,19 @@ func (r *Runner) look(ctx context.Context, req PreviewRequest, t Target) (*Mappi
 	if err != nil {
 		return nil, nil, "", err
 	}
-	src, err := readHeader(f, as, hasHeader)
+	src, err := readHeader(f, as, hasHeader, nil)
 	if err != nil {
 		_ = f.Close() // the file was only read
 		return nil, nil, "", err
 	}
-	src.close = func() { _ = f.Close() }
+	src.close = func() {
+		_ = f.Close()
+		src.release()
+	}
+	src.recognized = recognize(src.header)
 	text := req.Mapping
 	if m == nil {
-		if text, err = propose(t, src.header, src.written, r.Lookups); err == nil {
+		if text, err = propose(t, src, r.Lookups); err == nil {
 			m, err = parseProposed(text, t)
 		}
 		if err != nil {
@@ -302,13 +306,20 @@ func shown(v any, t Type) *structpb.Value {
 	}
 }
 
-func sourceProto(s Source) *typev1.ImportSource {
-	return &typev1.ImportSource{Encoding: s.Encoding, Delimiter: charName(s.Delimiter), Quote: charName(s.Quote), Header: s.Header}
+func sourceProto(src *source) *typev1.ImportSource {
+	s := src.written
+	out := &typev1.ImportSource{
+		Format: s.Format, Encoding: s.Encoding, Header: s.Header, Sheet: s.Sheet, Sheets: src.sheets, Recognized: src.recognized,
+	}
+	if s.Format == formatCSV {
+		out.Delimiter, out.Quote = charName(s.Delimiter), charName(s.Quote)
+	}
+	return out
 }
 
 // sourceFrom reads what a request says of how a file is written. It returns ErrMapping, for it becomes part of one.
 func sourceFrom(s *typev1.ImportSource) (Source, error) {
-	out := Source{Encoding: s.GetEncoding(), Quote: '"'}
+	out := Source{Format: s.GetFormat(), Sheet: s.GetSheet(), Encoding: s.GetEncoding(), Quote: '"'}
 	if s != nil {
 		out.Header = s.Header
 	}

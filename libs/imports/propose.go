@@ -59,36 +59,81 @@ func looksLikeHeader(t Target, first Record) bool {
 
 // propose returns a mapping, as YAML, from a file's columns to the fields they are called like. References are looked up
 // by name where they can be.
-func propose(t Target, header []string, written Source, lookups map[string]Lookup) (string, error) {
+func propose(t Target, src *source, lookups map[string]Lookup) (string, error) {
+	if src.written.Format == formatVCard {
+		return writeMapping(t, src, cardFields(t))
+	}
+	header, fields := src.header, map[string]any{}
 	columns := columnsFor(t, header)
-	fields := &yaml.Node{Kind: yaml.MappingNode}
+	if i := findColumn(header, "Title"); src.recognized == "outlook" && i >= 0 { // the form of address there
+		columns["honorific"] = header[i]
+		columns["position"] = ""
+		if j := findColumn(header, "Job Title"); j >= 0 {
+			columns["position"] = header[j]
+		}
+	}
+	used := make([]bool, len(header))
 	for _, f := range t.Fields {
-		column, ok := columns[f.Name]
-		if !ok {
+		if i := slices.Index(header, columns[f.Name]); i >= 0 && f.Type != TextList {
+			used[i] = true
+		}
+	}
+	for _, f := range t.Fields {
+		column := columns[f.Name]
+		items := itemsFor(f.Name, header, used)
+		if column == "" && items == nil {
 			continue
 		}
 		value := map[string]any{"column": column}
-		switch f.Type {
-		case Ref:
-			l, ok := lookups[f.RefKind]
-			if !ok || len(l.By) == 0 {
+		switch {
+		case f.Type == TextList && items != nil:
+			value = map[string]any{"list": items}
+		case f.Type == TextList:
+			value = map[string]any{"list": []any{map[string]any{"column": column}}}
+		case f.Type == Ref:
+			lookup := lookupFor(f, columns, lookups)
+			if lookup == nil {
 				continue
 			}
-			by := l.By[0]
-			if slices.Contains(l.By, ByName) {
-				by = ByName
-			}
-			lookup := map[string]any{"kind": f.RefKind, "by": string(by)}
-			if columns[f.Within] != "" {
-				lookup["within"] = f.Within
-			}
 			value["lookup"] = lookup
-		case TextList:
-			value = map[string]any{"list": []any{map[string]any{"column": column}}}
-		default:
+			// In what another program has exported there are people of companies that are not here.
+			if name := f.Name + "_name"; src.recognized != "" && !f.Required {
+				lookup["missing"] = "empty"
+				if _, ok := t.field(name); ok {
+					fields[name] = map[string]any{"column": column}
+				}
+			}
 		}
-		if err := add(fields, f.Name, value); err != nil {
-			return "", err
+		fields[f.Name] = value
+	}
+	return writeMapping(t, src, fields)
+}
+
+// lookupFor proposes how a reference is looked up; nil if it cannot be.
+func lookupFor(f Field, columns map[string]string, lookups map[string]Lookup) map[string]any {
+	l, ok := lookups[f.RefKind]
+	if !ok || len(l.By) == 0 {
+		return nil
+	}
+	by := l.By[0]
+	if slices.Contains(l.By, ByName) {
+		by = ByName
+	}
+	lookup := map[string]any{"kind": f.RefKind, "by": string(by)}
+	if columns[f.Within] != "" {
+		lookup["within"] = f.Within
+	}
+	return lookup
+}
+
+// writeMapping writes a mapping, with its fields in the order of the target's.
+func writeMapping(t Target, src *source, values map[string]any) (string, error) {
+	fields := &yaml.Node{Kind: yaml.MappingNode}
+	for _, f := range t.Fields {
+		if v, ok := values[f.Name]; ok {
+			if err := add(fields, f.Name, v); err != nil {
+				return "", err
+			}
 		}
 	}
 	doc := &yaml.Node{Kind: yaml.MappingNode}
@@ -96,8 +141,11 @@ func propose(t Target, header []string, written Source, lookups map[string]Looku
 		key   string
 		value any
 	}{
-		{"kind", t.Kind}, {"source", sourceYAML(written)}, {"duplicates", string(Skip)}, {"fields", fields},
+		{"kind", t.Kind}, {"source", sourceYAML(src.written)}, {"duplicates", string(Skip)}, {"fields", fields},
 	} {
+		if part.value == nil {
+			continue
+		}
 		if err := add(doc, part.key, part.value); err != nil {
 			return "", err
 		}
@@ -119,7 +167,13 @@ func add(to *yaml.Node, key string, value any) error {
 }
 
 // sourceYAML is the source section of a mapping.
-func sourceYAML(s Source) map[string]any {
+func sourceYAML(s Source) any {
+	switch s.Format {
+	case formatXLSX:
+		return map[string]any{"sheet": s.Sheet, "header": *s.Header}
+	case formatVCard:
+		return nil // the rejects of cards are a file of text
+	}
 	return map[string]any{
 		"encoding": s.Encoding, "delimiter": charName(s.Delimiter), "quote": charName(s.Quote), "header": *s.Header,
 	}

@@ -29,7 +29,7 @@ type chunk struct {
 // rows writes the file's rows from the stored position on. Reading and evaluating go ahead of the writing by a batch
 // or two.
 func (r *Runner) rows(ctx context.Context, s *state, m *Mapping, t Target) error {
-	src, err := r.open(ctx, m, t, s.org, s.fileID)
+	src, err := r.open(ctx, m, t, s.org, s.fileID, r.keeper(ctx, *s))
 	if err != nil {
 		return err
 	}
@@ -158,7 +158,10 @@ func (r *resolver) evaluate(ctx context.Context, p *Plan, c *chunk) error {
 	return nil
 }
 
-// resolve answers the keys, those that can be looked up together in one call.
+// lookupsAtOnce is how many keys are looked up in one call: other services take no more than twice as many.
+const lookupsAtOnce = 500
+
+// resolve answers the keys, those that can be looked up together in one call or a few.
 func (r *resolver) resolve(ctx context.Context, asked map[lookupKey]struct{}) error {
 	if len(asked) == 0 {
 		return nil
@@ -175,33 +178,43 @@ func (r *resolver) resolve(ctx context.Context, asked map[lookupKey]struct{}) er
 	}
 	for g, keys := range groups {
 		slices.Sort(keys)
-		l := r.lookups[g.kind]
-		q := Query{Organization: r.org, By: g.by, Source: g.source, Within: g.within, Keys: keys}
-		found, err := l.Find(ctx, q)
-		if err != nil {
-			return fmt.Errorf("look up %s: %w", g.kind, err)
-		}
-		if g.create {
-			q.Keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { _, ok := found[k]; return ok })
-			if len(q.Keys) > 0 {
-				made, err := l.Create(ctx, q)
-				if err != nil {
-					return fmt.Errorf("make %s: %w", g.kind, err)
-				}
-				for k, f := range made {
-					if found == nil {
-						found = map[string]Found{}
-					}
-					found[k] = f
-				}
+		for some := range slices.Chunk(keys, lookupsAtOnce) {
+			if err := r.find(ctx, g, some); err != nil {
+				return err
 			}
 		}
-		for _, key := range keys {
-			k := g
-			k.key = key
-			f, ok := found[key]
-			r.answers[k] = answer{found: f, ok: ok}
+	}
+	return nil
+}
+
+// find answers keys that differ from g in the key alone.
+func (r *resolver) find(ctx context.Context, g lookupKey, keys []string) error {
+	l := r.lookups[g.kind]
+	q := Query{Organization: r.org, By: g.by, Source: g.source, Within: g.within, Keys: keys}
+	found, err := l.Find(ctx, q)
+	if err != nil {
+		return fmt.Errorf("look up %s: %w", g.kind, err)
+	}
+	if g.create {
+		q.Keys = slices.DeleteFunc(slices.Clone(keys), func(k string) bool { _, ok := found[k]; return ok })
+		if len(q.Keys) > 0 {
+			made, err := l.Create(ctx, q)
+			if err != nil {
+				return fmt.Errorf("make %s: %w", g.kind, err)
+			}
+			for k, f := range made {
+				if found == nil {
+					found = map[string]Found{}
+				}
+				found[k] = f
+			}
 		}
+	}
+	for _, key := range keys {
+		k := g
+		k.key = key
+		f, ok := found[key]
+		r.answers[k] = answer{found: f, ok: ok}
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ type Runner struct {
 	Locale func(org string) Locale
 	// Enqueue makes a job that calls Run, within tx; see Enqueue of this package.
 	Enqueue func(ctx context.Context, tx pgx.Tx, org, opID string) error
-	// BatchSize is how many rows are written in one transaction; 500 if zero.
+	// BatchSize is how many rows are written in one transaction; 1,000 if zero.
 	BatchSize int
 	// Log receives what happens to an import as a whole.
 	Log *slog.Logger
@@ -125,7 +125,7 @@ func (r *Runner) Start(ctx context.Context, req Request) (string, error) {
 	if err := m.Check(target, r.Lookups); err != nil {
 		return "", err
 	}
-	src, err := r.open(ctx, m, target, req.Organization, req.FileID)
+	src, err := r.open(ctx, m, target, req.Organization, req.FileID, nil)
 	if err != nil {
 		return "", err
 	}
@@ -302,5 +302,5 @@ func (r *Runner) batchSize() int {
 	if r.BatchSize > 0 {
 		return r.BatchSize
 	}
-	return 500
+	return 1000
 }

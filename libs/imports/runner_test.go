@@ -348,6 +348,27 @@ func TestImportEstimatesItsLength(t *testing.T) {
 	require.InDelta(t, 20000, w.ops.progress.Total, 6000, "the first rows are shorter")
 }
 
+// CON-17: a batch may look up more than another service takes in one call.
+func TestImportLooksUpManyKeys(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runner.BatchSize = 1200
+	asked := 0
+	w.runner.Lookups["color"] = imports.Lookup{By: []imports.By{imports.ByName}, Find: func(_ context.Context, q imports.Query) (map[string]imports.Found, error) {
+		require.LessOrEqual(t, len(q.Keys), 500)
+		asked += len(q.Keys)
+		out := map[string]imports.Found{}
+		for _, k := range q.Keys {
+			out[k] = imports.Found{ID: id.New()}
+		}
+		return out, nil
+	}}
+	m := strings.Replace(mapping, "size: {column: size}", "color: {column: name, lookup: {kind: color, by: name}}", 1)
+	require.NoError(t, w.runner.Run(t.Context(), w.org, w.start(t, m, rows(1200), false)))
+	require.Equal(t, 1200, asked)
+	require.Equal(t, result(1200, 0, 0, 0), w.ops.end.Result)
+}
+
 // CON-17: a dry run tells what would become of the rows, and changes nothing.
 func TestImportDryRun(t *testing.T) {
 	t.Parallel()

@@ -1,7 +1,6 @@
 package imports
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
@@ -19,11 +18,16 @@ var errEmpty = apperr.Invalid("IMPORT_FILE_EMPTY", "the file holds no rows; chec
 type source struct {
 	plan   *Plan
 	header []string
-	rows   *Reader
+	rows   rowReader
 	first  *Record // the first row, if it is data and not the header
-	// written says how the file is written, all of it.
+	// written says how the file is written, all of it, and sheets which there are.
 	written Source
-	close   func()
+	sheets  []string
+	// recognized is the program that has written the file, if it is known.
+	recognized string
+	close      func()
+	// release gives back what was kept on the disk.
+	release func()
 
 	// For the estimate: the file's size, what was taken of it, and what that came to as text.
 	size      int64
@@ -42,61 +46,65 @@ func (c *counter) Read(p []byte) (int, error) {
 	return n, err
 }
 
-func (r *Runner) open(ctx context.Context, m *Mapping, t Target, org, fileID string) (*source, error) {
+func (r *Runner) open(ctx context.Context, m *Mapping, t Target, org, fileID string, keep keeper) (*source, error) {
 	f, size, err := r.Files.Open(ctx, fileID)
 	if err != nil {
 		return nil, err
 	}
-	s, err := newSource(f, m, t, r.Locale(org))
+	s, err := newSource(f, m, t, r.Locale(org), keep)
 	if err != nil {
 		_ = f.Close() // the file was only read
 		return nil, err
 	}
 	s.size = size
-	s.close = func() { _ = f.Close() }
+	s.close = func() {
+		_ = f.Close()
+		s.release()
+	}
 	return s, nil
 }
 
 // newSource finds out how the file is written and binds the mapping to its header.
-func newSource(f io.Reader, m *Mapping, t Target, l Locale) (*source, error) {
-	s, err := readHeader(f, m.Source, m.hasHeader)
+func newSource(f io.Reader, m *Mapping, t Target, l Locale, keep keeper) (*source, error) {
+	s, err := readHeader(f, m.Source, m.hasHeader, keep)
 	if err != nil {
 		return nil, err
 	}
-	s.plan, err = m.Bind(t, s.header, l)
-	return s, err
+	if s.plan, err = m.Bind(t, s.header, l); err != nil {
+		s.release()
+		return nil, err
+	}
+	return s, nil
 }
 
-// readHeader finds out how the file is written, as far as as does not say it, and reads its header.
-func readHeader(f io.Reader, as Source, hasHeader func(first Record) bool) (*source, error) {
-	s := &source{raw: &counter{r: f}, written: as}
-	decoded, encoding, err := Decode(s.raw, as.Encoding)
+// readHeader finds out how the file is written, as far as as does not say it, and reads its header. The caller releases
+// the source.
+func readHeader(f io.Reader, as Source, hasHeader func(first Record) bool, keep keeper) (*source, error) {
+	s := &source{written: as, release: func() {}}
+	err := openFormat(s, f, as, keep)
+	if err == nil {
+		err = s.readHeader(hasHeader)
+	}
 	if err != nil {
+		s.release()
 		return nil, err
 	}
-	s.written.Encoding = encoding
-	s.text = &counter{r: decoded}
-	in := bufio.NewReaderSize(s.text, sniffed)
-	if as.Delimiter == 0 {
-		head, err := in.Peek(sniffed)
-		if err != nil && !errors.Is(err, io.EOF) {
-			return nil, fmt.Errorf("read file: %w", err)
-		}
-		s.written.Delimiter = detectDelimiter(head, as.Quote)
-	}
-	s.rows = NewReader(in, s.written.Delimiter, as.Quote)
+	return s, nil
+}
+
+func (s *source) readHeader(hasHeader func(first Record) bool) error {
 	first, err := s.rows.Read()
 	switch {
 	case errors.Is(err, io.EOF):
-		return nil, errEmpty
+		return errEmpty
 	case err != nil:
-		return nil, fmt.Errorf("read file: %w", err)
+		return fmt.Errorf("read file: %w", err)
 	}
-	named := hasHeader(first)
+	named := s.written.Format == formatVCard || hasHeader(first)
 	s.written.Header = &named
 	if named {
 		if first.Problem != nil {
-			return nil, apperr.Invalid("IMPORT_HEADER_INVALID", "the header of the file cannot be read: "+first.Problem.Message)
+			return apperr.Invalid("IMPORT_HEADER_INVALID", "the header of the file cannot be read: "+first.Problem.Message)
 		}
 		s.header = headerNames(first.Cells)
 	} else {
@@ -106,7 +114,7 @@ func readHeader(f io.Reader, as Source, hasHeader func(first Record) bool) (*sou
 			s.header[i] = strconv.Itoa(i + 1)
 		}
 	}
-	return s, nil
+	return nil
 }
 
 // hasHeader reports whether the first row names the columns: by the mapping's word, else unless the mapping calls
@@ -157,10 +165,9 @@ func (s *source) next() (Record, error) {
 
 // estimate returns how many rows the file has, by how much of it the rows so far have taken.
 func (s *source) estimate(rows int64) int64 {
-	if s.size <= 0 || s.raw.n <= 0 || s.rows.taken <= 0 {
+	done := s.rows.done()
+	if done <= 0 {
 		return 0
 	}
-	// Encodings differ in length from UTF-8; what was decoded so far tells by how much.
-	text := float64(s.size) * float64(s.text.n) / float64(s.raw.n)
-	return max(rows, int64(float64(rows)*text/float64(s.rows.taken)))
+	return max(rows, int64(float64(rows)/done))
 }

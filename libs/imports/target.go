@@ -245,7 +245,7 @@ type Query struct {
 	// Within is what the keys are to be found within, such as the ID of the pipeline for the names of stages; the
 	// mapping's "within" names the target field that holds it.
 	Within string
-	// Keys, without spaces around, each once; at most a batch of rows has.
+	// Keys, without spaces around, each once; at most 500.
 	Keys []string
 }
 

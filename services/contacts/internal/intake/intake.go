@@ -242,9 +242,9 @@ func (w *writing[T, P]) custom(row imports.Row, r *T) {
 // commonFields are those that all kinds can be filled with.
 func commonFields() []imports.Field {
 	return []imports.Field{
-		{Name: "phones", Type: imports.TextList, MaxLen: 64, Doc: "telephone numbers, the first of them primary"},
-		{Name: "emails", Type: imports.TextList, MaxLen: 320, Doc: "e-mail addresses, the first of them primary"},
-		{Name: "sites", Type: imports.TextList, MaxLen: 1024, Doc: "web sites"},
+		{Name: "phones", Type: imports.TextList, MaxLen: 64, Doc: "telephone numbers, the first of them primary; with a kind: \"mobile: +49 …\""},
+		{Name: "emails", Type: imports.TextList, MaxLen: 320, Doc: "e-mail addresses, the first of them primary; with a kind: \"work: ann@…\""},
+		{Name: "sites", Type: imports.TextList, MaxLen: 1024, Doc: "web sites and accounts: \"telegram: ann\""},
 		{Name: "source", Type: imports.Text, MaxLen: 64, Doc: "where the record came from"},
 		{Name: "comment", Type: imports.Text, MaxLen: 20000, Doc: "remark"},
 		{Name: "responsible", Type: imports.Ref, RefKind: "user", Doc: "who answers for it; who imports if empty"},
@@ -272,24 +272,7 @@ func fillCommon(row imports.Row, m *record.Meta, p *reach.Points) {
 	if row.Mapped("available_to_everyone") {
 		m.Everyone = row.Bool("available_to_everyone")
 	}
-	if row.Mapped("phones") {
-		p.Phones = nil
-		for i, n := range row.List("phones") {
-			p.Phones = append(p.Phones, reach.Phone{Number: n, Primary: i == 0})
-		}
-	}
-	if row.Mapped("emails") {
-		p.Emails = nil
-		for i, a := range row.List("emails") {
-			p.Emails = append(p.Emails, reach.Email{Address: a, Primary: i == 0})
-		}
-	}
-	if row.Mapped("sites") {
-		p.Links = nil
-		for _, v := range row.List("sites") {
-			p.Links = append(p.Links, reach.Link{Kind: "site", Value: v})
-		}
-	}
+	fillPoints(row, p)
 }
 
 // address returns the row's address, filled over the one the record has, or nil if the mapping fills none of it.

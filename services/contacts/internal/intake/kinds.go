@@ -31,10 +31,13 @@ func contactTarget(t *store.Contacts, book *contact.Contacts) imports.Target {
 	k := &kind[contact.Contact, *contact.Contact]{
 		name: record.Contact, book: book, table: t, natural: store.EmailKey,
 		key: func(row imports.Row) string {
-			if l := row.List("emails"); len(l) > 0 {
-				return reach.NormalizeEmail(l[0])
-			}
-			return ""
+			first := ""
+			items(row, "emails", func(_, address string) {
+				if first == "" {
+					first = reach.NormalizeEmail(address)
+				}
+			})
+			return first
 		},
 		start: func(context.Context, string) (fill[contact.Contact], error) { return fillContact, nil },
 	}
@@ -52,6 +55,9 @@ func contactTarget(t *store.Contacts, book *contact.Contacts) imports.Target {
 			imports.Field{Name: "vip", Type: imports.Bool, Doc: "whether to be treated with particular care"},
 			imports.Field{Name: "company", Type: imports.Ref, RefKind: string(record.Company), Doc: "company the person represents"},
 			imports.Field{Name: "company_role", Type: imports.Text, MaxLen: 128, Doc: "what the person is there"},
+			imports.Field{Name: "company_name", Type: imports.Text, MaxLen: 512, Doc: "name of a company that may not be here; kept in the remark then"},
+			imports.Field{Name: "addresses", Type: imports.TextList, MaxLen: 1200, Doc: "postal addresses: \"work: box;extension;street;city;region;code;country\""},
+			imports.Field{Name: "photo", Type: imports.Text, MaxLen: 36, Doc: "ID of the file with the photograph"},
 		),
 	}
 }
@@ -77,7 +83,16 @@ func fillContact(row imports.Row, c *contact.Contact, _ bool) error {
 		}
 	}
 	c.Addresses = addresses(row, c.Addresses)
+	if row.Mapped("addresses") {
+		c.Addresses = postal(row)
+	}
+	if row.Has("photo") {
+		c.PhotoFileID = row.Text("photo")
+	}
 	employ(row, c)
+	if name := row.Text("company_name"); name != "" && row.Ref("company") == "" {
+		remark(&c.Comment, "Company: "+name)
+	}
 	return nil
 }
 

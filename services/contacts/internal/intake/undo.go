@@ -66,6 +66,10 @@ func (k *taking[T, P]) undo(ctx context.Context, tx pgx.Tx, b undo.Batch) ([]und
 	if err != nil {
 		return nil, nil, err
 	}
+	check, err := k.book.Checker(ctx, b.Organization)
+	if err != nil {
+		return nil, nil, err
+	}
 	who := record.Caller{
 		OrganizationID: b.Organization, UserID: b.UserID, View: authz.All(),
 		Act: authz.For(ctx, string(k.name), optionsv1.Action_ACTION_IMPORT),
@@ -77,6 +81,7 @@ func (k *taking[T, P]) undo(ctx context.Context, tx pgx.Tx, b undo.Batch) ([]und
 		var ch *record.Change[T]
 		if results[i], ch = k.one(who, s, now, was); ch != nil {
 			ch.Cause = b.Cause
+			P(ch.After).Common().Fields = check.Fields // what was valid then is not judged again
 			changes = append(changes, ch)
 		}
 	}
