@@ -92,7 +92,9 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	merges := &store.Merges{DB: d.DB, System: d.SystemDB, Clock: d.Clock}
 	deals := &deal.Service{
+		Merged: merges.Current,
 		Store: dealStore, Pipelines: pipelines, Products: catalog, Clients: contacts, Rates: &views.Rates{DB: d.DB},
 		Organizations: organizations, Clock: d.Clock, NewID: id.New,
 	}
@@ -142,6 +144,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		}),
 		Together: []inbox.Together{consume.Names()},
 	}
+	consume.AddMerges(consumer.Handlers, merges)
 	folder := &views.Folder{DB: d.SystemDB, Every: cfg.FoldEvery, Log: d.Log}
 	rebaser := &store.Rebaser{
 		DB: d.DB, System: d.SystemDB, Organizations: organizations.baseCurrencies, Clock: d.Clock, Every: cfg.BaseEvery, Log: d.Log,

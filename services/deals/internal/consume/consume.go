@@ -60,7 +60,7 @@ func Names() inbox.Together {
 	byType := map[string]named{}
 	var types []string
 	for prefix, n := range of {
-		for _, change := range []string{"Created", "Updated", "Deleted", "Undeleted"} {
+		for _, change := range []string{"Created", "Updated", "Deleted", "Undeleted", "Merged", "MergeUndone"} {
 			byType[prefix+change] = n
 			types = append(types, prefix+change)
 		}

@@ -24,6 +24,8 @@ type Service struct {
 	Organizations Organizations
 	Clock         clock.Clock
 	NewID         func() string
+	// Merged returns what records of contacts are part of now, by the IDs of those that were merged into another.
+	Merged func(ctx context.Context, org string, ids []string) (map[string]string, error)
 }
 
 // Sees reports whether the caller may see the deal.
@@ -63,6 +65,9 @@ func (s *Service) Create(ctx context.Context, c Caller, id string, in Draft, ori
 		return nil, ErrForbidden.Saying("you may not make deals for this user")
 	}
 	if err := s.checkUsers(c.OrganizationID, in.ResponsibleID, in.ObserverIDs, nil); err != nil {
+		return nil, err
+	}
+	if err := s.followMerges(ctx, c.OrganizationID, &in); err != nil {
 		return nil, err
 	}
 	if err := s.checkClients(ctx, c, in.references(Fields(), nil)); err != nil {
@@ -115,6 +120,9 @@ func (s *Service) Update(ctx context.Context, c Caller, id string, version int64
 	}
 	if slices.Contains(fields, FieldResponsible) && in.ResponsibleID == "" {
 		in.ResponsibleID = c.UserID
+	}
+	if err := s.followMerges(ctx, c.OrganizationID, &in); err != nil {
+		return nil, err
 	}
 	if err := s.checkClients(ctx, c, in.references(fields, now)); err != nil {
 		return nil, err

@@ -57,12 +57,15 @@ func Together(target views.Target) []inbox.Together {
 			return views.PutDeals(ctx, tx, org, target, deals)
 		}),
 		each(map[string]func(event.Event) (views.Name, error){
-			typeOf[contactsv1.CompanyCreated](): company[*contactsv1.CompanyCreated](&contactsv1.CompanyCreated{}),
-			typeOf[contactsv1.CompanyUpdated](): company[*contactsv1.CompanyUpdated](&contactsv1.CompanyUpdated{}),
-			typeOf[catalogv1.ProductCreated]():  product[*catalogv1.ProductCreated](&catalogv1.ProductCreated{}),
-			typeOf[catalogv1.ProductUpdated]():  product[*catalogv1.ProductUpdated](&catalogv1.ProductUpdated{}),
-			typeOf[catalogv1.SectionCreated]():  section[*catalogv1.SectionCreated](&catalogv1.SectionCreated{}),
-			typeOf[catalogv1.SectionUpdated]():  section[*catalogv1.SectionUpdated](&catalogv1.SectionUpdated{}),
+			typeOf[contactsv1.CompanyCreated]():     company[*contactsv1.CompanyCreated](&contactsv1.CompanyCreated{}),
+			typeOf[contactsv1.CompanyUpdated]():     company[*contactsv1.CompanyUpdated](&contactsv1.CompanyUpdated{}),
+			typeOf[contactsv1.CompanyMerged]():      company[*contactsv1.CompanyMerged](&contactsv1.CompanyMerged{}),
+			typeOf[contactsv1.CompanyMergeUndone](): company[*contactsv1.CompanyMergeUndone](&contactsv1.CompanyMergeUndone{}),
+			typeOf[contactsv1.CompanyRestored]():    company[*contactsv1.CompanyRestored](&contactsv1.CompanyRestored{}),
+			typeOf[catalogv1.ProductCreated]():      product[*catalogv1.ProductCreated](&catalogv1.ProductCreated{}),
+			typeOf[catalogv1.ProductUpdated]():      product[*catalogv1.ProductUpdated](&catalogv1.ProductUpdated{}),
+			typeOf[catalogv1.SectionCreated]():      section[*catalogv1.SectionCreated](&catalogv1.SectionCreated{}),
+			typeOf[catalogv1.SectionUpdated]():      section[*catalogv1.SectionUpdated](&catalogv1.SectionUpdated{}),
 		}, views.PutNames),
 	}
 }

@@ -25,6 +25,11 @@ func leads(target views.Target) map[string]inbox.Handler {
 		typeOf[contactsv1.LeadDeleted]():     lead(target, &contactsv1.LeadDeleted{}, gone),
 		typeOf[contactsv1.LeadPurged]():      lead(target, &contactsv1.LeadPurged{}, gone),
 
+		typeOf[contactsv1.LeadMerged]():      lead(target, &contactsv1.LeadMerged{}),
+		typeOf[contactsv1.LeadMergeUndone](): lead(target, &contactsv1.LeadMergeUndone{}),
+		typeOf[contactsv1.LeadMergedAway]():  lead(target, &contactsv1.LeadMergedAway{}, gone),
+		typeOf[contactsv1.LeadRestored]():    lead(target, &contactsv1.LeadRestored{}),
+
 		typeOf[contactsv1.LeadSettingsChanged](): leadStatuses,
 	}
 }
