@@ -129,7 +129,7 @@ func (r *Runner) write(ctx context.Context, s *state, kind string, spans []span)
 				todo = append(todo, sp.Span)
 			}
 		}
-		results, evs, err := r.try(ctx, tx, t, Batch{Organization: s.org, UserID: s.userID, Cause: r.cause(s), Spans: todo})
+		results, evs, err := r.try(ctx, tx, t, Batch{Organization: s.org, UserID: s.userID, Of: s.cause, Cause: r.cause(s), Spans: todo})
 		if err != nil {
 			return nil, err
 		}

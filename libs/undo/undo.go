@@ -49,6 +49,8 @@ type Span struct {
 // Batch is some hundred records of one kind to be taken back in one transaction.
 type Batch struct {
 	Organization, UserID string
+	// Of is how events name what is taken back as their cause: "import/{uuid}".
+	Of string
 	// Cause of the events to be written.
 	Cause string
 	Spans []Span
@@ -105,8 +107,9 @@ type Runner struct {
 	Undoable []string
 	// As returns a context in which the service acts for a user.
 	As func(ctx context.Context, org, userID string) (context.Context, error)
-	// Permitted returns why a user may not take back changes of records of a kind, nil if the user may.
-	Permitted func(ctx context.Context, org, userID, kind string) error
+	// Permitted returns why a user may not take back what an operation, named as by Batch.Of, did to records of a kind, nil
+	// if the user may.
+	Permitted func(ctx context.Context, org, userID, of, kind string) error
 	// Enqueue makes a job that calls Run, within tx; see Enqueue of this package.
 	Enqueue func(ctx context.Context, tx pgx.Tx, org, opID string) error
 	// BatchSize is how many records are dealt with in one transaction; 500 if zero.
@@ -250,7 +253,7 @@ func (r *Runner) run(ctx context.Context, s *state) error {
 		if err != nil {
 			return fmt.Errorf("act for the user: %w", err)
 		}
-		if err := r.Permitted(as, s.org, s.userID, kind); err != nil {
+		if err := r.Permitted(as, s.org, s.userID, s.cause, kind); err != nil {
 			return err
 		}
 		if err := r.write(as, s, kind, spans); err != nil {

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
@@ -15,6 +17,7 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/broker"
+	"kontor.internal/libs/bulk"
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/imports"
@@ -28,6 +31,7 @@ import (
 	"kontor.internal/proto/fileclient"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	"kontor.internal/services/contacts/internal/api"
+	"kontor.internal/services/contacts/internal/bulkwork"
 	"kontor.internal/services/contacts/internal/clients"
 	"kontor.internal/services/contacts/internal/company"
 	"kontor.internal/services/contacts/internal/contact"
@@ -126,13 +130,25 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	}
 
 	back := &undo.Runner{
-		DB: d.DB, Files: run.Files, Operations: operations, Log: d.Log, As: identity.As, Permitted: run.Permitted,
-		Targets: intake.Undos(kept, contacts, companies, leads), Undoable: []string{"import"},
+		DB: d.DB, Files: run.Files, Operations: operations, Log: d.Log, As: identity.As, Permitted: mayUndo(run),
+		Targets: intake.Undos(kept, contacts, companies, leads), Undoable: []string{"import", bulk.OperationKind},
+	}
+
+	// Bulk changes; what they did is taken back like imports.
+	mass := &bulk.Runner{
+		DB: d.DB, Files: run.Files, Operations: operations, Log: d.Log, As: identity.As,
+		Targets: bulkwork.Targets(kept, contacts, companies, leads, func(org string) *time.Location {
+			o, _ := d.Directory.Organization(org)
+			return o.Location()
+		}),
 	}
 
 	// Jobs.
 	workers := river.NewWorkers()
 	if err := imports.AddWorker(workers, run); err != nil {
+		return nil, err
+	}
+	if err := bulk.AddWorker(workers, mass); err != nil {
 		return nil, err
 	}
 	if err := undo.AddWorker(workers, back); err != nil {
@@ -155,6 +171,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	}
 	run.Enqueue = imports.Enqueue(worker)
 	back.Enqueue = undo.Enqueue(worker)
+	mass.Enqueue = bulk.Enqueue(worker)
 
 	// ④ telling, and housekeeping.
 	relay := &outbox.Relay{
@@ -170,7 +187,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Directory: d.Directory,
 			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads()},
 			Merges:     merges(kept, contacts, companies, leads),
-			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
+			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Bulk: mass.Start, Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
 		},
 		components: []runner.Component{
 			{Name: "contacts outbox relay", Run: relay.Run},
@@ -218,6 +235,16 @@ func labelled(r prometheus.Registerer) prometheus.Registerer {
 		return nil
 	}
 	return prometheus.WrapRegistererWith(prometheus.Labels{"service": Name}, r)
+}
+
+// mayUndo asks for the right to import where an import is taken back. Of bulk changes every record is asked for by itself.
+func mayUndo(run *imports.Runner) func(ctx context.Context, org, userID, of, kind string) error {
+	return func(ctx context.Context, org, userID, of, kind string) error {
+		if strings.HasPrefix(of, bulk.OperationKind+"/") {
+			return nil
+		}
+		return run.Permitted(ctx, org, userID, kind)
+	}
 }
 
 // fieldsOf is the custom fields of a kind; message is how its records are shown.

@@ -59,6 +59,7 @@ type world struct {
 	duplicates contactsv1.DuplicatesServiceClient
 	merges     contactsv1.MergesServiceClient
 	operations contactsv1.OperationsServiceClient
+	bulk       contactsv1.BulkServiceClient
 	custom     contactsv1.CustomFieldsServiceClient
 }
 
@@ -116,6 +117,7 @@ func newWorld(t *testing.T, brokers ...string) *world {
 	w.duplicates = contactsv1.NewDuplicatesServiceClient(conn)
 	w.merges = contactsv1.NewMergesServiceClient(conn)
 	w.operations = contactsv1.NewOperationsServiceClient(conn)
+	w.bulk = contactsv1.NewBulkServiceClient(conn)
 	w.custom = contactsv1.NewCustomFieldsServiceClient(conn)
 	return w
 }

@@ -11,18 +11,6 @@ import (
 	"kontor.internal/services/contacts/internal/wire"
 )
 
-// worked reports whether a change of these fields is work on the lead and not only its handing over.
-func worked(mask aip.Mask) bool {
-	for _, p := range mask.Paths() {
-		switch p {
-		case "responsible_id", "observer_ids", "available_to_everyone":
-		default:
-			return true
-		}
-	}
-	return false
-}
-
 // MoveLead see the contract.
 func (s *leadsServer) MoveLead(ctx context.Context, req *contactsv1.MoveLeadRequest) (*contactsv1.MoveLeadResponse, error) {
 	version, err := aip.Version(req.GetEtag())

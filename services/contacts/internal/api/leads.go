@@ -75,7 +75,7 @@ func (s *leadsServer) UpdateLead(ctx context.Context, req *contactsv1.UpdateLead
 	if err != nil {
 		return nil, err
 	}
-	l, err := s.Leads.Update(ctx, s.caller(ctx, record.Lead), req.GetId(), version, worked(mask), func(cur *lead.Lead) (*lead.Lead, error) {
+	l, err := s.Leads.Update(ctx, s.caller(ctx, record.Lead), req.GetId(), version, wire.Worked(mask), func(cur *lead.Lead) (*lead.Lead, error) {
 		m := wire.LeadStored(cur)
 		mask.Apply(m, in)
 		return wire.LeadFrom(m)

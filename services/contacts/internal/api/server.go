@@ -10,6 +10,7 @@ import (
 
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
+	"kontor.internal/libs/bulk"
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
@@ -42,11 +43,13 @@ type Server struct {
 	CustomFields customfields.Server
 	// Import starts an import and returns the UUID of its operation.
 	Import func(ctx context.Context, kind record.Kind, fileID, mapping string, dryRun bool) (string, error)
+	// Bulk starts a bulk change and returns the UUID of its operation.
+	Bulk func(ctx context.Context, req bulk.Request) (string, error)
 	// Preview shows what an import would do.
 	Preview func(ctx context.Context, kind string, call imports.PreviewCall) (*typev1.ImportPreview, error)
 	// Undo takes an operation back and returns the UUID of the operation that does it.
-	Undo func(ctx context.Context, opID string) (string, error)
-	Clock   clock.Clock
+	Undo  func(ctx context.Context, opID string) (string, error)
+	Clock clock.Clock
 }
 
 // LookUp finds records by what is known of them.
@@ -65,6 +68,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterMergesServiceServer(r, &mergesServer{Server: s})
 	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
 	contactsv1.RegisterCustomFieldsServiceServer(r, customFieldsServer{Server: s.CustomFields})
+	contactsv1.RegisterBulkServiceServer(r, &bulkServer{Server: s})
 	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations, undo: s.Undo})
 }
 

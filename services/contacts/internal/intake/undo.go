@@ -3,11 +3,13 @@ package intake
 import (
 	"context"
 	"errors"
+	"strings"
 
 	"github.com/jackc/pgx/v5"
 
 	"kontor.internal/libs/apperr"
 	"kontor.internal/libs/authz"
+	"kontor.internal/libs/bulk"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/undo"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
@@ -74,12 +76,23 @@ func (k *taking[T, P]) undo(ctx context.Context, tx pgx.Tx, b undo.Batch) ([]und
 		OrganizationID: b.Organization, UserID: b.UserID, View: authz.All(),
 		Act: authz.For(ctx, string(k.name), optionsv1.Action_ACTION_IMPORT),
 	}
+	binner := who
+	if strings.HasPrefix(b.Of, bulk.OperationKind+"/") { // whoever may do it one by one may undo it at once
+		who.View = authz.For(ctx, string(k.name), optionsv1.Action_ACTION_VIEW)
+		binner.View = who.View
+		who.Act = authz.For(ctx, string(k.name), optionsv1.Action_ACTION_UPDATE)
+		binner.Act = authz.For(ctx, string(k.name), optionsv1.Action_ACTION_DELETE)
+	}
 	results := make([]undo.Result, len(b.Spans))
 	var changes []*record.Change[T]
 	for i, s := range b.Spans {
 		now, was := locked[s.RecordID], before[s.RecordID]
 		var ch *record.Change[T]
-		if results[i], ch = k.one(who, s, now, was); ch != nil {
+		as := who
+		if now != nil && was != nil && P(now).Common().Deleted() != P(was).Common().Deleted() {
+			as = binner
+		}
+		if results[i], ch = k.one(as, s, now, was); ch != nil {
 			ch.Cause = b.Cause
 			P(ch.After).Common().Fields = check.Fields // what was valid then is not judged again
 			changes = append(changes, ch)
@@ -101,7 +114,8 @@ func (k *taking[T, P]) one(who record.Caller, s undo.Span, now, was *T) (undo.Re
 	if m.Version != s.Now {
 		return undo.Result{Outcome: undo.Left, Reason: undo.ReasonChanged, Message: "it has just been changed; it is left as it is"}, nil
 	}
-	if err := k.book.Admit(who, m, 0); err != nil {
+	restores := was != nil && m.Deleted() && !P(was).Common().Deleted()
+	if err := k.book.Admit(who, m, 0); err != nil && !(restores && errors.Is(err, k.book.ErrDeleted)) {
 		return kept(err), nil
 	}
 	if was == nil {
@@ -113,7 +127,14 @@ func (k *taking[T, P]) one(who record.Caller, s undo.Span, now, was *T) (undo.Re
 	}
 	k.keep(now, was)
 	P(was).Common().UpdatedAt = k.book.Clock.Now()
-	return undo.Result{Outcome: undo.Restored}, &record.Change[T]{What: record.Updated, Before: now, After: was}
+	what := record.Updated
+	switch {
+	case restores:
+		what = record.Undeleted
+	case P(was).Common().Deleted():
+		what = record.Deleted
+	}
+	return undo.Result{Outcome: undo.Restored}, &record.Change[T]{What: what, Before: now, After: was}
 }
 
 // kept says why a record stays as it is.

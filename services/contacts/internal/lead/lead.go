@@ -256,13 +256,18 @@ func (s *Leads) Update(
 		if err != nil {
 			return nil, err
 		}
-		next.StatusID, next.Conversion = cur.StatusID, cur.Conversion
-		next.TouchedAt, next.OverdueAt = cur.TouchedAt, cur.OverdueAt
-		if worked {
-			next.touch(s.Clock.Now())
-		}
+		s.Keep(cur, next, worked)
 		return next, nil
 	})
+}
+
+// Keep carries over to the next state of a lead what an update does not change, and notes that it was touched, if worked.
+func (s *Leads) Keep(cur, next *Lead, worked bool) {
+	next.StatusID, next.Conversion = cur.StatusID, cur.Conversion
+	next.TouchedAt, next.OverdueAt = cur.TouchedAt, cur.OverdueAt
+	if worked {
+		next.touch(s.Clock.Now())
+	}
 }
 
 // CountUntouched counts the leads that the caller may see and nobody has worked on, and the overdue ones among them.

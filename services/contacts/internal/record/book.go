@@ -88,30 +88,7 @@ func (b *Book[T, P]) Update(ctx context.Context, who Caller, id string, version 
 		return nil, err
 	}
 	return b.Shown(ctx, who.OrganizationID)(b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
-		m := P(cur).Common()
-		if err := b.Admit(who, m, version); err != nil {
-			return nil, err
-		}
-		next, err := change(cur)
-		if err != nil {
-			return nil, err
-		}
-		n := P(next).Common()
-		n.ID, n.Version, n.Origin, n.CreatorID, n.CreatedAt, n.DeletedAt = m.ID, m.Version, m.Origin, m.CreatorID, m.CreatedAt, m.DeletedAt
-		if n.ResponsibleID == "" {
-			n.ResponsibleID = m.ResponsibleID
-		}
-		if err := P(next).Normalize(b.Users.Country(who.OrganizationID)); err != nil {
-			return nil, err
-		}
-		if n.ResponsibleID != m.ResponsibleID && !b.Users.Active(who.OrganizationID, n.ResponsibleID) {
-			return nil, ErrResponsibleNotFound
-		}
-		n.UpdatedAt = b.Clock.Now()
-		if err := check.Do(cur, next, false); err != nil {
-			return nil, err
-		}
-		return &Change[T]{What: Updated, Before: cur, After: next}, nil
+		return b.Revised(who, check, cur, version, change)
 	}))
 }
 
@@ -133,35 +110,14 @@ func (b *Book[T, P]) Admit(who Caller, m *Meta, version int64) error {
 // Delete puts a record into the bin. One that is there already is left as it is.
 func (b *Book[T, P]) Delete(ctx context.Context, who Caller, id string, version int64) (*T, error) {
 	return b.Shown(ctx, who.OrganizationID)(b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
-		err := b.Admit(who, P(cur).Common(), version)
-		switch {
-		case err == error(b.ErrDeleted): //nolint:errorlint // Admit returns the sentinel itself.
-			return nil, nil
-		case err != nil:
-			return nil, err
-		}
-		next := *cur
-		m := P(&next).Common()
-		m.DeletedAt = b.Clock.Now()
-		m.UpdatedAt = m.DeletedAt
-		return &Change[T]{What: Deleted, Before: cur, After: &next}, nil
+		return b.Binned(who, cur, version)
 	}))
 }
 
 // Undelete takes a record out of the bin.
 func (b *Book[T, P]) Undelete(ctx context.Context, who Caller, id string) (*T, error) {
 	return b.Shown(ctx, who.OrganizationID)(b.Store.Update(ctx, who.OrganizationID, id, func(cur *T) (*Change[T], error) {
-		err := b.Admit(who, P(cur).Common(), 0)
-		switch {
-		case err == nil:
-			return nil, b.ErrNotDeleted
-		case err != error(b.ErrDeleted): //nolint:errorlint // Admit returns the sentinel itself.
-			return nil, err
-		}
-		next := *cur
-		m := P(&next).Common()
-		m.DeletedAt, m.UpdatedAt = time.Time{}, b.Clock.Now()
-		return &Change[T]{What: Undeleted, Before: cur, After: &next}, nil
+		return b.Restored(who, cur)
 	}))
 }
 

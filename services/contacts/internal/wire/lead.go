@@ -137,3 +137,15 @@ func ConfigFrom(version int64, statuses []*contactsv1.LeadStatus, s *contactsv1.
 		Version: version, Statuses: list(statuses, StatusFrom), UntouchedLimit: s.GetUntouchedLimit().AsDuration(),
 	}
 }
+
+// Worked reports whether a change of these fields is work on the lead and not only its handing over.
+func Worked(mask aip.Mask) bool {
+	for _, p := range mask.Paths() {
+		switch p {
+		case "responsible_id", "observer_ids", "available_to_everyone":
+		default:
+			return true
+		}
+	}
+	return false
+}
