@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"net/url"
 	"runtime"
 	"time"
 
@@ -35,6 +36,7 @@ import (
 	"kontor.internal/services/identity/internal/handover"
 	"kontor.internal/services/identity/internal/importer"
 	"kontor.internal/services/identity/internal/limit"
+	"kontor.internal/services/identity/internal/link"
 	"kontor.internal/services/identity/internal/presence"
 	"kontor.internal/services/identity/internal/publish"
 	"kontor.internal/services/identity/internal/secretbox"
@@ -60,6 +62,8 @@ type Config struct {
 	Secret string `env:"KONTOR_IDENTITY_SECRET" secret:"true" help:"encrypts signing keys and mail passwords at rest; at least 16 random characters, kept for ever"`
 	// Production refuses to start with secrets that everybody knows.
 	Production bool `env:"KONTOR_PRODUCTION" help:"refuse default secrets and weak first passwords"`
+	// PublicURL is what links in letters begin with.
+	PublicURL string `env:"KONTOR_PUBLIC_URL" default:"http://127.0.0.1:8080" help:"address that people open Kontor under in their browsers; links in mails begin with it"`
 	// PasswordMaxAge is the optional rotation of passwords.
 	PasswordMaxAge time.Duration `env:"KONTOR_PASSWORD_MAX_AGE" default:"0s" help:"after how long passwords have to be changed; never if 0"`
 	// PasswordMinLength is in characters.
@@ -124,6 +128,22 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	limiter := limit.New(d.Redis, rulesOf(cfg), d.Clock.Now, d.Log)
 	a.founding = &founding.Service{Store: st, Hasher: hasher, Policy: policy, Strict: cfg.Production}
 	ops := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
+	base, err := publicURL(cfg.PublicURL)
+	if err != nil {
+		return nil, err
+	}
+	linkKeys, err := link.NewKeys(cfg.Secret)
+	if err != nil {
+		return nil, err
+	}
+	linkStore := &store.Links{Store: st, Enqueue: func(ctx context.Context, tx pgx.Tx, job link.Job) error {
+		return a.jobs.Insert(ctx, tx, job, nil)
+	}}
+	sessions := &session.Service{
+		Store: st, Accounts: st, Limiter: limiter, Issuer: a.keys, Hasher: hasher, Policy: policy, Now: d.Clock.Now,
+	}
+	links := &link.Service{Store: linkStore, Keys: linkKeys, Sessions: sessions, Limiter: limiter, Base: base, Now: d.Clock.Now}
+	mail := &smtp.Sender{Now: d.Clock.Now}
 	books, err := clients.Books(d.Dial)
 	if err != nil {
 		return nil, err
@@ -136,17 +156,16 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &handover.Worker{Store: handovers, Books: books, As: a.as, Log: d.Log})
+	river.AddWorker(workers, &link.Worker{Links: links, Mail: mail})
 	runs, err := a.imports(d, ops, workers)
 	if err != nil {
 		return nil, err
 	}
 	a.core = &api.Core{
 		Store: st, Keys: a.keys, Presence: presence.New(d.Redis, d.Log), Limiter: limiter, Founding: a.founding,
-		Imports: runs, Operations: ops, Handovers: handovers, Books: books, Mail: &smtp.Sender{Now: d.Clock.Now}, Verify: d.Verifier.Verify, Clock: d.Clock, Log: d.Log,
+		Imports: runs, Operations: ops, Handovers: handovers, Books: books, Mail: mail, Verify: d.Verifier.Verify, Clock: d.Clock, Log: d.Log,
+		Invited: linkStore, Links: links, Sessions: sessions,
 		Services: authn.NewServiceSecret(d.ServiceSecret),
-		Sessions: &session.Service{
-			Store: st, Accounts: st, Limiter: limiter, Issuer: a.keys, Hasher: hasher, Policy: policy, Now: d.Clock.Now,
-		},
 	}
 	a.relay = &outbox.Relay{
 		DB: d.System, Brokers: d.Brokers, Log: d.Log, Metrics: d.Metrics,
@@ -171,6 +190,17 @@ func newStore(cfg Config, d Deps) (*store.Store, error) {
 		return nil, err
 	}
 	return &store.Store{DB: d.DB, System: d.System, Accounts: d.Accounts, Keys: keys, Mail: mail, Factors: factors, Clock: d.Clock}, nil
+}
+
+// defaultPublicURL is where the suite listens when nothing else is said.
+const defaultPublicURL = "http://127.0.0.1:8080"
+
+func publicURL(s string) (*url.URL, error) {
+	u, err := url.Parse(cmp.Or(s, defaultPublicURL))
+	if err != nil || (u.Scheme != "http" && u.Scheme != "https") || u.Host == "" || u.User != nil || u.RawQuery != "" || u.Fragment != "" {
+		return nil, fmt.Errorf("KONTOR_PUBLIC_URL: %q is no address such as https://crm.example.com", s)
+	}
+	return u, nil
 }
 
 // leastLength is below what no setting can go.

@@ -22,6 +22,8 @@ import (
 type mailServer struct {
 	mu      sync.Mutex
 	letters []string
+	// busy has letters turned away for now.
+	busy bool
 }
 
 // NewSession see [smtp.Backend].
@@ -64,6 +66,9 @@ func (s *mailSession) Data(r io.Reader) error {
 	b, err := io.ReadAll(r)
 	s.server.mu.Lock()
 	defer s.server.mu.Unlock()
+	if s.server.busy {
+		return &smtp.SMTPError{Code: 451, Message: "come back later"}
+	}
 	s.server.letters = append(s.server.letters, string(b))
 	return err
 }

@@ -1,8 +1,8 @@
 // Package account is about persons and their passwords. An account is unique in the installation by its e-mail
 // address; users are its memberships in organisations.
 //
-// An account is looked after by the organisation that made it until its owner is known to be who they say (by a mail to
-// the address, later, or by the word of the installation's operator): only that organisation's administrators may set
+// An account is looked after by the organisation that made it until its owner is known to be who they say, by the word of
+// the installation's operator (a letter through an organisation's own mail server proves nothing to others): only that organisation's administrators may set
 // its password, and only there does the password open a session. Otherwise whoever makes a user with a stranger's
 // address first would hold a key to every organisation that adds the stranger later.
 package account

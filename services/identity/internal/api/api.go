@@ -21,6 +21,7 @@ import (
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 	"kontor.internal/services/identity/internal/founding"
 	"kontor.internal/services/identity/internal/handover"
+	"kontor.internal/services/identity/internal/link"
 	"kontor.internal/services/identity/internal/phone"
 	"kontor.internal/services/identity/internal/presence"
 	"kontor.internal/services/identity/internal/session"
@@ -41,6 +42,9 @@ type Core struct {
 	Imports    *imports.Runner
 	Operations *operation.Store
 	Handovers  *store.Handovers
+	// Invited makes users who are invited at once, and Links does what links sent by mail are for.
+	Invited *store.Links
+	Links   *link.Service
 	// Books are where other contexts' records are that have a responsible user.
 	Books []handover.Book
 	Mail  *smtp.Sender
@@ -67,6 +71,8 @@ func (c *Core) Register(to grpc.ServiceRegistrar) {
 	identityv1.RegisterInternalServiceServer(to, &internal{Core: c})
 	identityv1.RegisterOperationsServiceServer(to, &operations{Core: c})
 	identityv1.RegisterViewsServiceServer(to, &views{Core: c})
+	identityv1.RegisterInvitationsServiceServer(to, &invitations{Core: c})
+	identityv1.RegisterLinksServiceServer(to, &links{Core: c})
 }
 
 // reachUser returns user.ErrNotFound unless the caller sees the user, and NOT_PERMITTED unless the caller may do what

@@ -96,6 +96,35 @@ func (s *users) ListHandovers(ctx context.Context, req *identityv1.ListHandovers
 	return res, nil
 }
 
+// CountHandovers counts handovers.
+func (s *users) CountHandovers(ctx context.Context, req *identityv1.CountHandoversRequest) (*identityv1.CountHandoversResponse, error) {
+	l, err := store.HandoverSchema().List(filterOnly{req.GetFilter()})
+	if err != nil {
+		return nil, err
+	}
+	n, more, err := s.Handovers.CountHandovers(ctx, authn.MustFrom(ctx).OrganizationID, l, authz.ScopeFrom(ctx))
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.CountHandoversResponse{Count: int32(n), More: more}, nil
+}
+
+// CountHandoverRecords counts the records of a handover.
+func (s *users) CountHandoverRecords(ctx context.Context, req *identityv1.CountHandoverRecordsRequest) (*identityv1.CountHandoverRecordsResponse, error) {
+	if _, err := s.handover(ctx, req.GetId()); err != nil {
+		return nil, err
+	}
+	l, err := store.HandoverRecordSchema().List(filterOnly{req.GetFilter()})
+	if err != nil {
+		return nil, err
+	}
+	n, more, err := s.Handovers.CountHandoverRecords(ctx, authn.MustFrom(ctx).OrganizationID, req.GetId(), l)
+	if err != nil {
+		return nil, err
+	}
+	return &identityv1.CountHandoverRecordsResponse{Count: int32(n), More: more}, nil
+}
+
 // ListHandoverRecords pages through the records of a handover.
 func (s *users) ListHandoverRecords(ctx context.Context, req *identityv1.ListHandoverRecordsRequest) (*identityv1.ListHandoverRecordsResponse, error) {
 	org := authn.MustFrom(ctx).OrganizationID

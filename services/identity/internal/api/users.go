@@ -52,7 +52,11 @@ func (s *users) CreateUser(ctx context.Context, req *identityv1.CreateUserReques
 	if err := s.Store.MayHandle(ctx, who.OrganizationID, who.UserID, u.RoleIDs...); err != nil {
 		return nil, err
 	}
-	out, err := s.Store.CreateUser(ctx, who.OrganizationID, u)
+	o, err := s.Store.GetSettings(ctx, who.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.Invited.CreateUser(ctx, who.OrganizationID, u, o.SMTP != nil)
 	if p, ok := s.replayed(ctx, err); ok {
 		return &identityv1.CreateUserResponse{User: p}, nil
 	}
@@ -79,6 +83,7 @@ func (c *Core) replayed(ctx context.Context, err error) (*identityv1.User, bool)
 	// What an event does not carry is as it is now.
 	if u, err := c.Store.GetUser(ctx, org, p.GetId()); err == nil {
 		now := c.messages(ctx, org, []*user.User{u})[0]
+		p.Invitation = now.GetInvitation()
 		p.HeadId, p.CanSignIn, p.Presence, p.SecondFactor = now.GetHeadId(), now.GetCanSignIn(), now.GetPresence(), now.GetSecondFactor()
 	}
 	return p, true

@@ -36,6 +36,10 @@ func DefaultRules() Rules {
 		"refresh": {Attempts: 300, Window: 5 * time.Minute},
 		"api-key": {Attempts: 300, Window: 5 * time.Minute},
 		"smtp":    {Attempts: 20, Window: 5 * time.Minute},
+		// Letters to one address that anybody may ask for, uses of links from one address, letters of an organisation.
+		"reset":  {Attempts: 5, Window: time.Hour},
+		"link":   {Attempts: 100, Window: 15 * time.Minute},
+		"letter": {Attempts: 500, Window: time.Hour},
 	}
 }
 

@@ -46,6 +46,11 @@ func User(u *user.User, now time.Time) *identityv1.User {
 		Active: u.Active, CanSignIn: u.CanSignIn, SecondFactor: u.SecondFactor, Etag: aip.Etag(u.Version), CreateTime: Time(u.CreatedAt),
 		UpdateTime: Time(u.UpdatedAt), DeactivateTime: Time(u.DeactivatedAt), WorkingHours: intervals(u.WorkingHours),
 	}
+	if i := u.Invitation; i != nil {
+		p.Invitation = &identityv1.Invitation{
+			CreateTime: Time(i.CreatedAt), ExpireTime: Time(i.ExpiresAt), SendTime: Time(i.SentAt), Failure: i.Failure,
+		}
+	}
 	for _, ph := range u.Phones {
 		p.Phones = append(p.Phones, &typev1.PhoneNumber{Number: ph.Number, E164: ph.E164, Kind: ph.Kind, Primary: ph.Primary})
 	}

@@ -93,6 +93,20 @@ func (s *Service) checkPassword(ctx context.Context, a *account.Account, passwor
 	return nil
 }
 
+// Confirm returns the account of a signed-in user who gives the password once more. It returns ErrLimited or
+// ErrWrongPassword.
+func (s *Service) Confirm(ctx context.Context, org, userID, password string) (*account.Account, error) {
+	a, forgive, err := s.known(ctx, org, userID)
+	if err != nil {
+		return nil, err
+	}
+	if err := s.checkPassword(ctx, a, password); err != nil {
+		return nil, err
+	}
+	forgive()
+	return a, nil
+}
+
 // BeginFactor makes a secret for a second factor of a signed-in user. It returns ErrLimited, ErrWrongPassword or
 // account.ErrFactorSet.
 func (s *Service) BeginFactor(ctx context.Context, org, userID, password string) (*account.Setup, error) {

@@ -1,13 +1,16 @@
-// Package smtp tries a mail server by sending a letter through it (ID-13).
+// Package smtp sends letters through an organisation's mail server (ID-12, ID-13).
 package smtp
 
 import (
+	"bytes"
 	"context"
 	"crypto/rand"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"mime"
+	"mime/multipart"
+	"mime/quotedprintable"
 	"net"
 	"net/mail"
 	"net/smtp"
@@ -33,9 +36,9 @@ type Sender struct {
 	Now func() time.Time
 }
 
-// Letter is a letter of plain text.
+// Letter is a letter of plain text and, if there is any, the same in HTML.
 type Letter struct {
-	To, Subject, Text string
+	To, Subject, Text, HTML string
 }
 
 // Send sends the letter through the server and returns what the server said when it took it. It returns ErrFailed.
@@ -56,7 +59,11 @@ func (s *Sender) Send(ctx context.Context, srv *organization.SMTP, l Letter) (st
 	if err := c.Rcpt(l.To); err != nil {
 		return "", failed("the server refuses the recipient "+l.To, err)
 	}
-	answer, err := data(c, s.compose(srv, l))
+	letter, err := s.compose(srv, l)
+	if err != nil {
+		return "", err
+	}
+	answer, err := data(c, letter)
 	if err != nil {
 		return "", failed("the server refuses the letter", err)
 	}
@@ -147,10 +154,23 @@ func data(c *smtp.Client, letter string) (string, error) {
 	return "", nil
 }
 
-func (s *Sender) compose(srv *organization.SMTP, l Letter) string {
+func (s *Sender) compose(srv *organization.SMTP, l Letter) (string, error) {
 	from := mail.Address{Name: srv.FromName, Address: srv.FromAddress}
 	to := mail.Address{Address: l.To}
 	_, host, _ := strings.Cut(srv.FromAddress, "@")
+	var b bytes.Buffer
+	parts := multipart.NewWriter(&b)
+	for _, p := range []struct{ kind, text string }{{"text/plain", l.Text}, {"text/html", l.HTML}} {
+		if p.text == "" {
+			continue
+		}
+		if err := add(parts, p.kind, p.text); err != nil {
+			return "", fmt.Errorf("compose letter: %w", err)
+		}
+	}
+	if err := parts.Close(); err != nil {
+		return "", fmt.Errorf("compose letter: %w", err)
+	}
 	return strings.Join([]string{
 		"From: " + from.String(),
 		"To: " + to.String(),
@@ -158,13 +178,25 @@ func (s *Sender) compose(srv *organization.SMTP, l Letter) string {
 		"Date: " + s.Now().UTC().Format(time.RFC1123Z),
 		"Message-ID: <" + strings.ToLower(rand.Text()) + "@" + host + ">",
 		"MIME-Version: 1.0",
-		"Content-Type: text/plain; charset=utf-8",
-		"Content-Transfer-Encoding: 8bit",
+		"Content-Type: multipart/alternative; boundary=" + parts.Boundary(),
 		"Auto-Submitted: auto-generated",
 		"",
-		l.Text,
-		"",
-	}, "\r\n")
+		b.String(),
+	}, "\r\n"), nil
+}
+
+func add(parts *multipart.Writer, kind, text string) error {
+	part, err := parts.CreatePart(textproto.MIMEHeader{
+		"Content-Type": {kind + "; charset=utf-8"}, "Content-Transfer-Encoding": {"quoted-printable"},
+	})
+	if err != nil {
+		return err
+	}
+	w := quotedprintable.NewWriter(part)
+	if _, err := w.Write([]byte(text)); err != nil {
+		return err
+	}
+	return w.Close()
 }
 
 // failed is ErrFailed with what we make of it. Only a mail server's own answers are passed on: what else listens

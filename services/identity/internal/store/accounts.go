@@ -133,6 +133,14 @@ func (s *Store) Memberships(ctx context.Context, accountID string) ([]session.Me
 func (s *Store) SetPassword(ctx context.Context, org, userID, keepSession string, a *account.Account, previousHash string,
 	byAdministrator bool, now time.Time,
 ) error {
+	return s.setPassword(ctx, org, userID, keepSession, a, previousHash, byAdministrator, now,
+		func(context.Context, pgx.Tx) error { return nil })
+}
+
+// setPassword is SetPassword with something that has to succeed in the same transaction.
+func (s *Store) setPassword(ctx context.Context, org, userID, keepSession string, a *account.Account, previousHash string,
+	byAdministrator bool, now time.Time, also func(ctx context.Context, tx pgx.Tx) error,
+) error {
 	// Sessions elsewhere end first: should what follows fail, people merely sign in again.
 	if err := s.endElsewhere(ctx, org, a.ID, now); err != nil {
 		return err
@@ -142,14 +150,14 @@ func (s *Store) SetPassword(ctx context.Context, org, userID, keepSession string
 		if err != nil {
 			return nil, err
 		}
+		if err := also(ctx, tx); err != nil {
+			return nil, err
+		}
 		if err := s.storePassword(ctx, tx, a, previousHash); err != nil {
 			return nil, err
 		}
-		u.Version, u.UpdatedAt = u.Version+1, s.now()
-		if _, err := tx.Exec(ctx, `
-			UPDATE users SET version = $3, updated_at = $4 WHERE organization_id = $1 AND id = $2`,
-			org, userID, u.Version, u.UpdatedAt); err != nil {
-			return nil, fmt.Errorf("update user: %w", err)
+		if err := s.nextVersion(ctx, tx, org, u); err != nil {
+			return nil, err
 		}
 		evs := publish.Users(org, user.PasswordSet{User: *u, ByAdministrator: byAdministrator}, now)
 		if evs[0].Actor == "" && !byAdministrator {

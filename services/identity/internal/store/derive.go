@@ -20,7 +20,8 @@ type Scope interface {
 	SQL(column string, args *[]any) string
 }
 
-// derive fills in what users have from elsewhere: whom they report to, and whether they can sign in.
+// derive fills in what users have from elsewhere: whom they report to, whether they can sign in, and
+// whether they were invited to.
 func (s *Store) derive(ctx context.Context, org string, users ...*user.User) error {
 	var departments, accounts []string
 	for _, u := range users {
@@ -53,7 +54,7 @@ func (s *Store) derive(ctx context.Context, org string, users ...*user.User) err
 	for _, u := range users {
 		u.CanSignIn, u.SecondFactor = u.Active && doors[u.AccountID].open, doors[u.AccountID].factor
 	}
-	return nil
+	return s.invitations(ctx, org, users)
 }
 
 // heads returns, for each department, its head and those of the departments above, nearest first.

@@ -329,6 +329,13 @@ func (s *Handovers) ListHandovers(ctx context.Context, org string, l *aip.List, 
 	return all, next, nil
 }
 
+// CountHandovers counts the handovers of users in scope that a filter selects.
+func (s *Handovers) CountHandovers(ctx context.Context, org string, l *aip.List, scope Scope) (int, bool, error) {
+	args := []any{org}
+	from := "handovers h WHERE h.organization_id = $1 AND " + scope.SQL("h.user_id", &args) + " AND " + l.Filter(&args)
+	return s.count(ctx, org, from, args)
+}
+
 // HandoverRecordSchema is what the records of a handover can be filtered and sorted by.
 func HandoverRecordSchema() *aip.Schema {
 	fates := make(map[string]any)
@@ -374,4 +381,11 @@ func (s *Handovers) ListHandoverRecords(ctx context.Context, org, handoverID str
 	}
 	all, next := aip.Page(l, all, keys)
 	return all, next, nil
+}
+
+// CountHandoverRecords counts the records of a handover that a filter selects.
+func (s *Handovers) CountHandoverRecords(ctx context.Context, org, handoverID string, l *aip.List) (int, bool, error) {
+	args := []any{org, handoverID}
+	from := "handover_records r WHERE r.organization_id = $1 AND r.handover_id = $2 AND " + l.Filter(&args)
+	return s.count(ctx, org, from, args)
 }

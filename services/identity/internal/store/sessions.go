@@ -311,13 +311,16 @@ func (s *Store) CountSessions(ctx context.Context, org, userID string, l *aip.Li
 	return s.count(ctx, org, from, args)
 }
 
-// Sweep deletes refresh tokens and sessions that can no longer be of use.
+// Sweep deletes refresh tokens, sessions and links that can no longer be of use.
 func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	if _, err := s.Accounts.Pool().Exec(ctx, `DELETE FROM refresh_tokens WHERE expires_at < $1`, now.UTC()); err != nil {
 		return fmt.Errorf("delete refresh tokens: %w", err)
 	}
 	if _, err := s.System.Pool().Exec(ctx, `DELETE FROM sessions WHERE expires_at < $1`, now.UTC().Add(-session.LifeTime)); err != nil {
 		return fmt.Errorf("delete sessions: %w", err)
+	}
+	if _, err := s.System.Pool().Exec(ctx, `DELETE FROM links WHERE expires_at < $1`, now.UTC().Add(-session.LifeTime)); err != nil {
+		return fmt.Errorf("delete links: %w", err)
 	}
 	return nil
 }

@@ -38,21 +38,6 @@ func scanUser(row pgx.CollectableRow, more ...any) (*user.User, error) {
 	return &u, err
 }
 
-// CreateUser see [user.Store.CreateUser].
-func (s *Store) CreateUser(ctx context.Context, org string, u *user.User) (*user.User, error) {
-	var out *user.User
-	err := s.DB.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
-		c := *u
-		evs, err := s.insertUser(ctx, tx, org, &c)
-		out = &c
-		return evs, err
-	})
-	if err != nil {
-		return nil, err
-	}
-	return out, s.derive(ctx, org, out)
-}
-
 func (s *Store) insertUser(ctx context.Context, tx pgx.Tx, org string, u *user.User) ([]event.Event, error) {
 	now := s.now()
 	if u.ID == "" {

@@ -62,6 +62,17 @@ type User struct {
 	SecondFactor bool
 	// Away is set while the user says so.
 	Away bool
+	// Invitation is the one that waits for an answer; nil for none.
+	Invitation *Invitation
+}
+
+// Invitation is a link to choose the first password with.
+type Invitation struct {
+	CreatedAt, ExpiresAt time.Time
+	// SentAt is zero while no letter with it was taken by the mail server.
+	SentAt time.Time
+	// Failure is why not, at the last try.
+	Failure string
 }
 
 // Phone is a telephone number.
@@ -116,9 +127,10 @@ type Event any
 // Store keeps users. Every method is scoped to one organisation; an ID of another organisation behaves exactly like an
 // ID that does not exist.
 type Store interface {
-	// CreateUser stores a new user and finds or makes the account with its address. It returns ErrEmailTaken,
-	// ErrExtensionTaken, ErrDepartment, ErrExternalTaken or role.ErrNotFound.
-	CreateUser(ctx context.Context, org string, u *User) (*User, error)
+	// CreateUser stores a new user and finds or makes the account with its address. If invite is set, who has no
+	// password is sent an invitation. It returns ErrEmailTaken, ErrExtensionTaken, ErrDepartment, ErrExternalTaken or
+	// role.ErrNotFound.
+	CreateUser(ctx context.Context, org string, u *User, invite bool) (*User, error)
 
 	// GetUser returns ErrNotFound if there is no such user.
 	GetUser(ctx context.Context, org, id string) (*User, error)

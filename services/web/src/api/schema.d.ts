@@ -1294,6 +1294,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/handovers:count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * CountHandovers counts the handovers that ListHandovers lists, exactly up to 10,000.
+         * @description Errors: INVALID_FILTER.
+         */
+        get: operations["kontor.identity.v1.UsersService.CountHandovers"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/handovers/{id}": {
         parameters: {
             query?: never;
@@ -1349,6 +1369,26 @@ export interface paths {
          * @description Errors: HANDOVER_NOT_FOUND, INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
          */
         get: operations["kontor.identity.v1.UsersService.ListHandoverRecords"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/handovers/{id}/records:count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * CountHandoverRecords counts the records that ListHandoverRecords lists, exactly up to 10,000.
+         * @description Errors: HANDOVER_NOT_FOUND, INVALID_FILTER.
+         */
+        get: operations["kontor.identity.v1.UsersService.CountHandoverRecords"];
         put?: never;
         post?: never;
         delete?: never;
@@ -1729,6 +1769,89 @@ export interface paths {
         patch: operations["kontor.contacts.v1.SettingsService.UpdateLeadStatus"];
         trace?: never;
     };
+    "/v1/links:confirmEmail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ConfirmEmail puts the address that the link was sent to in place of the user's, and tells the old one.
+         * @description Errors: LINK_INVALID, SIGN_IN_LIMITED, ACCOUNT_ELSEWHERE; USER_EMAIL_TAKEN if an account has the address by now.
+         */
+        post: operations["kontor.identity.v1.LinksService.ConfirmEmail"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/links:lookUp": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * LookUpLink says what a link is for, without using it.
+         * @description Errors: LINK_INVALID for one that is not known, was used, was taken back or has expired; SIGN_IN_LIMITED.
+         */
+        post: operations["kontor.identity.v1.LinksService.LookUpLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/links:requestPasswordReset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RequestPasswordReset has a link to choose a new password with sent to the address, if there is an account with it
+         *      whose organisation has a mail server. The answer does not tell.
+         * @description Errors: SIGN_IN_LIMITED after too many requests, whether the account exists or not.
+         */
+        post: operations["kontor.identity.v1.LinksService.RequestPasswordReset"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/links:setPassword": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * SetPasswordByLink sets the password of the user whom an invitation or a link for a new password was sent to, and
+         *      ends all of the user's sessions. It signs nobody in: a second factor is asked for as ever.
+         * @description Errors: LINK_INVALID, SIGN_IN_LIMITED, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED; with
+         *      the latter four the link still works.
+         */
+        post: operations["kontor.identity.v1.LinksService.SetPasswordByLink"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/me": {
         parameters: {
             query?: never;
@@ -1767,6 +1890,27 @@ export interface paths {
          * @description Errors: PASSWORD_WRONG, SIGN_IN_LIMITED, SECOND_FACTOR_SET.
          */
         post: operations["kontor.identity.v1.MeService.BeginSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/me:changeEmail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ChangeEmail has a link sent to the caller's new address. The address changes when the link is followed.
+         * @description Errors: PASSWORD_WRONG, SIGN_IN_LIMITED, USER_INVALID, SMTP_NOT_SET; EMAIL_UNCHANGED; ACCOUNT_ELSEWHERE if another
+         *      organisation looks after the account or knows the person by the address.
+         */
+        post: operations["kontor.identity.v1.LinksService.ChangeEmail"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2913,7 +3057,8 @@ export interface paths {
         get: operations["kontor.identity.v1.UsersService.ListUsers"];
         put?: never;
         /**
-         * CreateUser makes a user. No invitation is sent; set a password by SetUserPassword.
+         * CreateUser makes a user, and sends an invitation to choose a password if the organisation has a mail server and the
+         *      person no password; otherwise see InviteUser and SetUserPassword.
          * @description Repeating the call with the same request_id returns the first result.
          *
          *      Errors: USER_EMAIL_TAKEN, USER_EXTENSION_TAKEN, USER_INVALID, DEPARTMENT_NOT_FOUND, ROLE_NOT_FOUND,
@@ -3097,6 +3242,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/users/{id}:invite": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * InviteUser sends a user a link to choose a password with, in place of any sent before. Without a mail server
+         *      nothing is sent and the link is in the answer, to be passed on.
+         * @description Errors: USER_NOT_FOUND, ROLE_NOT_YOURS, USER_NOT_ACTIVE; USER_HAS_PASSWORD if there is nothing to choose;
+         *      ACCOUNT_ELSEWHERE if another organisation looks after the account; SIGN_IN_LIMITED after too many letters.
+         */
+        post: operations["kontor.identity.v1.InvitationsService.InviteUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/users/{id}:resetSecondFactor": {
         parameters: {
             query?: never;
@@ -3111,6 +3278,26 @@ export interface paths {
          * @description Errors: USER_NOT_FOUND, ROLE_NOT_YOURS; ACCOUNT_ELSEWHERE if another organisation looks after the account.
          */
         post: operations["kontor.identity.v1.UsersService.ResetSecondFactor"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{id}:revokeInvitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * RevokeInvitation makes the link sent to a user worthless. Without one nothing changes.
+         * @description Errors: USER_NOT_FOUND, ROLE_NOT_YOURS.
+         */
+        post: operations["kontor.identity.v1.InvitationsService.RevokeInvitation"];
         delete?: never;
         options?: never;
         head?: never;
@@ -7116,6 +7303,72 @@ export interface components {
             startDate?: components["schemas"]["google.type.Date"];
         };
         /**
+         * ExportCompaniesRequest
+         * @description ExportCompaniesRequest says what is exported.
+         */
+        "kontor.contacts.v1.ExportCompaniesRequest": {
+            /**
+             * list
+             * @description Which companies, and how.
+             */
+            list?: components["schemas"]["kontor.type.v1.ExportList"];
+        };
+        /**
+         * ExportCompaniesResponse
+         * @description ExportCompaniesResponse is a piece of the file.
+         */
+        "kontor.contacts.v1.ExportCompaniesResponse": {
+            /**
+             * part
+             * @description The piece.
+             */
+            part?: components["schemas"]["kontor.type.v1.ExportPart"];
+        };
+        /**
+         * ExportContactsRequest
+         * @description ExportContactsRequest says what is exported.
+         */
+        "kontor.contacts.v1.ExportContactsRequest": {
+            /**
+             * list
+             * @description Which contacts, and how.
+             */
+            list?: components["schemas"]["kontor.type.v1.ExportList"];
+        };
+        /**
+         * ExportContactsResponse
+         * @description ExportContactsResponse is a piece of the file.
+         */
+        "kontor.contacts.v1.ExportContactsResponse": {
+            /**
+             * part
+             * @description The piece.
+             */
+            part?: components["schemas"]["kontor.type.v1.ExportPart"];
+        };
+        /**
+         * ExportLeadsRequest
+         * @description ExportLeadsRequest says what is exported.
+         */
+        "kontor.contacts.v1.ExportLeadsRequest": {
+            /**
+             * list
+             * @description Which leads, and how.
+             */
+            list?: components["schemas"]["kontor.type.v1.ExportList"];
+        };
+        /**
+         * ExportLeadsResponse
+         * @description ExportLeadsResponse is a piece of the file.
+         */
+        "kontor.contacts.v1.ExportLeadsResponse": {
+            /**
+             * part
+             * @description The piece.
+             */
+            part?: components["schemas"]["kontor.type.v1.ExportPart"];
+        };
+        /**
          * FindCompanyDuplicatesRequest
          * @description FindCompanyDuplicatesRequest says what to look for.
          */
@@ -8209,6 +8462,17 @@ export interface components {
              * @description Token for the next page; empty on the last.
              */
             nextPageToken?: string;
+        };
+        /**
+         * ListExported
+         * @description ListExported is told when somebody begins to take a list out of the suite as a file.
+         */
+        "kontor.contacts.v1.ListExported": {
+            /**
+             * export
+             * @description What was asked for, and by whom.
+             */
+            export?: components["schemas"]["kontor.type.v1.Export"];
         };
         /**
          * ListLeadsRequest
@@ -10128,6 +10392,14 @@ export interface components {
              */
             creatorId?: string;
             /**
+             * custom_fields
+             * @description The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+             *      the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+             */
+            customFields?: {
+                [key: string]: components["schemas"]["google.protobuf.Value"];
+            };
+            /**
              * delete_time
              * @description When it was put into the bin. Absent unless it is there. Set by the server.
              */
@@ -10249,6 +10521,13 @@ export interface components {
              * @description When the record last changed. Set by the server.
              */
             updateTime?: components["schemas"]["google.protobuf.Timestamp"];
+        };
+        /** CustomFieldsEntry */
+        "kontor.deals.v1.Deal.CustomFieldsEntry": {
+            /** key */
+            key?: string;
+            /** value */
+            value?: components["schemas"]["google.protobuf.Value"];
         };
         /**
          * DealCreated
@@ -12486,6 +12765,28 @@ export interface components {
             setup?: components["schemas"]["kontor.identity.v1.SecondFactorSetup"];
         };
         /**
+         * ChangeEmailRequest
+         * @description ChangeEmailRequest carries the new address.
+         */
+        "kontor.identity.v1.ChangeEmailRequest": {
+            /**
+             * email
+             * @description The new address.
+             */
+            email?: string;
+            /**
+             * password
+             * @description The present password.
+             *     string.max_bytes = 1024
+             */
+            password?: string;
+        };
+        /**
+         * ChangeEmailResponse
+         * @description ChangeEmailResponse is empty: the link is on its way.
+         */
+        "kontor.identity.v1.ChangeEmailResponse": Record<string, never>;
+        /**
          * ChangePasswordRequest
          * @description ChangePasswordRequest carries the old and the new password.
          */
@@ -12508,6 +12809,28 @@ export interface components {
          * @description ChangePasswordResponse is empty.
          */
         "kontor.identity.v1.ChangePasswordResponse": Record<string, never>;
+        /**
+         * ConfirmEmailRequest
+         * @description ConfirmEmailRequest carries the token of a link.
+         */
+        "kontor.identity.v1.ConfirmEmailRequest": {
+            /**
+             * token
+             * @description What stands behind the # of the link.
+             */
+            token?: string;
+        };
+        /**
+         * ConfirmEmailResponse
+         * @description ConfirmEmailResponse says whom to sign in as from now on.
+         */
+        "kontor.identity.v1.ConfirmEmailResponse": {
+            /**
+             * email
+             * @description The new address.
+             */
+            email?: string;
+        };
         /**
          * ConfirmSecondFactorRequest
          * @description ConfirmSecondFactorRequest carries a code.
@@ -12579,6 +12902,68 @@ export interface components {
          * @description CountDepartmentsResponse says how many there are.
          */
         "kontor.identity.v1.CountDepartmentsResponse": {
+            /**
+             * count
+             * Format: int32
+             * @description How many, at most 10,000.
+             */
+            count?: number;
+            /**
+             * more
+             * @description Whether there are more than that.
+             */
+            more?: boolean;
+        };
+        /**
+         * CountHandoverRecordsRequest
+         * @description CountHandoverRecordsRequest selects records of a handover.
+         */
+        "kontor.identity.v1.CountHandoverRecordsRequest": {
+            /**
+             * filter
+             * @description As in ListHandoverRecordsRequest.
+             */
+            filter?: string;
+            /**
+             * id
+             * Format: uuid
+             * @description The handover's ID.
+             */
+            id?: string;
+        };
+        /**
+         * CountHandoverRecordsResponse
+         * @description CountHandoverRecordsResponse says how many there are.
+         */
+        "kontor.identity.v1.CountHandoverRecordsResponse": {
+            /**
+             * count
+             * Format: int32
+             * @description How many, at most 10,000.
+             */
+            count?: number;
+            /**
+             * more
+             * @description Whether there are more than that.
+             */
+            more?: boolean;
+        };
+        /**
+         * CountHandoversRequest
+         * @description CountHandoversRequest selects handovers.
+         */
+        "kontor.identity.v1.CountHandoversRequest": {
+            /**
+             * filter
+             * @description As in ListHandoversRequest.
+             */
+            filter?: string;
+        };
+        /**
+         * CountHandoversResponse
+         * @description CountHandoversResponse says how many there are.
+         */
+        "kontor.identity.v1.CountHandoversResponse": {
             /**
              * count
              * Format: int32
@@ -13848,6 +14233,60 @@ export interface components {
             operation?: components["schemas"]["kontor.operation.v1.Operation"];
         };
         /**
+         * Invitation
+         * @description Invitation is a link, sent by mail, to choose the first password with.
+         */
+        "kontor.identity.v1.Invitation": {
+            /**
+             * create_time
+             * @description When it was made.
+             */
+            createTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * expire_time
+             * @description Until when it works.
+             */
+            expireTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * failure
+             * @description Why the letter has not been sent, at the last try. Empty once it has been.
+             */
+            failure?: string;
+            /**
+             * send_time
+             * @description When the mail server took the letter. Absent before, and for a link that is passed on by hand.
+             */
+            sendTime?: components["schemas"]["google.protobuf.Timestamp"];
+        };
+        /**
+         * InviteUserRequest
+         * @description InviteUserRequest names the user to invite.
+         */
+        "kontor.identity.v1.InviteUserRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description The user's ID.
+             */
+            id?: string;
+        };
+        /**
+         * InviteUserResponse
+         * @description InviteUserResponse carries the invited user.
+         */
+        "kontor.identity.v1.InviteUserResponse": {
+            /**
+             * link
+             * @description The link, if it could not be sent for want of a mail server. Whoever has it can choose the password.
+             */
+            link?: string;
+            /**
+             * user
+             * @description The user, with the invitation.
+             */
+            user?: components["schemas"]["kontor.identity.v1.User"];
+        };
+        /**
          * IssueTokenRequest
          * @description IssueTokenRequest says who acts for whom.
          */
@@ -13922,6 +14361,12 @@ export interface components {
              */
             x?: string;
         };
+        /**
+         * LinkPurpose
+         * @description LinkPurpose is what a link is for.
+         * @enum {string}
+         */
+        "kontor.identity.v1.LinkPurpose": "LINK_PURPOSE_UNSPECIFIED" | "LINK_PURPOSE_INVITATION" | "LINK_PURPOSE_PASSWORD_RESET" | "LINK_PURPOSE_EMAIL_CHANGE";
         /**
          * ListApiKeysRequest
          * @description ListApiKeysRequest selects and pages keys.
@@ -14341,6 +14786,48 @@ export interface components {
             views?: components["schemas"]["kontor.identity.v1.View"][];
         };
         /**
+         * LookUpLinkRequest
+         * @description LookUpLinkRequest carries the token of a link.
+         */
+        "kontor.identity.v1.LookUpLinkRequest": {
+            /**
+             * token
+             * @description What stands behind the # of the link.
+             */
+            token?: string;
+        };
+        /**
+         * LookUpLinkResponse
+         * @description LookUpLinkResponse says what the link is for.
+         */
+        "kontor.identity.v1.LookUpLinkResponse": {
+            /**
+             * email
+             * @description The address it was sent to.
+             */
+            email?: string;
+            /**
+             * expire_time
+             * @description Until when it works.
+             */
+            expireTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * organization_name
+             * @description The organisation's name.
+             */
+            organizationName?: string;
+            /**
+             * purpose
+             * @description What it is for.
+             */
+            purpose?: components["schemas"]["kontor.identity.v1.LinkPurpose"];
+            /**
+             * user_name
+             * @description The user's name.
+             */
+            userName?: string;
+        };
+        /**
          * LookupUsersRequest
          * @description LookupUsersRequest carries the terms to look up.
          */
@@ -14556,6 +15043,22 @@ export interface components {
          */
         "kontor.identity.v1.RemoveSecondFactorResponse": Record<string, never>;
         /**
+         * RequestPasswordResetRequest
+         * @description RequestPasswordResetRequest names who has forgotten the password.
+         */
+        "kontor.identity.v1.RequestPasswordResetRequest": {
+            /**
+             * email
+             * @description E-mail address.
+             */
+            email?: string;
+        };
+        /**
+         * RequestPasswordResetResponse
+         * @description RequestPasswordResetResponse is empty: it does not tell whether there is such an account.
+         */
+        "kontor.identity.v1.RequestPasswordResetResponse": Record<string, never>;
+        /**
          * ResetSecondFactorRequest
          * @description ResetSecondFactorRequest names a user.
          */
@@ -14628,6 +15131,29 @@ export interface components {
              * @description The key.
              */
             apiKey?: components["schemas"]["kontor.identity.v1.ApiKey"];
+        };
+        /**
+         * RevokeInvitationRequest
+         * @description RevokeInvitationRequest names the user whose invitation is taken back.
+         */
+        "kontor.identity.v1.RevokeInvitationRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description The user's ID.
+             */
+            id?: string;
+        };
+        /**
+         * RevokeInvitationResponse
+         * @description RevokeInvitationResponse carries the user.
+         */
+        "kontor.identity.v1.RevokeInvitationResponse": {
+            /**
+             * user
+             * @description The user, without an invitation.
+             */
+            user?: components["schemas"]["kontor.identity.v1.User"];
         };
         /**
          * Role
@@ -14916,6 +15442,34 @@ export interface components {
              * @description The session after the change.
              */
             session?: components["schemas"]["kontor.identity.v1.Session"];
+        };
+        /**
+         * SetPasswordByLinkRequest
+         * @description SetPasswordByLinkRequest carries the new password.
+         */
+        "kontor.identity.v1.SetPasswordByLinkRequest": {
+            /**
+             * password
+             * @description The new password.
+             *     string.max_bytes = 1024
+             */
+            password?: string;
+            /**
+             * token
+             * @description What stands behind the # of the link.
+             */
+            token?: string;
+        };
+        /**
+         * SetPasswordByLinkResponse
+         * @description SetPasswordByLinkResponse says whom to sign in as.
+         */
+        "kontor.identity.v1.SetPasswordByLinkResponse": {
+            /**
+             * email
+             * @description The address to sign in with.
+             */
+            email?: string;
         };
         /**
          * SetPresenceRequest
@@ -15476,8 +16030,8 @@ export interface components {
             departmentId?: string;
             /**
              * email
-             * @description Address to sign in with and to write to; unique in the organisation. Cannot be changed here: a change of
-             *      address has to be confirmed by mail.
+             * @description Address to sign in with and to write to; unique in the organisation. Cannot be changed here: see
+             *      LinksService.ChangeEmail.
              */
             email?: string;
             /**
@@ -15501,6 +16055,11 @@ export interface components {
              * @description ID of the user (UUIDv7). Set by the server.
              */
             id?: string;
+            /**
+             * invitation
+             * @description The invitation that waits for an answer. Absent for who has a password or was not invited. Derived by the server.
+             */
+            invitation?: components["schemas"]["kontor.identity.v1.Invitation"];
             /**
              * locale
              * @description BCP 47 language of the interface, such as "en-GB". Empty for the organisation's.
@@ -15585,6 +16144,34 @@ export interface components {
          * @description UserDeactivated says that a user may no longer sign in nor be given work.
          */
         "kontor.identity.v1.UserDeactivated": {
+            /**
+             * user
+             * @description The user after the change.
+             */
+            user?: components["schemas"]["kontor.identity.v1.User"];
+        };
+        /**
+         * UserInvitationRevoked
+         * @description UserInvitationRevoked says that an invitation was taken back.
+         */
+        "kontor.identity.v1.UserInvitationRevoked": {
+            /**
+             * user
+             * @description The user after the change.
+             */
+            user?: components["schemas"]["kontor.identity.v1.User"];
+        };
+        /**
+         * UserInvited
+         * @description UserInvited says that a user was sent a link to choose a password with, or that an administrator got it to pass on. It
+         *      carries no link.
+         */
+        "kontor.identity.v1.UserInvited": {
+            /**
+             * expire_time
+             * @description Until when the link works.
+             */
+            expireTime?: components["schemas"]["google.protobuf.Timestamp"];
             /**
              * user
              * @description The user after the change.
@@ -16675,6 +17262,103 @@ export interface components {
              * @description Whether this is the one to write to first. At most one of a record's addresses is.
              */
             primary?: boolean;
+        };
+        /**
+         * Export
+         * @description Export is what was taken out of the suite as a file, for the record.
+         */
+        "kontor.type.v1.Export": {
+            /**
+             * id
+             * @description ID of the export.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description Kind of record.
+             */
+            kind?: string;
+            /**
+             * list
+             * @description What was asked for.
+             */
+            list?: components["schemas"]["kontor.type.v1.ExportList"];
+            /**
+             * user_id
+             * @description Who did it.
+             */
+            userId?: string;
+        };
+        /**
+         * ExportFormat
+         * @description ExportFormat is how an export is written.
+         * @enum {string}
+         */
+        "kontor.type.v1.ExportFormat": "EXPORT_FORMAT_UNSPECIFIED" | "EXPORT_FORMAT_CSV" | "EXPORT_FORMAT_XLSX" | "EXPORT_FORMAT_VCARD";
+        /**
+         * ExportList
+         * @description ExportList says what of a list is exported, and how.
+         */
+        "kontor.type.v1.ExportList": {
+            /**
+             * byte_order_mark
+             * @description Whether CSV begins with a byte order mark, by which spreadsheets know UTF-8.
+             */
+            byteOrderMark?: boolean;
+            /**
+             * columns
+             * @description The columns in their order: names of the record's fields, such as "name" or "phones"; custom_fields.<key> for the
+             *      organisation's own. All that can stand in a cell if empty. Of no matter for cards.
+             */
+            columns?: string[];
+            /**
+             * delimiter
+             * @description What stands between the cells of CSV: ",", ";" or "tab"; a comma if empty.
+             * @enum {string}
+             */
+            delimiter?: "" | "," | ";" | "tab";
+            /**
+             * filter
+             * @description As in the list (AIP-160).
+             */
+            filter?: string;
+            /**
+             * format
+             * @description How it is written.
+             */
+            format?: components["schemas"]["kontor.type.v1.ExportFormat"];
+            /**
+             * order_by
+             * @description As in the list (AIP-132).
+             */
+            orderBy?: string;
+            /**
+             * show_deleted
+             * @description What is in the bin instead.
+             */
+            showDeleted?: boolean;
+        };
+        /**
+         * ExportPart
+         * @description ExportPart is a piece of an export. The first has its name and type.
+         */
+        "kontor.type.v1.ExportPart": {
+            /**
+             * content_type
+             * @description Its type, such as "text/csv; charset=utf-8". Only in the first part.
+             */
+            contentType?: string;
+            /**
+             * data
+             * Format: byte
+             * @description The next bytes.
+             */
+            data?: string;
+            /**
+             * name
+             * @description Name for the file, such as "contacts-2026-11-22.csv". Only in the first part.
+             */
+            name?: string;
         };
         /**
          * ExternalId
@@ -19443,6 +20127,30 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.UsersService.CountHandovers": {
+        parameters: {
+            query?: {
+                /** @description As in ListHandoversRequest. */
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.CountHandoversResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.identity.v1.UsersService.GetHandover": {
         parameters: {
             query?: never;
@@ -19532,6 +20240,33 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.ListHandoverRecordsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.UsersService.CountHandoverRecords": {
+        parameters: {
+            query?: {
+                /** @description As in ListHandoverRecordsRequest. */
+                filter?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The handover's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.CountHandoverRecordsResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -20185,6 +20920,106 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.LinksService.ConfirmEmail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.ConfirmEmailRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ConfirmEmailResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.LinksService.LookUpLink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.LookUpLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.LookUpLinkResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.LinksService.RequestPasswordReset": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.RequestPasswordResetRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.RequestPasswordResetResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.LinksService.SetPasswordByLink": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.SetPasswordByLinkRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.SetPasswordByLinkResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.identity.v1.MeService.GetMe": {
         parameters: {
             query?: never;
@@ -20260,6 +21095,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.BeginSecondFactorResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.LinksService.ChangeEmail": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.ChangeEmailRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ChangeEmailResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -22619,6 +23479,30 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.InvitationsService.InviteUser": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.InviteUserResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.identity.v1.UsersService.ResetSecondFactor": {
         parameters: {
             query?: never;
@@ -22638,6 +23522,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.ResetSecondFactorResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.InvitationsService.RevokeInvitation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The user's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.RevokeInvitationResponse"];
                 };
             };
             default: components["responses"]["Problem"];

@@ -10,6 +10,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
+	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -408,6 +409,108 @@ func (x *UserSecondFactorChanged) GetByAdministrator() bool {
 	return false
 }
 
+// UserInvited says that a user was sent a link to choose a password with, or that an administrator got it to pass on. It
+// carries no link.
+type UserInvited struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user after the change.
+	User *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	// Until when the link works.
+	ExpireTime    *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserInvited) Reset() {
+	*x = UserInvited{}
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserInvited) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserInvited) ProtoMessage() {}
+
+func (x *UserInvited) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserInvited.ProtoReflect.Descriptor instead.
+func (*UserInvited) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *UserInvited) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
+func (x *UserInvited) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+// UserInvitationRevoked says that an invitation was taken back.
+type UserInvitationRevoked struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user after the change.
+	User          *User `protobuf:"bytes,1,opt,name=user,proto3" json:"user,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserInvitationRevoked) Reset() {
+	*x = UserInvitationRevoked{}
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserInvitationRevoked) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserInvitationRevoked) ProtoMessage() {}
+
+func (x *UserInvitationRevoked) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserInvitationRevoked.ProtoReflect.Descriptor instead.
+func (*UserInvitationRevoked) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *UserInvitationRevoked) GetUser() *User {
+	if x != nil {
+		return x.User
+	}
+	return nil
+}
+
 // DepartmentCreated says that a department was made.
 type DepartmentCreated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -419,7 +522,7 @@ type DepartmentCreated struct {
 
 func (x *DepartmentCreated) Reset() {
 	*x = DepartmentCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[6]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -431,7 +534,7 @@ func (x *DepartmentCreated) String() string {
 func (*DepartmentCreated) ProtoMessage() {}
 
 func (x *DepartmentCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[6]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -444,7 +547,7 @@ func (x *DepartmentCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DepartmentCreated.ProtoReflect.Descriptor instead.
 func (*DepartmentCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *DepartmentCreated) GetDepartment() *Department {
@@ -469,7 +572,7 @@ type DepartmentUpdated struct {
 
 func (x *DepartmentUpdated) Reset() {
 	*x = DepartmentUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[7]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -481,7 +584,7 @@ func (x *DepartmentUpdated) String() string {
 func (*DepartmentUpdated) ProtoMessage() {}
 
 func (x *DepartmentUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[7]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -494,7 +597,7 @@ func (x *DepartmentUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DepartmentUpdated.ProtoReflect.Descriptor instead.
 func (*DepartmentUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *DepartmentUpdated) GetDepartment() *Department {
@@ -529,7 +632,7 @@ type DepartmentDeleted struct {
 
 func (x *DepartmentDeleted) Reset() {
 	*x = DepartmentDeleted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[8]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -541,7 +644,7 @@ func (x *DepartmentDeleted) String() string {
 func (*DepartmentDeleted) ProtoMessage() {}
 
 func (x *DepartmentDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[8]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -554,7 +657,7 @@ func (x *DepartmentDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DepartmentDeleted.ProtoReflect.Descriptor instead.
 func (*DepartmentDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *DepartmentDeleted) GetDepartment() *Department {
@@ -575,7 +678,7 @@ type DepartmentRestored struct {
 
 func (x *DepartmentRestored) Reset() {
 	*x = DepartmentRestored{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[9]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -587,7 +690,7 @@ func (x *DepartmentRestored) String() string {
 func (*DepartmentRestored) ProtoMessage() {}
 
 func (x *DepartmentRestored) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[9]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -600,7 +703,7 @@ func (x *DepartmentRestored) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DepartmentRestored.ProtoReflect.Descriptor instead.
 func (*DepartmentRestored) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *DepartmentRestored) GetDepartment() *Department {
@@ -621,7 +724,7 @@ type RoleCreated struct {
 
 func (x *RoleCreated) Reset() {
 	*x = RoleCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[10]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -633,7 +736,7 @@ func (x *RoleCreated) String() string {
 func (*RoleCreated) ProtoMessage() {}
 
 func (x *RoleCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[10]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -646,7 +749,7 @@ func (x *RoleCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleCreated.ProtoReflect.Descriptor instead.
 func (*RoleCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *RoleCreated) GetRole() *Role {
@@ -669,7 +772,7 @@ type RoleUpdated struct {
 
 func (x *RoleUpdated) Reset() {
 	*x = RoleUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[11]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -681,7 +784,7 @@ func (x *RoleUpdated) String() string {
 func (*RoleUpdated) ProtoMessage() {}
 
 func (x *RoleUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[11]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -694,7 +797,7 @@ func (x *RoleUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RoleUpdated.ProtoReflect.Descriptor instead.
 func (*RoleUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *RoleUpdated) GetRole() *Role {
@@ -722,7 +825,7 @@ type ServiceAccountCreated struct {
 
 func (x *ServiceAccountCreated) Reset() {
 	*x = ServiceAccountCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[12]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -734,7 +837,7 @@ func (x *ServiceAccountCreated) String() string {
 func (*ServiceAccountCreated) ProtoMessage() {}
 
 func (x *ServiceAccountCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[12]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -747,7 +850,7 @@ func (x *ServiceAccountCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountCreated.ProtoReflect.Descriptor instead.
 func (*ServiceAccountCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ServiceAccountCreated) GetServiceAccount() *ServiceAccount {
@@ -772,7 +875,7 @@ type ServiceAccountUpdated struct {
 
 func (x *ServiceAccountUpdated) Reset() {
 	*x = ServiceAccountUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[13]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -784,7 +887,7 @@ func (x *ServiceAccountUpdated) String() string {
 func (*ServiceAccountUpdated) ProtoMessage() {}
 
 func (x *ServiceAccountUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[13]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -797,7 +900,7 @@ func (x *ServiceAccountUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountUpdated.ProtoReflect.Descriptor instead.
 func (*ServiceAccountUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ServiceAccountUpdated) GetServiceAccount() *ServiceAccount {
@@ -832,7 +935,7 @@ type ServiceAccountDeleted struct {
 
 func (x *ServiceAccountDeleted) Reset() {
 	*x = ServiceAccountDeleted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -844,7 +947,7 @@ func (x *ServiceAccountDeleted) String() string {
 func (*ServiceAccountDeleted) ProtoMessage() {}
 
 func (x *ServiceAccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -857,7 +960,7 @@ func (x *ServiceAccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountDeleted.ProtoReflect.Descriptor instead.
 func (*ServiceAccountDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ServiceAccountDeleted) GetServiceAccount() *ServiceAccount {
@@ -878,7 +981,7 @@ type ApiKeyCreated struct {
 
 func (x *ApiKeyCreated) Reset() {
 	*x = ApiKeyCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -890,7 +993,7 @@ func (x *ApiKeyCreated) String() string {
 func (*ApiKeyCreated) ProtoMessage() {}
 
 func (x *ApiKeyCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -903,7 +1006,7 @@ func (x *ApiKeyCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyCreated.ProtoReflect.Descriptor instead.
 func (*ApiKeyCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ApiKeyCreated) GetApiKey() *ApiKey {
@@ -924,7 +1027,7 @@ type ApiKeyRevoked struct {
 
 func (x *ApiKeyRevoked) Reset() {
 	*x = ApiKeyRevoked{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -936,7 +1039,7 @@ func (x *ApiKeyRevoked) String() string {
 func (*ApiKeyRevoked) ProtoMessage() {}
 
 func (x *ApiKeyRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -949,7 +1052,7 @@ func (x *ApiKeyRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyRevoked.ProtoReflect.Descriptor instead.
 func (*ApiKeyRevoked) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ApiKeyRevoked) GetApiKey() *ApiKey {
@@ -970,7 +1073,7 @@ type OrganizationCreated struct {
 
 func (x *OrganizationCreated) Reset() {
 	*x = OrganizationCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -982,7 +1085,7 @@ func (x *OrganizationCreated) String() string {
 func (*OrganizationCreated) ProtoMessage() {}
 
 func (x *OrganizationCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -995,7 +1098,7 @@ func (x *OrganizationCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganizationCreated.ProtoReflect.Descriptor instead.
 func (*OrganizationCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *OrganizationCreated) GetSettings() *Settings {
@@ -1020,7 +1123,7 @@ type SettingsUpdated struct {
 
 func (x *SettingsUpdated) Reset() {
 	*x = SettingsUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1032,7 +1135,7 @@ func (x *SettingsUpdated) String() string {
 func (*SettingsUpdated) ProtoMessage() {}
 
 func (x *SettingsUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1045,7 +1148,7 @@ func (x *SettingsUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettingsUpdated.ProtoReflect.Descriptor instead.
 func (*SettingsUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SettingsUpdated) GetSettings() *Settings {
@@ -1080,7 +1183,7 @@ type SessionStarted struct {
 
 func (x *SessionStarted) Reset() {
 	*x = SessionStarted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1092,7 +1195,7 @@ func (x *SessionStarted) String() string {
 func (*SessionStarted) ProtoMessage() {}
 
 func (x *SessionStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1105,7 +1208,7 @@ func (x *SessionStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionStarted.ProtoReflect.Descriptor instead.
 func (*SessionStarted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SessionStarted) GetSession() *Session {
@@ -1128,7 +1231,7 @@ type SessionEnded struct {
 
 func (x *SessionEnded) Reset() {
 	*x = SessionEnded{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1140,7 +1243,7 @@ func (x *SessionEnded) String() string {
 func (*SessionEnded) ProtoMessage() {}
 
 func (x *SessionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1153,7 +1256,7 @@ func (x *SessionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionEnded.ProtoReflect.Descriptor instead.
 func (*SessionEnded) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SessionEnded) GetSession() *Session {
@@ -1181,7 +1284,7 @@ type HandoverStarted struct {
 
 func (x *HandoverStarted) Reset() {
 	*x = HandoverStarted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1193,7 +1296,7 @@ func (x *HandoverStarted) String() string {
 func (*HandoverStarted) ProtoMessage() {}
 
 func (x *HandoverStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1206,7 +1309,7 @@ func (x *HandoverStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverStarted.ProtoReflect.Descriptor instead.
 func (*HandoverStarted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *HandoverStarted) GetHandover() *Handover {
@@ -1227,7 +1330,7 @@ type HandoverFinished struct {
 
 func (x *HandoverFinished) Reset() {
 	*x = HandoverFinished{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1239,7 +1342,7 @@ func (x *HandoverFinished) String() string {
 func (*HandoverFinished) ProtoMessage() {}
 
 func (x *HandoverFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1252,7 +1355,7 @@ func (x *HandoverFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverFinished.ProtoReflect.Descriptor instead.
 func (*HandoverFinished) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HandoverFinished) GetHandover() *Handover {
@@ -1273,7 +1376,7 @@ type HandoverReverting struct {
 
 func (x *HandoverReverting) Reset() {
 	*x = HandoverReverting{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1285,7 +1388,7 @@ func (x *HandoverReverting) String() string {
 func (*HandoverReverting) ProtoMessage() {}
 
 func (x *HandoverReverting) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1298,7 +1401,7 @@ func (x *HandoverReverting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverReverting.ProtoReflect.Descriptor instead.
 func (*HandoverReverting) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *HandoverReverting) GetHandover() *Handover {
@@ -1319,7 +1422,7 @@ type HandoverReverted struct {
 
 func (x *HandoverReverted) Reset() {
 	*x = HandoverReverted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1331,7 +1434,7 @@ func (x *HandoverReverted) String() string {
 func (*HandoverReverted) ProtoMessage() {}
 
 func (x *HandoverReverted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1344,7 +1447,7 @@ func (x *HandoverReverted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverReverted.ProtoReflect.Descriptor instead.
 func (*HandoverReverted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *HandoverReverted) GetHandover() *Handover {
@@ -1358,7 +1461,7 @@ var File_kontor_identity_v1_events_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_events_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkontor/identity/v1/events.proto\x12\x12kontor.identity.v1\x1a google/protobuf/field_mask.proto\x1a#kontor/identity/v1/department.proto\x1a!kontor/identity/v1/handover.proto\x1a%kontor/identity/v1/organization.proto\x1a\x1dkontor/identity/v1/role.proto\x1a(kontor/identity/v1/service_account.proto\x1a kontor/identity/v1/session.proto\x1a\x1dkontor/identity/v1/user.proto\";\n" +
+	"\x1fkontor/identity/v1/events.proto\x12\x12kontor.identity.v1\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a#kontor/identity/v1/department.proto\x1a!kontor/identity/v1/handover.proto\x1a%kontor/identity/v1/organization.proto\x1a\x1dkontor/identity/v1/role.proto\x1a(kontor/identity/v1/service_account.proto\x1a kontor/identity/v1/session.proto\x1a\x1dkontor/identity/v1/user.proto\";\n" +
 	"\vUserCreated\x12,\n" +
 	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"\xae\x01\n" +
 	"\vUserUpdated\x12,\n" +
@@ -1376,7 +1479,13 @@ const file_kontor_identity_v1_events_proto_rawDesc = "" +
 	"\x17UserSecondFactorChanged\x12,\n" +
 	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\x12\x18\n" +
 	"\aenabled\x18\x02 \x01(\bR\aenabled\x12)\n" +
-	"\x10by_administrator\x18\x03 \x01(\bR\x0fbyAdministrator\"S\n" +
+	"\x10by_administrator\x18\x03 \x01(\bR\x0fbyAdministrator\"x\n" +
+	"\vUserInvited\x12,\n" +
+	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\x12;\n" +
+	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\"E\n" +
+	"\x15UserInvitationRevoked\x12,\n" +
+	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserR\x04user\"S\n" +
 	"\x11DepartmentCreated\x12>\n" +
 	"\n" +
 	"department\x18\x01 \x01(\v2\x1e.kontor.identity.v1.DepartmentR\n" +
@@ -1455,7 +1564,7 @@ func file_kontor_identity_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 25)
+var file_kontor_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
 var file_kontor_identity_v1_events_proto_goTypes = []any{
 	(SessionEndReason)(0),           // 0: kontor.identity.v1.SessionEndReason
 	(*UserCreated)(nil),             // 1: kontor.identity.v1.UserCreated
@@ -1464,76 +1573,82 @@ var file_kontor_identity_v1_events_proto_goTypes = []any{
 	(*UserActivated)(nil),           // 4: kontor.identity.v1.UserActivated
 	(*UserPasswordSet)(nil),         // 5: kontor.identity.v1.UserPasswordSet
 	(*UserSecondFactorChanged)(nil), // 6: kontor.identity.v1.UserSecondFactorChanged
-	(*DepartmentCreated)(nil),       // 7: kontor.identity.v1.DepartmentCreated
-	(*DepartmentUpdated)(nil),       // 8: kontor.identity.v1.DepartmentUpdated
-	(*DepartmentDeleted)(nil),       // 9: kontor.identity.v1.DepartmentDeleted
-	(*DepartmentRestored)(nil),      // 10: kontor.identity.v1.DepartmentRestored
-	(*RoleCreated)(nil),             // 11: kontor.identity.v1.RoleCreated
-	(*RoleUpdated)(nil),             // 12: kontor.identity.v1.RoleUpdated
-	(*ServiceAccountCreated)(nil),   // 13: kontor.identity.v1.ServiceAccountCreated
-	(*ServiceAccountUpdated)(nil),   // 14: kontor.identity.v1.ServiceAccountUpdated
-	(*ServiceAccountDeleted)(nil),   // 15: kontor.identity.v1.ServiceAccountDeleted
-	(*ApiKeyCreated)(nil),           // 16: kontor.identity.v1.ApiKeyCreated
-	(*ApiKeyRevoked)(nil),           // 17: kontor.identity.v1.ApiKeyRevoked
-	(*OrganizationCreated)(nil),     // 18: kontor.identity.v1.OrganizationCreated
-	(*SettingsUpdated)(nil),         // 19: kontor.identity.v1.SettingsUpdated
-	(*SessionStarted)(nil),          // 20: kontor.identity.v1.SessionStarted
-	(*SessionEnded)(nil),            // 21: kontor.identity.v1.SessionEnded
-	(*HandoverStarted)(nil),         // 22: kontor.identity.v1.HandoverStarted
-	(*HandoverFinished)(nil),        // 23: kontor.identity.v1.HandoverFinished
-	(*HandoverReverting)(nil),       // 24: kontor.identity.v1.HandoverReverting
-	(*HandoverReverted)(nil),        // 25: kontor.identity.v1.HandoverReverted
-	(*User)(nil),                    // 26: kontor.identity.v1.User
-	(*fieldmaskpb.FieldMask)(nil),   // 27: google.protobuf.FieldMask
-	(*Department)(nil),              // 28: kontor.identity.v1.Department
-	(*Role)(nil),                    // 29: kontor.identity.v1.Role
-	(*ServiceAccount)(nil),          // 30: kontor.identity.v1.ServiceAccount
-	(*ApiKey)(nil),                  // 31: kontor.identity.v1.ApiKey
-	(*Settings)(nil),                // 32: kontor.identity.v1.Settings
-	(*Session)(nil),                 // 33: kontor.identity.v1.Session
-	(*Handover)(nil),                // 34: kontor.identity.v1.Handover
+	(*UserInvited)(nil),             // 7: kontor.identity.v1.UserInvited
+	(*UserInvitationRevoked)(nil),   // 8: kontor.identity.v1.UserInvitationRevoked
+	(*DepartmentCreated)(nil),       // 9: kontor.identity.v1.DepartmentCreated
+	(*DepartmentUpdated)(nil),       // 10: kontor.identity.v1.DepartmentUpdated
+	(*DepartmentDeleted)(nil),       // 11: kontor.identity.v1.DepartmentDeleted
+	(*DepartmentRestored)(nil),      // 12: kontor.identity.v1.DepartmentRestored
+	(*RoleCreated)(nil),             // 13: kontor.identity.v1.RoleCreated
+	(*RoleUpdated)(nil),             // 14: kontor.identity.v1.RoleUpdated
+	(*ServiceAccountCreated)(nil),   // 15: kontor.identity.v1.ServiceAccountCreated
+	(*ServiceAccountUpdated)(nil),   // 16: kontor.identity.v1.ServiceAccountUpdated
+	(*ServiceAccountDeleted)(nil),   // 17: kontor.identity.v1.ServiceAccountDeleted
+	(*ApiKeyCreated)(nil),           // 18: kontor.identity.v1.ApiKeyCreated
+	(*ApiKeyRevoked)(nil),           // 19: kontor.identity.v1.ApiKeyRevoked
+	(*OrganizationCreated)(nil),     // 20: kontor.identity.v1.OrganizationCreated
+	(*SettingsUpdated)(nil),         // 21: kontor.identity.v1.SettingsUpdated
+	(*SessionStarted)(nil),          // 22: kontor.identity.v1.SessionStarted
+	(*SessionEnded)(nil),            // 23: kontor.identity.v1.SessionEnded
+	(*HandoverStarted)(nil),         // 24: kontor.identity.v1.HandoverStarted
+	(*HandoverFinished)(nil),        // 25: kontor.identity.v1.HandoverFinished
+	(*HandoverReverting)(nil),       // 26: kontor.identity.v1.HandoverReverting
+	(*HandoverReverted)(nil),        // 27: kontor.identity.v1.HandoverReverted
+	(*User)(nil),                    // 28: kontor.identity.v1.User
+	(*fieldmaskpb.FieldMask)(nil),   // 29: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),   // 30: google.protobuf.Timestamp
+	(*Department)(nil),              // 31: kontor.identity.v1.Department
+	(*Role)(nil),                    // 32: kontor.identity.v1.Role
+	(*ServiceAccount)(nil),          // 33: kontor.identity.v1.ServiceAccount
+	(*ApiKey)(nil),                  // 34: kontor.identity.v1.ApiKey
+	(*Settings)(nil),                // 35: kontor.identity.v1.Settings
+	(*Session)(nil),                 // 36: kontor.identity.v1.Session
+	(*Handover)(nil),                // 37: kontor.identity.v1.Handover
 }
 var file_kontor_identity_v1_events_proto_depIdxs = []int32{
-	26, // 0: kontor.identity.v1.UserCreated.user:type_name -> kontor.identity.v1.User
-	26, // 1: kontor.identity.v1.UserUpdated.user:type_name -> kontor.identity.v1.User
-	26, // 2: kontor.identity.v1.UserUpdated.previous:type_name -> kontor.identity.v1.User
-	27, // 3: kontor.identity.v1.UserUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	26, // 4: kontor.identity.v1.UserDeactivated.user:type_name -> kontor.identity.v1.User
-	26, // 5: kontor.identity.v1.UserActivated.user:type_name -> kontor.identity.v1.User
-	26, // 6: kontor.identity.v1.UserPasswordSet.user:type_name -> kontor.identity.v1.User
-	26, // 7: kontor.identity.v1.UserSecondFactorChanged.user:type_name -> kontor.identity.v1.User
-	28, // 8: kontor.identity.v1.DepartmentCreated.department:type_name -> kontor.identity.v1.Department
-	28, // 9: kontor.identity.v1.DepartmentUpdated.department:type_name -> kontor.identity.v1.Department
-	28, // 10: kontor.identity.v1.DepartmentUpdated.previous:type_name -> kontor.identity.v1.Department
-	27, // 11: kontor.identity.v1.DepartmentUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	28, // 12: kontor.identity.v1.DepartmentDeleted.department:type_name -> kontor.identity.v1.Department
-	28, // 13: kontor.identity.v1.DepartmentRestored.department:type_name -> kontor.identity.v1.Department
-	29, // 14: kontor.identity.v1.RoleCreated.role:type_name -> kontor.identity.v1.Role
-	29, // 15: kontor.identity.v1.RoleUpdated.role:type_name -> kontor.identity.v1.Role
-	29, // 16: kontor.identity.v1.RoleUpdated.previous:type_name -> kontor.identity.v1.Role
-	30, // 17: kontor.identity.v1.ServiceAccountCreated.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	30, // 18: kontor.identity.v1.ServiceAccountUpdated.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	30, // 19: kontor.identity.v1.ServiceAccountUpdated.previous:type_name -> kontor.identity.v1.ServiceAccount
-	27, // 20: kontor.identity.v1.ServiceAccountUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	30, // 21: kontor.identity.v1.ServiceAccountDeleted.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	31, // 22: kontor.identity.v1.ApiKeyCreated.api_key:type_name -> kontor.identity.v1.ApiKey
-	31, // 23: kontor.identity.v1.ApiKeyRevoked.api_key:type_name -> kontor.identity.v1.ApiKey
-	32, // 24: kontor.identity.v1.OrganizationCreated.settings:type_name -> kontor.identity.v1.Settings
-	32, // 25: kontor.identity.v1.SettingsUpdated.settings:type_name -> kontor.identity.v1.Settings
-	32, // 26: kontor.identity.v1.SettingsUpdated.previous:type_name -> kontor.identity.v1.Settings
-	27, // 27: kontor.identity.v1.SettingsUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	33, // 28: kontor.identity.v1.SessionStarted.session:type_name -> kontor.identity.v1.Session
-	33, // 29: kontor.identity.v1.SessionEnded.session:type_name -> kontor.identity.v1.Session
-	0,  // 30: kontor.identity.v1.SessionEnded.reason:type_name -> kontor.identity.v1.SessionEndReason
-	34, // 31: kontor.identity.v1.HandoverStarted.handover:type_name -> kontor.identity.v1.Handover
-	34, // 32: kontor.identity.v1.HandoverFinished.handover:type_name -> kontor.identity.v1.Handover
-	34, // 33: kontor.identity.v1.HandoverReverting.handover:type_name -> kontor.identity.v1.Handover
-	34, // 34: kontor.identity.v1.HandoverReverted.handover:type_name -> kontor.identity.v1.Handover
-	35, // [35:35] is the sub-list for method output_type
-	35, // [35:35] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	28, // 0: kontor.identity.v1.UserCreated.user:type_name -> kontor.identity.v1.User
+	28, // 1: kontor.identity.v1.UserUpdated.user:type_name -> kontor.identity.v1.User
+	28, // 2: kontor.identity.v1.UserUpdated.previous:type_name -> kontor.identity.v1.User
+	29, // 3: kontor.identity.v1.UserUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	28, // 4: kontor.identity.v1.UserDeactivated.user:type_name -> kontor.identity.v1.User
+	28, // 5: kontor.identity.v1.UserActivated.user:type_name -> kontor.identity.v1.User
+	28, // 6: kontor.identity.v1.UserPasswordSet.user:type_name -> kontor.identity.v1.User
+	28, // 7: kontor.identity.v1.UserSecondFactorChanged.user:type_name -> kontor.identity.v1.User
+	28, // 8: kontor.identity.v1.UserInvited.user:type_name -> kontor.identity.v1.User
+	30, // 9: kontor.identity.v1.UserInvited.expire_time:type_name -> google.protobuf.Timestamp
+	28, // 10: kontor.identity.v1.UserInvitationRevoked.user:type_name -> kontor.identity.v1.User
+	31, // 11: kontor.identity.v1.DepartmentCreated.department:type_name -> kontor.identity.v1.Department
+	31, // 12: kontor.identity.v1.DepartmentUpdated.department:type_name -> kontor.identity.v1.Department
+	31, // 13: kontor.identity.v1.DepartmentUpdated.previous:type_name -> kontor.identity.v1.Department
+	29, // 14: kontor.identity.v1.DepartmentUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	31, // 15: kontor.identity.v1.DepartmentDeleted.department:type_name -> kontor.identity.v1.Department
+	31, // 16: kontor.identity.v1.DepartmentRestored.department:type_name -> kontor.identity.v1.Department
+	32, // 17: kontor.identity.v1.RoleCreated.role:type_name -> kontor.identity.v1.Role
+	32, // 18: kontor.identity.v1.RoleUpdated.role:type_name -> kontor.identity.v1.Role
+	32, // 19: kontor.identity.v1.RoleUpdated.previous:type_name -> kontor.identity.v1.Role
+	33, // 20: kontor.identity.v1.ServiceAccountCreated.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	33, // 21: kontor.identity.v1.ServiceAccountUpdated.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	33, // 22: kontor.identity.v1.ServiceAccountUpdated.previous:type_name -> kontor.identity.v1.ServiceAccount
+	29, // 23: kontor.identity.v1.ServiceAccountUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	33, // 24: kontor.identity.v1.ServiceAccountDeleted.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	34, // 25: kontor.identity.v1.ApiKeyCreated.api_key:type_name -> kontor.identity.v1.ApiKey
+	34, // 26: kontor.identity.v1.ApiKeyRevoked.api_key:type_name -> kontor.identity.v1.ApiKey
+	35, // 27: kontor.identity.v1.OrganizationCreated.settings:type_name -> kontor.identity.v1.Settings
+	35, // 28: kontor.identity.v1.SettingsUpdated.settings:type_name -> kontor.identity.v1.Settings
+	35, // 29: kontor.identity.v1.SettingsUpdated.previous:type_name -> kontor.identity.v1.Settings
+	29, // 30: kontor.identity.v1.SettingsUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	36, // 31: kontor.identity.v1.SessionStarted.session:type_name -> kontor.identity.v1.Session
+	36, // 32: kontor.identity.v1.SessionEnded.session:type_name -> kontor.identity.v1.Session
+	0,  // 33: kontor.identity.v1.SessionEnded.reason:type_name -> kontor.identity.v1.SessionEndReason
+	37, // 34: kontor.identity.v1.HandoverStarted.handover:type_name -> kontor.identity.v1.Handover
+	37, // 35: kontor.identity.v1.HandoverFinished.handover:type_name -> kontor.identity.v1.Handover
+	37, // 36: kontor.identity.v1.HandoverReverting.handover:type_name -> kontor.identity.v1.Handover
+	37, // 37: kontor.identity.v1.HandoverReverted.handover:type_name -> kontor.identity.v1.Handover
+	38, // [38:38] is the sub-list for method output_type
+	38, // [38:38] is the sub-list for method input_type
+	38, // [38:38] is the sub-list for extension type_name
+	38, // [38:38] is the sub-list for extension extendee
+	0,  // [0:38] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_events_proto_init() }
@@ -1554,7 +1669,7 @@ func file_kontor_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_events_proto_rawDesc), len(file_kontor_identity_v1_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   25,
+			NumMessages:   27,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -992,6 +992,217 @@ func (x *ListHandoversResponse) GetNextPageToken() string {
 	return ""
 }
 
+// CountHandoversRequest selects handovers.
+type CountHandoversRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// As in ListHandoversRequest.
+	Filter        string `protobuf:"bytes,1,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHandoversRequest) Reset() {
+	*x = CountHandoversRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[16]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHandoversRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHandoversRequest) ProtoMessage() {}
+
+func (x *CountHandoversRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[16]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHandoversRequest.ProtoReflect.Descriptor instead.
+func (*CountHandoversRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
+}
+
+func (x *CountHandoversRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+// CountHandoversResponse says how many there are.
+type CountHandoversResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many, at most 10,000.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// Whether there are more than that.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHandoversResponse) Reset() {
+	*x = CountHandoversResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHandoversResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHandoversResponse) ProtoMessage() {}
+
+func (x *CountHandoversResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHandoversResponse.ProtoReflect.Descriptor instead.
+func (*CountHandoversResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *CountHandoversResponse) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CountHandoversResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// CountHandoverRecordsRequest selects records of a handover.
+type CountHandoverRecordsRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover's ID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// As in ListHandoverRecordsRequest.
+	Filter        string `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHandoverRecordsRequest) Reset() {
+	*x = CountHandoverRecordsRequest{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHandoverRecordsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHandoverRecordsRequest) ProtoMessage() {}
+
+func (x *CountHandoverRecordsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHandoverRecordsRequest.ProtoReflect.Descriptor instead.
+func (*CountHandoverRecordsRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *CountHandoverRecordsRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CountHandoverRecordsRequest) GetFilter() string {
+	if x != nil {
+		return x.Filter
+	}
+	return ""
+}
+
+// CountHandoverRecordsResponse says how many there are.
+type CountHandoverRecordsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many, at most 10,000.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// Whether there are more than that.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHandoverRecordsResponse) Reset() {
+	*x = CountHandoverRecordsResponse{}
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHandoverRecordsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHandoverRecordsResponse) ProtoMessage() {}
+
+func (x *CountHandoverRecordsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHandoverRecordsResponse.ProtoReflect.Descriptor instead.
+func (*CountHandoverRecordsResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *CountHandoverRecordsResponse) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CountHandoverRecordsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
 // ListHandoverRecordsRequest selects and pages the records of a handover.
 type ListHandoverRecordsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -1012,7 +1223,7 @@ type ListHandoverRecordsRequest struct {
 
 func (x *ListHandoverRecordsRequest) Reset() {
 	*x = ListHandoverRecordsRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1024,7 +1235,7 @@ func (x *ListHandoverRecordsRequest) String() string {
 func (*ListHandoverRecordsRequest) ProtoMessage() {}
 
 func (x *ListHandoverRecordsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1037,7 +1248,7 @@ func (x *ListHandoverRecordsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListHandoverRecordsRequest.ProtoReflect.Descriptor instead.
 func (*ListHandoverRecordsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{16}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *ListHandoverRecordsRequest) GetId() string {
@@ -1088,7 +1299,7 @@ type ListHandoverRecordsResponse struct {
 
 func (x *ListHandoverRecordsResponse) Reset() {
 	*x = ListHandoverRecordsResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1100,7 +1311,7 @@ func (x *ListHandoverRecordsResponse) String() string {
 func (*ListHandoverRecordsResponse) ProtoMessage() {}
 
 func (x *ListHandoverRecordsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1113,7 +1324,7 @@ func (x *ListHandoverRecordsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListHandoverRecordsResponse.ProtoReflect.Descriptor instead.
 func (*ListHandoverRecordsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{17}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *ListHandoverRecordsResponse) GetRecords() []*HandoverRecord {
@@ -1143,7 +1354,7 @@ type RevertHandoverRequest struct {
 
 func (x *RevertHandoverRequest) Reset() {
 	*x = RevertHandoverRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1155,7 +1366,7 @@ func (x *RevertHandoverRequest) String() string {
 func (*RevertHandoverRequest) ProtoMessage() {}
 
 func (x *RevertHandoverRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1168,7 +1379,7 @@ func (x *RevertHandoverRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevertHandoverRequest.ProtoReflect.Descriptor instead.
 func (*RevertHandoverRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{18}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *RevertHandoverRequest) GetId() string {
@@ -1196,7 +1407,7 @@ type RevertHandoverResponse struct {
 
 func (x *RevertHandoverResponse) Reset() {
 	*x = RevertHandoverResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1208,7 +1419,7 @@ func (x *RevertHandoverResponse) String() string {
 func (*RevertHandoverResponse) ProtoMessage() {}
 
 func (x *RevertHandoverResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1221,7 +1432,7 @@ func (x *RevertHandoverResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevertHandoverResponse.ProtoReflect.Descriptor instead.
 func (*RevertHandoverResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{19}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *RevertHandoverResponse) GetHandover() *Handover {
@@ -1248,7 +1459,7 @@ type ExplainAccessRequest struct {
 
 func (x *ExplainAccessRequest) Reset() {
 	*x = ExplainAccessRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1260,7 +1471,7 @@ func (x *ExplainAccessRequest) String() string {
 func (*ExplainAccessRequest) ProtoMessage() {}
 
 func (x *ExplainAccessRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1273,7 +1484,7 @@ func (x *ExplainAccessRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainAccessRequest.ProtoReflect.Descriptor instead.
 func (*ExplainAccessRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{20}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *ExplainAccessRequest) GetId() string {
@@ -1323,7 +1534,7 @@ type GrantExplanation struct {
 
 func (x *GrantExplanation) Reset() {
 	*x = GrantExplanation{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1335,7 +1546,7 @@ func (x *GrantExplanation) String() string {
 func (*GrantExplanation) ProtoMessage() {}
 
 func (x *GrantExplanation) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1348,7 +1559,7 @@ func (x *GrantExplanation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GrantExplanation.ProtoReflect.Descriptor instead.
 func (*GrantExplanation) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{21}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *GrantExplanation) GetRoleId() string {
@@ -1407,7 +1618,7 @@ type ExplainAccessResponse struct {
 
 func (x *ExplainAccessResponse) Reset() {
 	*x = ExplainAccessResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1419,7 +1630,7 @@ func (x *ExplainAccessResponse) String() string {
 func (*ExplainAccessResponse) ProtoMessage() {}
 
 func (x *ExplainAccessResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1432,7 +1643,7 @@ func (x *ExplainAccessResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExplainAccessResponse.ProtoReflect.Descriptor instead.
 func (*ExplainAccessResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{22}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *ExplainAccessResponse) GetAllowed() bool {
@@ -1492,7 +1703,7 @@ type ActivateUserRequest struct {
 
 func (x *ActivateUserRequest) Reset() {
 	*x = ActivateUserRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1504,7 +1715,7 @@ func (x *ActivateUserRequest) String() string {
 func (*ActivateUserRequest) ProtoMessage() {}
 
 func (x *ActivateUserRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1517,7 +1728,7 @@ func (x *ActivateUserRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateUserRequest.ProtoReflect.Descriptor instead.
 func (*ActivateUserRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{23}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *ActivateUserRequest) GetId() string {
@@ -1552,7 +1763,7 @@ type ActivateUserResponse struct {
 
 func (x *ActivateUserResponse) Reset() {
 	*x = ActivateUserResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1564,7 +1775,7 @@ func (x *ActivateUserResponse) String() string {
 func (*ActivateUserResponse) ProtoMessage() {}
 
 func (x *ActivateUserResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[24]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1577,7 +1788,7 @@ func (x *ActivateUserResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ActivateUserResponse.ProtoReflect.Descriptor instead.
 func (*ActivateUserResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{24}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ActivateUserResponse) GetUser() *User {
@@ -1602,7 +1813,7 @@ type SetUserPasswordRequest struct {
 
 func (x *SetUserPasswordRequest) Reset() {
 	*x = SetUserPasswordRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1614,7 +1825,7 @@ func (x *SetUserPasswordRequest) String() string {
 func (*SetUserPasswordRequest) ProtoMessage() {}
 
 func (x *SetUserPasswordRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[25]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1627,7 +1838,7 @@ func (x *SetUserPasswordRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetUserPasswordRequest.ProtoReflect.Descriptor instead.
 func (*SetUserPasswordRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{25}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *SetUserPasswordRequest) GetId() string {
@@ -1662,7 +1873,7 @@ type SetUserPasswordResponse struct {
 
 func (x *SetUserPasswordResponse) Reset() {
 	*x = SetUserPasswordResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[26]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1674,7 +1885,7 @@ func (x *SetUserPasswordResponse) String() string {
 func (*SetUserPasswordResponse) ProtoMessage() {}
 
 func (x *SetUserPasswordResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[26]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1687,7 +1898,7 @@ func (x *SetUserPasswordResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetUserPasswordResponse.ProtoReflect.Descriptor instead.
 func (*SetUserPasswordResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{26}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *SetUserPasswordResponse) GetUser() *User {
@@ -1708,7 +1919,7 @@ type ResetSecondFactorRequest struct {
 
 func (x *ResetSecondFactorRequest) Reset() {
 	*x = ResetSecondFactorRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1720,7 +1931,7 @@ func (x *ResetSecondFactorRequest) String() string {
 func (*ResetSecondFactorRequest) ProtoMessage() {}
 
 func (x *ResetSecondFactorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[27]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1733,7 +1944,7 @@ func (x *ResetSecondFactorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetSecondFactorRequest.ProtoReflect.Descriptor instead.
 func (*ResetSecondFactorRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{27}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ResetSecondFactorRequest) GetId() string {
@@ -1754,7 +1965,7 @@ type ResetSecondFactorResponse struct {
 
 func (x *ResetSecondFactorResponse) Reset() {
 	*x = ResetSecondFactorResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1766,7 +1977,7 @@ func (x *ResetSecondFactorResponse) String() string {
 func (*ResetSecondFactorResponse) ProtoMessage() {}
 
 func (x *ResetSecondFactorResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[28]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1779,7 +1990,7 @@ func (x *ResetSecondFactorResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ResetSecondFactorResponse.ProtoReflect.Descriptor instead.
 func (*ResetSecondFactorResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{28}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *ResetSecondFactorResponse) GetUser() *User {
@@ -1806,7 +2017,7 @@ type UserTerm struct {
 
 func (x *UserTerm) Reset() {
 	*x = UserTerm{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1818,7 +2029,7 @@ func (x *UserTerm) String() string {
 func (*UserTerm) ProtoMessage() {}
 
 func (x *UserTerm) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[29]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1831,7 +2042,7 @@ func (x *UserTerm) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserTerm.ProtoReflect.Descriptor instead.
 func (*UserTerm) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{29}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *UserTerm) GetTerm() isUserTerm_Term {
@@ -1906,7 +2117,7 @@ type ExternalKey struct {
 
 func (x *ExternalKey) Reset() {
 	*x = ExternalKey{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1918,7 +2129,7 @@ func (x *ExternalKey) String() string {
 func (*ExternalKey) ProtoMessage() {}
 
 func (x *ExternalKey) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[30]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1931,7 +2142,7 @@ func (x *ExternalKey) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ExternalKey.ProtoReflect.Descriptor instead.
 func (*ExternalKey) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{30}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *ExternalKey) GetSource() string {
@@ -1959,7 +2170,7 @@ type LookupUsersRequest struct {
 
 func (x *LookupUsersRequest) Reset() {
 	*x = LookupUsersRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1971,7 +2182,7 @@ func (x *LookupUsersRequest) String() string {
 func (*LookupUsersRequest) ProtoMessage() {}
 
 func (x *LookupUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[31]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1984,7 +2195,7 @@ func (x *LookupUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupUsersRequest.ProtoReflect.Descriptor instead.
 func (*LookupUsersRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{31}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *LookupUsersRequest) GetTerms() []*UserTerm {
@@ -2007,7 +2218,7 @@ type UserMatch struct {
 
 func (x *UserMatch) Reset() {
 	*x = UserMatch{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2019,7 +2230,7 @@ func (x *UserMatch) String() string {
 func (*UserMatch) ProtoMessage() {}
 
 func (x *UserMatch) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[32]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2032,7 +2243,7 @@ func (x *UserMatch) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UserMatch.ProtoReflect.Descriptor instead.
 func (*UserMatch) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{32}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *UserMatch) GetId() string {
@@ -2060,7 +2271,7 @@ type LookupUsersResponse struct {
 
 func (x *LookupUsersResponse) Reset() {
 	*x = LookupUsersResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2072,7 +2283,7 @@ func (x *LookupUsersResponse) String() string {
 func (*LookupUsersResponse) ProtoMessage() {}
 
 func (x *LookupUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[33]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2085,7 +2296,7 @@ func (x *LookupUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LookupUsersResponse.ProtoReflect.Descriptor instead.
 func (*LookupUsersResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{33}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{37}
 }
 
 func (x *LookupUsersResponse) GetMatches() []*UserMatch {
@@ -2112,7 +2323,7 @@ type PreviewUserImportRequest struct {
 
 func (x *PreviewUserImportRequest) Reset() {
 	*x = PreviewUserImportRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2124,7 +2335,7 @@ func (x *PreviewUserImportRequest) String() string {
 func (*PreviewUserImportRequest) ProtoMessage() {}
 
 func (x *PreviewUserImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[34]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2137,7 +2348,7 @@ func (x *PreviewUserImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewUserImportRequest.ProtoReflect.Descriptor instead.
 func (*PreviewUserImportRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{34}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *PreviewUserImportRequest) GetFileId() string {
@@ -2179,7 +2390,7 @@ type PreviewUserImportResponse struct {
 
 func (x *PreviewUserImportResponse) Reset() {
 	*x = PreviewUserImportResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2191,7 +2402,7 @@ func (x *PreviewUserImportResponse) String() string {
 func (*PreviewUserImportResponse) ProtoMessage() {}
 
 func (x *PreviewUserImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[35]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2204,7 +2415,7 @@ func (x *PreviewUserImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewUserImportResponse.ProtoReflect.Descriptor instead.
 func (*PreviewUserImportResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{35}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *PreviewUserImportResponse) GetPreview() *v12.ImportPreview {
@@ -2232,7 +2443,7 @@ type ImportUsersRequest struct {
 
 func (x *ImportUsersRequest) Reset() {
 	*x = ImportUsersRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2244,7 +2455,7 @@ func (x *ImportUsersRequest) String() string {
 func (*ImportUsersRequest) ProtoMessage() {}
 
 func (x *ImportUsersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[36]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2257,7 +2468,7 @@ func (x *ImportUsersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportUsersRequest.ProtoReflect.Descriptor instead.
 func (*ImportUsersRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{36}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{40}
 }
 
 func (x *ImportUsersRequest) GetFileId() string {
@@ -2299,7 +2510,7 @@ type ImportUsersResponse struct {
 
 func (x *ImportUsersResponse) Reset() {
 	*x = ImportUsersResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2311,7 +2522,7 @@ func (x *ImportUsersResponse) String() string {
 func (*ImportUsersResponse) ProtoMessage() {}
 
 func (x *ImportUsersResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[37]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2324,7 +2535,7 @@ func (x *ImportUsersResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportUsersResponse.ProtoReflect.Descriptor instead.
 func (*ImportUsersResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{37}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *ImportUsersResponse) GetOperation() *v13.Operation {
@@ -2347,7 +2558,7 @@ type CreateDepartmentRequest struct {
 
 func (x *CreateDepartmentRequest) Reset() {
 	*x = CreateDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2359,7 +2570,7 @@ func (x *CreateDepartmentRequest) String() string {
 func (*CreateDepartmentRequest) ProtoMessage() {}
 
 func (x *CreateDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[38]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2372,7 +2583,7 @@ func (x *CreateDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*CreateDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{38}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *CreateDepartmentRequest) GetDepartment() *Department {
@@ -2400,7 +2611,7 @@ type CreateDepartmentResponse struct {
 
 func (x *CreateDepartmentResponse) Reset() {
 	*x = CreateDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2412,7 +2623,7 @@ func (x *CreateDepartmentResponse) String() string {
 func (*CreateDepartmentResponse) ProtoMessage() {}
 
 func (x *CreateDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[39]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2425,7 +2636,7 @@ func (x *CreateDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*CreateDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{39}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *CreateDepartmentResponse) GetDepartment() *Department {
@@ -2446,7 +2657,7 @@ type GetDepartmentRequest struct {
 
 func (x *GetDepartmentRequest) Reset() {
 	*x = GetDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2458,7 +2669,7 @@ func (x *GetDepartmentRequest) String() string {
 func (*GetDepartmentRequest) ProtoMessage() {}
 
 func (x *GetDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[40]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2471,7 +2682,7 @@ func (x *GetDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*GetDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{40}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *GetDepartmentRequest) GetId() string {
@@ -2492,7 +2703,7 @@ type GetDepartmentResponse struct {
 
 func (x *GetDepartmentResponse) Reset() {
 	*x = GetDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2504,7 +2715,7 @@ func (x *GetDepartmentResponse) String() string {
 func (*GetDepartmentResponse) ProtoMessage() {}
 
 func (x *GetDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[41]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2517,7 +2728,7 @@ func (x *GetDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*GetDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{41}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *GetDepartmentResponse) GetDepartment() *Department {
@@ -2546,7 +2757,7 @@ type ListDepartmentsRequest struct {
 
 func (x *ListDepartmentsRequest) Reset() {
 	*x = ListDepartmentsRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2558,7 +2769,7 @@ func (x *ListDepartmentsRequest) String() string {
 func (*ListDepartmentsRequest) ProtoMessage() {}
 
 func (x *ListDepartmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[42]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2571,7 +2782,7 @@ func (x *ListDepartmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDepartmentsRequest.ProtoReflect.Descriptor instead.
 func (*ListDepartmentsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{42}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *ListDepartmentsRequest) GetPageSize() int32 {
@@ -2622,7 +2833,7 @@ type ListDepartmentsResponse struct {
 
 func (x *ListDepartmentsResponse) Reset() {
 	*x = ListDepartmentsResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2634,7 +2845,7 @@ func (x *ListDepartmentsResponse) String() string {
 func (*ListDepartmentsResponse) ProtoMessage() {}
 
 func (x *ListDepartmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[43]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2647,7 +2858,7 @@ func (x *ListDepartmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDepartmentsResponse.ProtoReflect.Descriptor instead.
 func (*ListDepartmentsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{43}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *ListDepartmentsResponse) GetDepartments() []*Department {
@@ -2677,7 +2888,7 @@ type CountDepartmentsRequest struct {
 
 func (x *CountDepartmentsRequest) Reset() {
 	*x = CountDepartmentsRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2689,7 +2900,7 @@ func (x *CountDepartmentsRequest) String() string {
 func (*CountDepartmentsRequest) ProtoMessage() {}
 
 func (x *CountDepartmentsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[44]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2702,7 +2913,7 @@ func (x *CountDepartmentsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountDepartmentsRequest.ProtoReflect.Descriptor instead.
 func (*CountDepartmentsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{44}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *CountDepartmentsRequest) GetFilter() string {
@@ -2732,7 +2943,7 @@ type CountDepartmentsResponse struct {
 
 func (x *CountDepartmentsResponse) Reset() {
 	*x = CountDepartmentsResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2744,7 +2955,7 @@ func (x *CountDepartmentsResponse) String() string {
 func (*CountDepartmentsResponse) ProtoMessage() {}
 
 func (x *CountDepartmentsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[45]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2757,7 +2968,7 @@ func (x *CountDepartmentsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountDepartmentsResponse.ProtoReflect.Descriptor instead.
 func (*CountDepartmentsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{45}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *CountDepartmentsResponse) GetCount() int32 {
@@ -2792,7 +3003,7 @@ type UpdateDepartmentRequest struct {
 
 func (x *UpdateDepartmentRequest) Reset() {
 	*x = UpdateDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2804,7 +3015,7 @@ func (x *UpdateDepartmentRequest) String() string {
 func (*UpdateDepartmentRequest) ProtoMessage() {}
 
 func (x *UpdateDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[46]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2817,7 +3028,7 @@ func (x *UpdateDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*UpdateDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{46}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *UpdateDepartmentRequest) GetId() string {
@@ -2859,7 +3070,7 @@ type UpdateDepartmentResponse struct {
 
 func (x *UpdateDepartmentResponse) Reset() {
 	*x = UpdateDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2871,7 +3082,7 @@ func (x *UpdateDepartmentResponse) String() string {
 func (*UpdateDepartmentResponse) ProtoMessage() {}
 
 func (x *UpdateDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[47]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2884,7 +3095,7 @@ func (x *UpdateDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UpdateDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*UpdateDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{47}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *UpdateDepartmentResponse) GetDepartment() *Department {
@@ -2909,7 +3120,7 @@ type DeleteDepartmentRequest struct {
 
 func (x *DeleteDepartmentRequest) Reset() {
 	*x = DeleteDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2921,7 +3132,7 @@ func (x *DeleteDepartmentRequest) String() string {
 func (*DeleteDepartmentRequest) ProtoMessage() {}
 
 func (x *DeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[48]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2934,7 +3145,7 @@ func (x *DeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*DeleteDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{48}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *DeleteDepartmentRequest) GetId() string {
@@ -2969,7 +3180,7 @@ type DeleteDepartmentResponse struct {
 
 func (x *DeleteDepartmentResponse) Reset() {
 	*x = DeleteDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2981,7 +3192,7 @@ func (x *DeleteDepartmentResponse) String() string {
 func (*DeleteDepartmentResponse) ProtoMessage() {}
 
 func (x *DeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[49]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2994,7 +3205,7 @@ func (x *DeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DeleteDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*DeleteDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{49}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *DeleteDepartmentResponse) GetDepartment() *Department {
@@ -3019,7 +3230,7 @@ type UndeleteDepartmentRequest struct {
 
 func (x *UndeleteDepartmentRequest) Reset() {
 	*x = UndeleteDepartmentRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3031,7 +3242,7 @@ func (x *UndeleteDepartmentRequest) String() string {
 func (*UndeleteDepartmentRequest) ProtoMessage() {}
 
 func (x *UndeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[50]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3044,7 +3255,7 @@ func (x *UndeleteDepartmentRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndeleteDepartmentRequest.ProtoReflect.Descriptor instead.
 func (*UndeleteDepartmentRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{50}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{54}
 }
 
 func (x *UndeleteDepartmentRequest) GetId() string {
@@ -3079,7 +3290,7 @@ type UndeleteDepartmentResponse struct {
 
 func (x *UndeleteDepartmentResponse) Reset() {
 	*x = UndeleteDepartmentResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3091,7 +3302,7 @@ func (x *UndeleteDepartmentResponse) String() string {
 func (*UndeleteDepartmentResponse) ProtoMessage() {}
 
 func (x *UndeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[51]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3104,7 +3315,7 @@ func (x *UndeleteDepartmentResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use UndeleteDepartmentResponse.ProtoReflect.Descriptor instead.
 func (*UndeleteDepartmentResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{51}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *UndeleteDepartmentResponse) GetDepartment() *Department {
@@ -3125,7 +3336,7 @@ type GetRoleRequest struct {
 
 func (x *GetRoleRequest) Reset() {
 	*x = GetRoleRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3137,7 +3348,7 @@ func (x *GetRoleRequest) String() string {
 func (*GetRoleRequest) ProtoMessage() {}
 
 func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[52]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3150,7 +3361,7 @@ func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleRequest.ProtoReflect.Descriptor instead.
 func (*GetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{52}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *GetRoleRequest) GetId() string {
@@ -3171,7 +3382,7 @@ type GetRoleResponse struct {
 
 func (x *GetRoleResponse) Reset() {
 	*x = GetRoleResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3183,7 +3394,7 @@ func (x *GetRoleResponse) String() string {
 func (*GetRoleResponse) ProtoMessage() {}
 
 func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[53]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3196,7 +3407,7 @@ func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleResponse.ProtoReflect.Descriptor instead.
 func (*GetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{53}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *GetRoleResponse) GetRole() *Role {
@@ -3223,7 +3434,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3235,7 +3446,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[54]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3248,7 +3459,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{54}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{58}
 }
 
 func (x *ListRolesRequest) GetPageSize() int32 {
@@ -3292,7 +3503,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3304,7 +3515,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[55]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3317,7 +3528,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{55}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *ListRolesResponse) GetRoles() []*Role {
@@ -3345,7 +3556,7 @@ type CountRolesRequest struct {
 
 func (x *CountRolesRequest) Reset() {
 	*x = CountRolesRequest{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[56]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3357,7 +3568,7 @@ func (x *CountRolesRequest) String() string {
 func (*CountRolesRequest) ProtoMessage() {}
 
 func (x *CountRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[56]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3370,7 +3581,7 @@ func (x *CountRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRolesRequest.ProtoReflect.Descriptor instead.
 func (*CountRolesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{56}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *CountRolesRequest) GetFilter() string {
@@ -3393,7 +3604,7 @@ type CountRolesResponse struct {
 
 func (x *CountRolesResponse) Reset() {
 	*x = CountRolesResponse{}
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[57]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3405,7 +3616,7 @@ func (x *CountRolesResponse) String() string {
 func (*CountRolesResponse) ProtoMessage() {}
 
 func (x *CountRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[57]
+	mi := &file_kontor_identity_v1_identity_service_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3418,7 +3629,7 @@ func (x *CountRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRolesResponse.ProtoReflect.Descriptor instead.
 func (*CountRolesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{57}
+	return file_kontor_identity_v1_identity_service_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *CountRolesResponse) GetCount() int32 {
@@ -3494,7 +3705,18 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\border_by\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\aorderBy\"{\n" +
 	"\x15ListHandoversResponse\x12:\n" +
 	"\thandovers\x18\x01 \x03(\v2\x1c.kontor.identity.v1.HandoverR\thandovers\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"\xcc\x01\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"9\n" +
+	"\x15CountHandoversRequest\x12 \n" +
+	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\"B\n" +
+	"\x16CountHandoversResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"Y\n" +
+	"\x1bCountHandoverRecordsRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12 \n" +
+	"\x06filter\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\"H\n" +
+	"\x1cCountHandoverRecordsResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xcc\x01\n" +
 	"\x1aListHandoverRecordsRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
@@ -3668,7 +3890,7 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\x13ACCESS_REASON_SCOPE\x10\x04\x12\x1a\n" +
 	"\x16ACCESS_REASON_OBSERVER\x10\x05\x12'\n" +
 	"#ACCESS_REASON_AVAILABLE_TO_EVERYONE\x10\x06\x12\x1e\n" +
-	"\x1aACCESS_REASON_SOME_RECORDS\x10\a2\xb1\x13\n" +
+	"\x1aACCESS_REASON_SOME_RECORDS\x10\a2\xf6\x15\n" +
 	"\fUsersService\x12\x80\x01\n" +
 	"\n" +
 	"CreateUser\x12%.kontor.identity.v1.CreateUserRequest\x1a&.kontor.identity.v1.CreateUserResponse\"#\xca\xf3\x18\b\n" +
@@ -3690,7 +3912,11 @@ const file_kontor_identity_v1_identity_service_proto_rawDesc = "" +
 	"\vGetHandover\x12&.kontor.identity.v1.GetHandoverRequest\x1a'.kontor.identity.v1.GetHandoverResponse\"&\xca\xf3\x18\b\n" +
 	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x14\x12\x12/v1/handovers/{id}\x12\x87\x01\n" +
 	"\rListHandovers\x12(.kontor.identity.v1.ListHandoversRequest\x1a).kontor.identity.v1.ListHandoversResponse\"!\xca\xf3\x18\b\n" +
-	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/handovers\x12\xa6\x01\n" +
+	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x0f\x12\r/v1/handovers\x12\x90\x01\n" +
+	"\x0eCountHandovers\x12).kontor.identity.v1.CountHandoversRequest\x1a*.kontor.identity.v1.CountHandoversResponse\"'\xca\xf3\x18\b\n" +
+	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x15\x12\x13/v1/handovers:count\x12\xaf\x01\n" +
+	"\x14CountHandoverRecords\x12/.kontor.identity.v1.CountHandoverRecordsRequest\x1a0.kontor.identity.v1.CountHandoverRecordsResponse\"4\xca\xf3\x18\b\n" +
+	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\"\x12 /v1/handovers/{id}/records:count\x12\xa6\x01\n" +
 	"\x13ListHandoverRecords\x12..kontor.identity.v1.ListHandoverRecordsRequest\x1a/.kontor.identity.v1.ListHandoverRecordsResponse\".\xca\xf3\x18\b\n" +
 	"\x04user\x10\x04\x82\xd3\xe4\x93\x02\x1c\x12\x1a/v1/handovers/{id}/records\x12\x99\x01\n" +
 	"\x0eRevertHandover\x12).kontor.identity.v1.RevertHandoverRequest\x1a*.kontor.identity.v1.RevertHandoverResponse\"0\xca\xf3\x18\b\n" +
@@ -3753,175 +3979,183 @@ func file_kontor_identity_v1_identity_service_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_identity_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
+var file_kontor_identity_v1_identity_service_proto_msgTypes = make([]protoimpl.MessageInfo, 62)
 var file_kontor_identity_v1_identity_service_proto_goTypes = []any{
-	(AccessReason)(0),                   // 0: kontor.identity.v1.AccessReason
-	(*CreateUserRequest)(nil),           // 1: kontor.identity.v1.CreateUserRequest
-	(*CreateUserResponse)(nil),          // 2: kontor.identity.v1.CreateUserResponse
-	(*GetUserRequest)(nil),              // 3: kontor.identity.v1.GetUserRequest
-	(*GetUserResponse)(nil),             // 4: kontor.identity.v1.GetUserResponse
-	(*ListUsersRequest)(nil),            // 5: kontor.identity.v1.ListUsersRequest
-	(*ListUsersResponse)(nil),           // 6: kontor.identity.v1.ListUsersResponse
-	(*CountUsersRequest)(nil),           // 7: kontor.identity.v1.CountUsersRequest
-	(*CountUsersResponse)(nil),          // 8: kontor.identity.v1.CountUsersResponse
-	(*UpdateUserRequest)(nil),           // 9: kontor.identity.v1.UpdateUserRequest
-	(*UpdateUserResponse)(nil),          // 10: kontor.identity.v1.UpdateUserResponse
-	(*DeactivateUserRequest)(nil),       // 11: kontor.identity.v1.DeactivateUserRequest
-	(*DeactivateUserResponse)(nil),      // 12: kontor.identity.v1.DeactivateUserResponse
-	(*GetHandoverRequest)(nil),          // 13: kontor.identity.v1.GetHandoverRequest
-	(*GetHandoverResponse)(nil),         // 14: kontor.identity.v1.GetHandoverResponse
-	(*ListHandoversRequest)(nil),        // 15: kontor.identity.v1.ListHandoversRequest
-	(*ListHandoversResponse)(nil),       // 16: kontor.identity.v1.ListHandoversResponse
-	(*ListHandoverRecordsRequest)(nil),  // 17: kontor.identity.v1.ListHandoverRecordsRequest
-	(*ListHandoverRecordsResponse)(nil), // 18: kontor.identity.v1.ListHandoverRecordsResponse
-	(*RevertHandoverRequest)(nil),       // 19: kontor.identity.v1.RevertHandoverRequest
-	(*RevertHandoverResponse)(nil),      // 20: kontor.identity.v1.RevertHandoverResponse
-	(*ExplainAccessRequest)(nil),        // 21: kontor.identity.v1.ExplainAccessRequest
-	(*GrantExplanation)(nil),            // 22: kontor.identity.v1.GrantExplanation
-	(*ExplainAccessResponse)(nil),       // 23: kontor.identity.v1.ExplainAccessResponse
-	(*ActivateUserRequest)(nil),         // 24: kontor.identity.v1.ActivateUserRequest
-	(*ActivateUserResponse)(nil),        // 25: kontor.identity.v1.ActivateUserResponse
-	(*SetUserPasswordRequest)(nil),      // 26: kontor.identity.v1.SetUserPasswordRequest
-	(*SetUserPasswordResponse)(nil),     // 27: kontor.identity.v1.SetUserPasswordResponse
-	(*ResetSecondFactorRequest)(nil),    // 28: kontor.identity.v1.ResetSecondFactorRequest
-	(*ResetSecondFactorResponse)(nil),   // 29: kontor.identity.v1.ResetSecondFactorResponse
-	(*UserTerm)(nil),                    // 30: kontor.identity.v1.UserTerm
-	(*ExternalKey)(nil),                 // 31: kontor.identity.v1.ExternalKey
-	(*LookupUsersRequest)(nil),          // 32: kontor.identity.v1.LookupUsersRequest
-	(*UserMatch)(nil),                   // 33: kontor.identity.v1.UserMatch
-	(*LookupUsersResponse)(nil),         // 34: kontor.identity.v1.LookupUsersResponse
-	(*PreviewUserImportRequest)(nil),    // 35: kontor.identity.v1.PreviewUserImportRequest
-	(*PreviewUserImportResponse)(nil),   // 36: kontor.identity.v1.PreviewUserImportResponse
-	(*ImportUsersRequest)(nil),          // 37: kontor.identity.v1.ImportUsersRequest
-	(*ImportUsersResponse)(nil),         // 38: kontor.identity.v1.ImportUsersResponse
-	(*CreateDepartmentRequest)(nil),     // 39: kontor.identity.v1.CreateDepartmentRequest
-	(*CreateDepartmentResponse)(nil),    // 40: kontor.identity.v1.CreateDepartmentResponse
-	(*GetDepartmentRequest)(nil),        // 41: kontor.identity.v1.GetDepartmentRequest
-	(*GetDepartmentResponse)(nil),       // 42: kontor.identity.v1.GetDepartmentResponse
-	(*ListDepartmentsRequest)(nil),      // 43: kontor.identity.v1.ListDepartmentsRequest
-	(*ListDepartmentsResponse)(nil),     // 44: kontor.identity.v1.ListDepartmentsResponse
-	(*CountDepartmentsRequest)(nil),     // 45: kontor.identity.v1.CountDepartmentsRequest
-	(*CountDepartmentsResponse)(nil),    // 46: kontor.identity.v1.CountDepartmentsResponse
-	(*UpdateDepartmentRequest)(nil),     // 47: kontor.identity.v1.UpdateDepartmentRequest
-	(*UpdateDepartmentResponse)(nil),    // 48: kontor.identity.v1.UpdateDepartmentResponse
-	(*DeleteDepartmentRequest)(nil),     // 49: kontor.identity.v1.DeleteDepartmentRequest
-	(*DeleteDepartmentResponse)(nil),    // 50: kontor.identity.v1.DeleteDepartmentResponse
-	(*UndeleteDepartmentRequest)(nil),   // 51: kontor.identity.v1.UndeleteDepartmentRequest
-	(*UndeleteDepartmentResponse)(nil),  // 52: kontor.identity.v1.UndeleteDepartmentResponse
-	(*GetRoleRequest)(nil),              // 53: kontor.identity.v1.GetRoleRequest
-	(*GetRoleResponse)(nil),             // 54: kontor.identity.v1.GetRoleResponse
-	(*ListRolesRequest)(nil),            // 55: kontor.identity.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),           // 56: kontor.identity.v1.ListRolesResponse
-	(*CountRolesRequest)(nil),           // 57: kontor.identity.v1.CountRolesRequest
-	(*CountRolesResponse)(nil),          // 58: kontor.identity.v1.CountRolesResponse
-	(*User)(nil),                        // 59: kontor.identity.v1.User
-	(*fieldmaskpb.FieldMask)(nil),       // 60: google.protobuf.FieldMask
-	(*Handover)(nil),                    // 61: kontor.identity.v1.Handover
-	(*HandoverRecord)(nil),              // 62: kontor.identity.v1.HandoverRecord
-	(v1.Action)(0),                      // 63: kontor.options.v1.Action
-	(v11.Scope)(0),                      // 64: kontor.access.v1.Scope
-	(*v12.ImportSource)(nil),            // 65: kontor.type.v1.ImportSource
-	(*v12.ImportPreview)(nil),           // 66: kontor.type.v1.ImportPreview
-	(*v13.Operation)(nil),               // 67: kontor.operation.v1.Operation
-	(*Department)(nil),                  // 68: kontor.identity.v1.Department
-	(*Role)(nil),                        // 69: kontor.identity.v1.Role
+	(AccessReason)(0),                    // 0: kontor.identity.v1.AccessReason
+	(*CreateUserRequest)(nil),            // 1: kontor.identity.v1.CreateUserRequest
+	(*CreateUserResponse)(nil),           // 2: kontor.identity.v1.CreateUserResponse
+	(*GetUserRequest)(nil),               // 3: kontor.identity.v1.GetUserRequest
+	(*GetUserResponse)(nil),              // 4: kontor.identity.v1.GetUserResponse
+	(*ListUsersRequest)(nil),             // 5: kontor.identity.v1.ListUsersRequest
+	(*ListUsersResponse)(nil),            // 6: kontor.identity.v1.ListUsersResponse
+	(*CountUsersRequest)(nil),            // 7: kontor.identity.v1.CountUsersRequest
+	(*CountUsersResponse)(nil),           // 8: kontor.identity.v1.CountUsersResponse
+	(*UpdateUserRequest)(nil),            // 9: kontor.identity.v1.UpdateUserRequest
+	(*UpdateUserResponse)(nil),           // 10: kontor.identity.v1.UpdateUserResponse
+	(*DeactivateUserRequest)(nil),        // 11: kontor.identity.v1.DeactivateUserRequest
+	(*DeactivateUserResponse)(nil),       // 12: kontor.identity.v1.DeactivateUserResponse
+	(*GetHandoverRequest)(nil),           // 13: kontor.identity.v1.GetHandoverRequest
+	(*GetHandoverResponse)(nil),          // 14: kontor.identity.v1.GetHandoverResponse
+	(*ListHandoversRequest)(nil),         // 15: kontor.identity.v1.ListHandoversRequest
+	(*ListHandoversResponse)(nil),        // 16: kontor.identity.v1.ListHandoversResponse
+	(*CountHandoversRequest)(nil),        // 17: kontor.identity.v1.CountHandoversRequest
+	(*CountHandoversResponse)(nil),       // 18: kontor.identity.v1.CountHandoversResponse
+	(*CountHandoverRecordsRequest)(nil),  // 19: kontor.identity.v1.CountHandoverRecordsRequest
+	(*CountHandoverRecordsResponse)(nil), // 20: kontor.identity.v1.CountHandoverRecordsResponse
+	(*ListHandoverRecordsRequest)(nil),   // 21: kontor.identity.v1.ListHandoverRecordsRequest
+	(*ListHandoverRecordsResponse)(nil),  // 22: kontor.identity.v1.ListHandoverRecordsResponse
+	(*RevertHandoverRequest)(nil),        // 23: kontor.identity.v1.RevertHandoverRequest
+	(*RevertHandoverResponse)(nil),       // 24: kontor.identity.v1.RevertHandoverResponse
+	(*ExplainAccessRequest)(nil),         // 25: kontor.identity.v1.ExplainAccessRequest
+	(*GrantExplanation)(nil),             // 26: kontor.identity.v1.GrantExplanation
+	(*ExplainAccessResponse)(nil),        // 27: kontor.identity.v1.ExplainAccessResponse
+	(*ActivateUserRequest)(nil),          // 28: kontor.identity.v1.ActivateUserRequest
+	(*ActivateUserResponse)(nil),         // 29: kontor.identity.v1.ActivateUserResponse
+	(*SetUserPasswordRequest)(nil),       // 30: kontor.identity.v1.SetUserPasswordRequest
+	(*SetUserPasswordResponse)(nil),      // 31: kontor.identity.v1.SetUserPasswordResponse
+	(*ResetSecondFactorRequest)(nil),     // 32: kontor.identity.v1.ResetSecondFactorRequest
+	(*ResetSecondFactorResponse)(nil),    // 33: kontor.identity.v1.ResetSecondFactorResponse
+	(*UserTerm)(nil),                     // 34: kontor.identity.v1.UserTerm
+	(*ExternalKey)(nil),                  // 35: kontor.identity.v1.ExternalKey
+	(*LookupUsersRequest)(nil),           // 36: kontor.identity.v1.LookupUsersRequest
+	(*UserMatch)(nil),                    // 37: kontor.identity.v1.UserMatch
+	(*LookupUsersResponse)(nil),          // 38: kontor.identity.v1.LookupUsersResponse
+	(*PreviewUserImportRequest)(nil),     // 39: kontor.identity.v1.PreviewUserImportRequest
+	(*PreviewUserImportResponse)(nil),    // 40: kontor.identity.v1.PreviewUserImportResponse
+	(*ImportUsersRequest)(nil),           // 41: kontor.identity.v1.ImportUsersRequest
+	(*ImportUsersResponse)(nil),          // 42: kontor.identity.v1.ImportUsersResponse
+	(*CreateDepartmentRequest)(nil),      // 43: kontor.identity.v1.CreateDepartmentRequest
+	(*CreateDepartmentResponse)(nil),     // 44: kontor.identity.v1.CreateDepartmentResponse
+	(*GetDepartmentRequest)(nil),         // 45: kontor.identity.v1.GetDepartmentRequest
+	(*GetDepartmentResponse)(nil),        // 46: kontor.identity.v1.GetDepartmentResponse
+	(*ListDepartmentsRequest)(nil),       // 47: kontor.identity.v1.ListDepartmentsRequest
+	(*ListDepartmentsResponse)(nil),      // 48: kontor.identity.v1.ListDepartmentsResponse
+	(*CountDepartmentsRequest)(nil),      // 49: kontor.identity.v1.CountDepartmentsRequest
+	(*CountDepartmentsResponse)(nil),     // 50: kontor.identity.v1.CountDepartmentsResponse
+	(*UpdateDepartmentRequest)(nil),      // 51: kontor.identity.v1.UpdateDepartmentRequest
+	(*UpdateDepartmentResponse)(nil),     // 52: kontor.identity.v1.UpdateDepartmentResponse
+	(*DeleteDepartmentRequest)(nil),      // 53: kontor.identity.v1.DeleteDepartmentRequest
+	(*DeleteDepartmentResponse)(nil),     // 54: kontor.identity.v1.DeleteDepartmentResponse
+	(*UndeleteDepartmentRequest)(nil),    // 55: kontor.identity.v1.UndeleteDepartmentRequest
+	(*UndeleteDepartmentResponse)(nil),   // 56: kontor.identity.v1.UndeleteDepartmentResponse
+	(*GetRoleRequest)(nil),               // 57: kontor.identity.v1.GetRoleRequest
+	(*GetRoleResponse)(nil),              // 58: kontor.identity.v1.GetRoleResponse
+	(*ListRolesRequest)(nil),             // 59: kontor.identity.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),            // 60: kontor.identity.v1.ListRolesResponse
+	(*CountRolesRequest)(nil),            // 61: kontor.identity.v1.CountRolesRequest
+	(*CountRolesResponse)(nil),           // 62: kontor.identity.v1.CountRolesResponse
+	(*User)(nil),                         // 63: kontor.identity.v1.User
+	(*fieldmaskpb.FieldMask)(nil),        // 64: google.protobuf.FieldMask
+	(*Handover)(nil),                     // 65: kontor.identity.v1.Handover
+	(*HandoverRecord)(nil),               // 66: kontor.identity.v1.HandoverRecord
+	(v1.Action)(0),                       // 67: kontor.options.v1.Action
+	(v11.Scope)(0),                       // 68: kontor.access.v1.Scope
+	(*v12.ImportSource)(nil),             // 69: kontor.type.v1.ImportSource
+	(*v12.ImportPreview)(nil),            // 70: kontor.type.v1.ImportPreview
+	(*v13.Operation)(nil),                // 71: kontor.operation.v1.Operation
+	(*Department)(nil),                   // 72: kontor.identity.v1.Department
+	(*Role)(nil),                         // 73: kontor.identity.v1.Role
 }
 var file_kontor_identity_v1_identity_service_proto_depIdxs = []int32{
-	59, // 0: kontor.identity.v1.CreateUserRequest.user:type_name -> kontor.identity.v1.User
-	59, // 1: kontor.identity.v1.CreateUserResponse.user:type_name -> kontor.identity.v1.User
-	59, // 2: kontor.identity.v1.GetUserResponse.user:type_name -> kontor.identity.v1.User
-	59, // 3: kontor.identity.v1.ListUsersResponse.users:type_name -> kontor.identity.v1.User
-	59, // 4: kontor.identity.v1.UpdateUserRequest.user:type_name -> kontor.identity.v1.User
-	60, // 5: kontor.identity.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
-	59, // 6: kontor.identity.v1.UpdateUserResponse.user:type_name -> kontor.identity.v1.User
-	59, // 7: kontor.identity.v1.DeactivateUserResponse.user:type_name -> kontor.identity.v1.User
-	61, // 8: kontor.identity.v1.DeactivateUserResponse.handover:type_name -> kontor.identity.v1.Handover
-	61, // 9: kontor.identity.v1.GetHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
-	61, // 10: kontor.identity.v1.ListHandoversResponse.handovers:type_name -> kontor.identity.v1.Handover
-	62, // 11: kontor.identity.v1.ListHandoverRecordsResponse.records:type_name -> kontor.identity.v1.HandoverRecord
-	61, // 12: kontor.identity.v1.RevertHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
-	63, // 13: kontor.identity.v1.ExplainAccessRequest.action:type_name -> kontor.options.v1.Action
-	63, // 14: kontor.identity.v1.GrantExplanation.action:type_name -> kontor.options.v1.Action
-	64, // 15: kontor.identity.v1.GrantExplanation.scope:type_name -> kontor.access.v1.Scope
+	63, // 0: kontor.identity.v1.CreateUserRequest.user:type_name -> kontor.identity.v1.User
+	63, // 1: kontor.identity.v1.CreateUserResponse.user:type_name -> kontor.identity.v1.User
+	63, // 2: kontor.identity.v1.GetUserResponse.user:type_name -> kontor.identity.v1.User
+	63, // 3: kontor.identity.v1.ListUsersResponse.users:type_name -> kontor.identity.v1.User
+	63, // 4: kontor.identity.v1.UpdateUserRequest.user:type_name -> kontor.identity.v1.User
+	64, // 5: kontor.identity.v1.UpdateUserRequest.update_mask:type_name -> google.protobuf.FieldMask
+	63, // 6: kontor.identity.v1.UpdateUserResponse.user:type_name -> kontor.identity.v1.User
+	63, // 7: kontor.identity.v1.DeactivateUserResponse.user:type_name -> kontor.identity.v1.User
+	65, // 8: kontor.identity.v1.DeactivateUserResponse.handover:type_name -> kontor.identity.v1.Handover
+	65, // 9: kontor.identity.v1.GetHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
+	65, // 10: kontor.identity.v1.ListHandoversResponse.handovers:type_name -> kontor.identity.v1.Handover
+	66, // 11: kontor.identity.v1.ListHandoverRecordsResponse.records:type_name -> kontor.identity.v1.HandoverRecord
+	65, // 12: kontor.identity.v1.RevertHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
+	67, // 13: kontor.identity.v1.ExplainAccessRequest.action:type_name -> kontor.options.v1.Action
+	67, // 14: kontor.identity.v1.GrantExplanation.action:type_name -> kontor.options.v1.Action
+	68, // 15: kontor.identity.v1.GrantExplanation.scope:type_name -> kontor.access.v1.Scope
 	0,  // 16: kontor.identity.v1.ExplainAccessResponse.reason:type_name -> kontor.identity.v1.AccessReason
-	64, // 17: kontor.identity.v1.ExplainAccessResponse.scope:type_name -> kontor.access.v1.Scope
-	22, // 18: kontor.identity.v1.ExplainAccessResponse.grants:type_name -> kontor.identity.v1.GrantExplanation
-	59, // 19: kontor.identity.v1.ActivateUserResponse.user:type_name -> kontor.identity.v1.User
-	59, // 20: kontor.identity.v1.SetUserPasswordResponse.user:type_name -> kontor.identity.v1.User
-	59, // 21: kontor.identity.v1.ResetSecondFactorResponse.user:type_name -> kontor.identity.v1.User
-	31, // 22: kontor.identity.v1.UserTerm.external:type_name -> kontor.identity.v1.ExternalKey
-	30, // 23: kontor.identity.v1.LookupUsersRequest.terms:type_name -> kontor.identity.v1.UserTerm
-	33, // 24: kontor.identity.v1.LookupUsersResponse.matches:type_name -> kontor.identity.v1.UserMatch
-	65, // 25: kontor.identity.v1.PreviewUserImportRequest.source:type_name -> kontor.type.v1.ImportSource
-	66, // 26: kontor.identity.v1.PreviewUserImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
-	67, // 27: kontor.identity.v1.ImportUsersResponse.operation:type_name -> kontor.operation.v1.Operation
-	68, // 28: kontor.identity.v1.CreateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
-	68, // 29: kontor.identity.v1.CreateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	68, // 30: kontor.identity.v1.GetDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	68, // 31: kontor.identity.v1.ListDepartmentsResponse.departments:type_name -> kontor.identity.v1.Department
-	68, // 32: kontor.identity.v1.UpdateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
-	60, // 33: kontor.identity.v1.UpdateDepartmentRequest.update_mask:type_name -> google.protobuf.FieldMask
-	68, // 34: kontor.identity.v1.UpdateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	68, // 35: kontor.identity.v1.DeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	68, // 36: kontor.identity.v1.UndeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
-	69, // 37: kontor.identity.v1.GetRoleResponse.role:type_name -> kontor.identity.v1.Role
-	69, // 38: kontor.identity.v1.ListRolesResponse.roles:type_name -> kontor.identity.v1.Role
+	68, // 17: kontor.identity.v1.ExplainAccessResponse.scope:type_name -> kontor.access.v1.Scope
+	26, // 18: kontor.identity.v1.ExplainAccessResponse.grants:type_name -> kontor.identity.v1.GrantExplanation
+	63, // 19: kontor.identity.v1.ActivateUserResponse.user:type_name -> kontor.identity.v1.User
+	63, // 20: kontor.identity.v1.SetUserPasswordResponse.user:type_name -> kontor.identity.v1.User
+	63, // 21: kontor.identity.v1.ResetSecondFactorResponse.user:type_name -> kontor.identity.v1.User
+	35, // 22: kontor.identity.v1.UserTerm.external:type_name -> kontor.identity.v1.ExternalKey
+	34, // 23: kontor.identity.v1.LookupUsersRequest.terms:type_name -> kontor.identity.v1.UserTerm
+	37, // 24: kontor.identity.v1.LookupUsersResponse.matches:type_name -> kontor.identity.v1.UserMatch
+	69, // 25: kontor.identity.v1.PreviewUserImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	70, // 26: kontor.identity.v1.PreviewUserImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	71, // 27: kontor.identity.v1.ImportUsersResponse.operation:type_name -> kontor.operation.v1.Operation
+	72, // 28: kontor.identity.v1.CreateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
+	72, // 29: kontor.identity.v1.CreateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	72, // 30: kontor.identity.v1.GetDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	72, // 31: kontor.identity.v1.ListDepartmentsResponse.departments:type_name -> kontor.identity.v1.Department
+	72, // 32: kontor.identity.v1.UpdateDepartmentRequest.department:type_name -> kontor.identity.v1.Department
+	64, // 33: kontor.identity.v1.UpdateDepartmentRequest.update_mask:type_name -> google.protobuf.FieldMask
+	72, // 34: kontor.identity.v1.UpdateDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	72, // 35: kontor.identity.v1.DeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	72, // 36: kontor.identity.v1.UndeleteDepartmentResponse.department:type_name -> kontor.identity.v1.Department
+	73, // 37: kontor.identity.v1.GetRoleResponse.role:type_name -> kontor.identity.v1.Role
+	73, // 38: kontor.identity.v1.ListRolesResponse.roles:type_name -> kontor.identity.v1.Role
 	1,  // 39: kontor.identity.v1.UsersService.CreateUser:input_type -> kontor.identity.v1.CreateUserRequest
 	3,  // 40: kontor.identity.v1.UsersService.GetUser:input_type -> kontor.identity.v1.GetUserRequest
 	5,  // 41: kontor.identity.v1.UsersService.ListUsers:input_type -> kontor.identity.v1.ListUsersRequest
 	7,  // 42: kontor.identity.v1.UsersService.CountUsers:input_type -> kontor.identity.v1.CountUsersRequest
 	9,  // 43: kontor.identity.v1.UsersService.UpdateUser:input_type -> kontor.identity.v1.UpdateUserRequest
 	11, // 44: kontor.identity.v1.UsersService.DeactivateUser:input_type -> kontor.identity.v1.DeactivateUserRequest
-	24, // 45: kontor.identity.v1.UsersService.ActivateUser:input_type -> kontor.identity.v1.ActivateUserRequest
+	28, // 45: kontor.identity.v1.UsersService.ActivateUser:input_type -> kontor.identity.v1.ActivateUserRequest
 	13, // 46: kontor.identity.v1.UsersService.GetHandover:input_type -> kontor.identity.v1.GetHandoverRequest
 	15, // 47: kontor.identity.v1.UsersService.ListHandovers:input_type -> kontor.identity.v1.ListHandoversRequest
-	17, // 48: kontor.identity.v1.UsersService.ListHandoverRecords:input_type -> kontor.identity.v1.ListHandoverRecordsRequest
-	19, // 49: kontor.identity.v1.UsersService.RevertHandover:input_type -> kontor.identity.v1.RevertHandoverRequest
-	21, // 50: kontor.identity.v1.UsersService.ExplainAccess:input_type -> kontor.identity.v1.ExplainAccessRequest
-	26, // 51: kontor.identity.v1.UsersService.SetUserPassword:input_type -> kontor.identity.v1.SetUserPasswordRequest
-	28, // 52: kontor.identity.v1.UsersService.ResetSecondFactor:input_type -> kontor.identity.v1.ResetSecondFactorRequest
-	32, // 53: kontor.identity.v1.UsersService.LookupUsers:input_type -> kontor.identity.v1.LookupUsersRequest
-	35, // 54: kontor.identity.v1.UsersService.PreviewUserImport:input_type -> kontor.identity.v1.PreviewUserImportRequest
-	37, // 55: kontor.identity.v1.UsersService.ImportUsers:input_type -> kontor.identity.v1.ImportUsersRequest
-	39, // 56: kontor.identity.v1.DepartmentsService.CreateDepartment:input_type -> kontor.identity.v1.CreateDepartmentRequest
-	41, // 57: kontor.identity.v1.DepartmentsService.GetDepartment:input_type -> kontor.identity.v1.GetDepartmentRequest
-	43, // 58: kontor.identity.v1.DepartmentsService.ListDepartments:input_type -> kontor.identity.v1.ListDepartmentsRequest
-	45, // 59: kontor.identity.v1.DepartmentsService.CountDepartments:input_type -> kontor.identity.v1.CountDepartmentsRequest
-	47, // 60: kontor.identity.v1.DepartmentsService.UpdateDepartment:input_type -> kontor.identity.v1.UpdateDepartmentRequest
-	49, // 61: kontor.identity.v1.DepartmentsService.DeleteDepartment:input_type -> kontor.identity.v1.DeleteDepartmentRequest
-	51, // 62: kontor.identity.v1.DepartmentsService.UndeleteDepartment:input_type -> kontor.identity.v1.UndeleteDepartmentRequest
-	53, // 63: kontor.identity.v1.RolesService.GetRole:input_type -> kontor.identity.v1.GetRoleRequest
-	55, // 64: kontor.identity.v1.RolesService.ListRoles:input_type -> kontor.identity.v1.ListRolesRequest
-	57, // 65: kontor.identity.v1.RolesService.CountRoles:input_type -> kontor.identity.v1.CountRolesRequest
-	2,  // 66: kontor.identity.v1.UsersService.CreateUser:output_type -> kontor.identity.v1.CreateUserResponse
-	4,  // 67: kontor.identity.v1.UsersService.GetUser:output_type -> kontor.identity.v1.GetUserResponse
-	6,  // 68: kontor.identity.v1.UsersService.ListUsers:output_type -> kontor.identity.v1.ListUsersResponse
-	8,  // 69: kontor.identity.v1.UsersService.CountUsers:output_type -> kontor.identity.v1.CountUsersResponse
-	10, // 70: kontor.identity.v1.UsersService.UpdateUser:output_type -> kontor.identity.v1.UpdateUserResponse
-	12, // 71: kontor.identity.v1.UsersService.DeactivateUser:output_type -> kontor.identity.v1.DeactivateUserResponse
-	25, // 72: kontor.identity.v1.UsersService.ActivateUser:output_type -> kontor.identity.v1.ActivateUserResponse
-	14, // 73: kontor.identity.v1.UsersService.GetHandover:output_type -> kontor.identity.v1.GetHandoverResponse
-	16, // 74: kontor.identity.v1.UsersService.ListHandovers:output_type -> kontor.identity.v1.ListHandoversResponse
-	18, // 75: kontor.identity.v1.UsersService.ListHandoverRecords:output_type -> kontor.identity.v1.ListHandoverRecordsResponse
-	20, // 76: kontor.identity.v1.UsersService.RevertHandover:output_type -> kontor.identity.v1.RevertHandoverResponse
-	23, // 77: kontor.identity.v1.UsersService.ExplainAccess:output_type -> kontor.identity.v1.ExplainAccessResponse
-	27, // 78: kontor.identity.v1.UsersService.SetUserPassword:output_type -> kontor.identity.v1.SetUserPasswordResponse
-	29, // 79: kontor.identity.v1.UsersService.ResetSecondFactor:output_type -> kontor.identity.v1.ResetSecondFactorResponse
-	34, // 80: kontor.identity.v1.UsersService.LookupUsers:output_type -> kontor.identity.v1.LookupUsersResponse
-	36, // 81: kontor.identity.v1.UsersService.PreviewUserImport:output_type -> kontor.identity.v1.PreviewUserImportResponse
-	38, // 82: kontor.identity.v1.UsersService.ImportUsers:output_type -> kontor.identity.v1.ImportUsersResponse
-	40, // 83: kontor.identity.v1.DepartmentsService.CreateDepartment:output_type -> kontor.identity.v1.CreateDepartmentResponse
-	42, // 84: kontor.identity.v1.DepartmentsService.GetDepartment:output_type -> kontor.identity.v1.GetDepartmentResponse
-	44, // 85: kontor.identity.v1.DepartmentsService.ListDepartments:output_type -> kontor.identity.v1.ListDepartmentsResponse
-	46, // 86: kontor.identity.v1.DepartmentsService.CountDepartments:output_type -> kontor.identity.v1.CountDepartmentsResponse
-	48, // 87: kontor.identity.v1.DepartmentsService.UpdateDepartment:output_type -> kontor.identity.v1.UpdateDepartmentResponse
-	50, // 88: kontor.identity.v1.DepartmentsService.DeleteDepartment:output_type -> kontor.identity.v1.DeleteDepartmentResponse
-	52, // 89: kontor.identity.v1.DepartmentsService.UndeleteDepartment:output_type -> kontor.identity.v1.UndeleteDepartmentResponse
-	54, // 90: kontor.identity.v1.RolesService.GetRole:output_type -> kontor.identity.v1.GetRoleResponse
-	56, // 91: kontor.identity.v1.RolesService.ListRoles:output_type -> kontor.identity.v1.ListRolesResponse
-	58, // 92: kontor.identity.v1.RolesService.CountRoles:output_type -> kontor.identity.v1.CountRolesResponse
-	66, // [66:93] is the sub-list for method output_type
-	39, // [39:66] is the sub-list for method input_type
+	17, // 48: kontor.identity.v1.UsersService.CountHandovers:input_type -> kontor.identity.v1.CountHandoversRequest
+	19, // 49: kontor.identity.v1.UsersService.CountHandoverRecords:input_type -> kontor.identity.v1.CountHandoverRecordsRequest
+	21, // 50: kontor.identity.v1.UsersService.ListHandoverRecords:input_type -> kontor.identity.v1.ListHandoverRecordsRequest
+	23, // 51: kontor.identity.v1.UsersService.RevertHandover:input_type -> kontor.identity.v1.RevertHandoverRequest
+	25, // 52: kontor.identity.v1.UsersService.ExplainAccess:input_type -> kontor.identity.v1.ExplainAccessRequest
+	30, // 53: kontor.identity.v1.UsersService.SetUserPassword:input_type -> kontor.identity.v1.SetUserPasswordRequest
+	32, // 54: kontor.identity.v1.UsersService.ResetSecondFactor:input_type -> kontor.identity.v1.ResetSecondFactorRequest
+	36, // 55: kontor.identity.v1.UsersService.LookupUsers:input_type -> kontor.identity.v1.LookupUsersRequest
+	39, // 56: kontor.identity.v1.UsersService.PreviewUserImport:input_type -> kontor.identity.v1.PreviewUserImportRequest
+	41, // 57: kontor.identity.v1.UsersService.ImportUsers:input_type -> kontor.identity.v1.ImportUsersRequest
+	43, // 58: kontor.identity.v1.DepartmentsService.CreateDepartment:input_type -> kontor.identity.v1.CreateDepartmentRequest
+	45, // 59: kontor.identity.v1.DepartmentsService.GetDepartment:input_type -> kontor.identity.v1.GetDepartmentRequest
+	47, // 60: kontor.identity.v1.DepartmentsService.ListDepartments:input_type -> kontor.identity.v1.ListDepartmentsRequest
+	49, // 61: kontor.identity.v1.DepartmentsService.CountDepartments:input_type -> kontor.identity.v1.CountDepartmentsRequest
+	51, // 62: kontor.identity.v1.DepartmentsService.UpdateDepartment:input_type -> kontor.identity.v1.UpdateDepartmentRequest
+	53, // 63: kontor.identity.v1.DepartmentsService.DeleteDepartment:input_type -> kontor.identity.v1.DeleteDepartmentRequest
+	55, // 64: kontor.identity.v1.DepartmentsService.UndeleteDepartment:input_type -> kontor.identity.v1.UndeleteDepartmentRequest
+	57, // 65: kontor.identity.v1.RolesService.GetRole:input_type -> kontor.identity.v1.GetRoleRequest
+	59, // 66: kontor.identity.v1.RolesService.ListRoles:input_type -> kontor.identity.v1.ListRolesRequest
+	61, // 67: kontor.identity.v1.RolesService.CountRoles:input_type -> kontor.identity.v1.CountRolesRequest
+	2,  // 68: kontor.identity.v1.UsersService.CreateUser:output_type -> kontor.identity.v1.CreateUserResponse
+	4,  // 69: kontor.identity.v1.UsersService.GetUser:output_type -> kontor.identity.v1.GetUserResponse
+	6,  // 70: kontor.identity.v1.UsersService.ListUsers:output_type -> kontor.identity.v1.ListUsersResponse
+	8,  // 71: kontor.identity.v1.UsersService.CountUsers:output_type -> kontor.identity.v1.CountUsersResponse
+	10, // 72: kontor.identity.v1.UsersService.UpdateUser:output_type -> kontor.identity.v1.UpdateUserResponse
+	12, // 73: kontor.identity.v1.UsersService.DeactivateUser:output_type -> kontor.identity.v1.DeactivateUserResponse
+	29, // 74: kontor.identity.v1.UsersService.ActivateUser:output_type -> kontor.identity.v1.ActivateUserResponse
+	14, // 75: kontor.identity.v1.UsersService.GetHandover:output_type -> kontor.identity.v1.GetHandoverResponse
+	16, // 76: kontor.identity.v1.UsersService.ListHandovers:output_type -> kontor.identity.v1.ListHandoversResponse
+	18, // 77: kontor.identity.v1.UsersService.CountHandovers:output_type -> kontor.identity.v1.CountHandoversResponse
+	20, // 78: kontor.identity.v1.UsersService.CountHandoverRecords:output_type -> kontor.identity.v1.CountHandoverRecordsResponse
+	22, // 79: kontor.identity.v1.UsersService.ListHandoverRecords:output_type -> kontor.identity.v1.ListHandoverRecordsResponse
+	24, // 80: kontor.identity.v1.UsersService.RevertHandover:output_type -> kontor.identity.v1.RevertHandoverResponse
+	27, // 81: kontor.identity.v1.UsersService.ExplainAccess:output_type -> kontor.identity.v1.ExplainAccessResponse
+	31, // 82: kontor.identity.v1.UsersService.SetUserPassword:output_type -> kontor.identity.v1.SetUserPasswordResponse
+	33, // 83: kontor.identity.v1.UsersService.ResetSecondFactor:output_type -> kontor.identity.v1.ResetSecondFactorResponse
+	38, // 84: kontor.identity.v1.UsersService.LookupUsers:output_type -> kontor.identity.v1.LookupUsersResponse
+	40, // 85: kontor.identity.v1.UsersService.PreviewUserImport:output_type -> kontor.identity.v1.PreviewUserImportResponse
+	42, // 86: kontor.identity.v1.UsersService.ImportUsers:output_type -> kontor.identity.v1.ImportUsersResponse
+	44, // 87: kontor.identity.v1.DepartmentsService.CreateDepartment:output_type -> kontor.identity.v1.CreateDepartmentResponse
+	46, // 88: kontor.identity.v1.DepartmentsService.GetDepartment:output_type -> kontor.identity.v1.GetDepartmentResponse
+	48, // 89: kontor.identity.v1.DepartmentsService.ListDepartments:output_type -> kontor.identity.v1.ListDepartmentsResponse
+	50, // 90: kontor.identity.v1.DepartmentsService.CountDepartments:output_type -> kontor.identity.v1.CountDepartmentsResponse
+	52, // 91: kontor.identity.v1.DepartmentsService.UpdateDepartment:output_type -> kontor.identity.v1.UpdateDepartmentResponse
+	54, // 92: kontor.identity.v1.DepartmentsService.DeleteDepartment:output_type -> kontor.identity.v1.DeleteDepartmentResponse
+	56, // 93: kontor.identity.v1.DepartmentsService.UndeleteDepartment:output_type -> kontor.identity.v1.UndeleteDepartmentResponse
+	58, // 94: kontor.identity.v1.RolesService.GetRole:output_type -> kontor.identity.v1.GetRoleResponse
+	60, // 95: kontor.identity.v1.RolesService.ListRoles:output_type -> kontor.identity.v1.ListRolesResponse
+	62, // 96: kontor.identity.v1.RolesService.CountRoles:output_type -> kontor.identity.v1.CountRolesResponse
+	68, // [68:97] is the sub-list for method output_type
+	39, // [39:68] is the sub-list for method input_type
 	39, // [39:39] is the sub-list for extension type_name
 	39, // [39:39] is the sub-list for extension extendee
 	0,  // [0:39] is the sub-list for field type_name
@@ -3936,7 +4170,7 @@ func file_kontor_identity_v1_identity_service_proto_init() {
 	file_kontor_identity_v1_handover_proto_init()
 	file_kontor_identity_v1_role_proto_init()
 	file_kontor_identity_v1_user_proto_init()
-	file_kontor_identity_v1_identity_service_proto_msgTypes[29].OneofWrappers = []any{
+	file_kontor_identity_v1_identity_service_proto_msgTypes[33].OneofWrappers = []any{
 		(*UserTerm_Name)(nil),
 		(*UserTerm_Email)(nil),
 		(*UserTerm_External)(nil),
@@ -3947,7 +4181,7 @@ func file_kontor_identity_v1_identity_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_identity_service_proto_rawDesc), len(file_kontor_identity_v1_identity_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   58,
+			NumMessages:   62,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

@@ -19,23 +19,25 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
-	UsersService_CreateUser_FullMethodName          = "/kontor.identity.v1.UsersService/CreateUser"
-	UsersService_GetUser_FullMethodName             = "/kontor.identity.v1.UsersService/GetUser"
-	UsersService_ListUsers_FullMethodName           = "/kontor.identity.v1.UsersService/ListUsers"
-	UsersService_CountUsers_FullMethodName          = "/kontor.identity.v1.UsersService/CountUsers"
-	UsersService_UpdateUser_FullMethodName          = "/kontor.identity.v1.UsersService/UpdateUser"
-	UsersService_DeactivateUser_FullMethodName      = "/kontor.identity.v1.UsersService/DeactivateUser"
-	UsersService_ActivateUser_FullMethodName        = "/kontor.identity.v1.UsersService/ActivateUser"
-	UsersService_GetHandover_FullMethodName         = "/kontor.identity.v1.UsersService/GetHandover"
-	UsersService_ListHandovers_FullMethodName       = "/kontor.identity.v1.UsersService/ListHandovers"
-	UsersService_ListHandoverRecords_FullMethodName = "/kontor.identity.v1.UsersService/ListHandoverRecords"
-	UsersService_RevertHandover_FullMethodName      = "/kontor.identity.v1.UsersService/RevertHandover"
-	UsersService_ExplainAccess_FullMethodName       = "/kontor.identity.v1.UsersService/ExplainAccess"
-	UsersService_SetUserPassword_FullMethodName     = "/kontor.identity.v1.UsersService/SetUserPassword"
-	UsersService_ResetSecondFactor_FullMethodName   = "/kontor.identity.v1.UsersService/ResetSecondFactor"
-	UsersService_LookupUsers_FullMethodName         = "/kontor.identity.v1.UsersService/LookupUsers"
-	UsersService_PreviewUserImport_FullMethodName   = "/kontor.identity.v1.UsersService/PreviewUserImport"
-	UsersService_ImportUsers_FullMethodName         = "/kontor.identity.v1.UsersService/ImportUsers"
+	UsersService_CreateUser_FullMethodName           = "/kontor.identity.v1.UsersService/CreateUser"
+	UsersService_GetUser_FullMethodName              = "/kontor.identity.v1.UsersService/GetUser"
+	UsersService_ListUsers_FullMethodName            = "/kontor.identity.v1.UsersService/ListUsers"
+	UsersService_CountUsers_FullMethodName           = "/kontor.identity.v1.UsersService/CountUsers"
+	UsersService_UpdateUser_FullMethodName           = "/kontor.identity.v1.UsersService/UpdateUser"
+	UsersService_DeactivateUser_FullMethodName       = "/kontor.identity.v1.UsersService/DeactivateUser"
+	UsersService_ActivateUser_FullMethodName         = "/kontor.identity.v1.UsersService/ActivateUser"
+	UsersService_GetHandover_FullMethodName          = "/kontor.identity.v1.UsersService/GetHandover"
+	UsersService_ListHandovers_FullMethodName        = "/kontor.identity.v1.UsersService/ListHandovers"
+	UsersService_CountHandovers_FullMethodName       = "/kontor.identity.v1.UsersService/CountHandovers"
+	UsersService_CountHandoverRecords_FullMethodName = "/kontor.identity.v1.UsersService/CountHandoverRecords"
+	UsersService_ListHandoverRecords_FullMethodName  = "/kontor.identity.v1.UsersService/ListHandoverRecords"
+	UsersService_RevertHandover_FullMethodName       = "/kontor.identity.v1.UsersService/RevertHandover"
+	UsersService_ExplainAccess_FullMethodName        = "/kontor.identity.v1.UsersService/ExplainAccess"
+	UsersService_SetUserPassword_FullMethodName      = "/kontor.identity.v1.UsersService/SetUserPassword"
+	UsersService_ResetSecondFactor_FullMethodName    = "/kontor.identity.v1.UsersService/ResetSecondFactor"
+	UsersService_LookupUsers_FullMethodName          = "/kontor.identity.v1.UsersService/LookupUsers"
+	UsersService_PreviewUserImport_FullMethodName    = "/kontor.identity.v1.UsersService/PreviewUserImport"
+	UsersService_ImportUsers_FullMethodName          = "/kontor.identity.v1.UsersService/ImportUsers"
 )
 
 // UsersServiceClient is the client API for UsersService service.
@@ -47,7 +49,8 @@ const (
 // The organisation comes from the access token and is never part of a request. A user of another organisation is
 // reported as USER_NOT_FOUND.
 type UsersServiceClient interface {
-	// CreateUser makes a user. No invitation is sent; set a password by SetUserPassword.
+	// CreateUser makes a user, and sends an invitation to choose a password if the organisation has a mail server and the
+	// person no password; otherwise see InviteUser and SetUserPassword.
 	//
 	// Repeating the call with the same request_id returns the first result.
 	//
@@ -90,6 +93,14 @@ type UsersServiceClient interface {
 	//
 	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListHandovers(ctx context.Context, in *ListHandoversRequest, opts ...grpc.CallOption) (*ListHandoversResponse, error)
+	// CountHandovers counts the handovers that ListHandovers lists, exactly up to 10,000.
+	//
+	// Errors: INVALID_FILTER.
+	CountHandovers(ctx context.Context, in *CountHandoversRequest, opts ...grpc.CallOption) (*CountHandoversResponse, error)
+	// CountHandoverRecords counts the records that ListHandoverRecords lists, exactly up to 10,000.
+	//
+	// Errors: HANDOVER_NOT_FOUND, INVALID_FILTER.
+	CountHandoverRecords(ctx context.Context, in *CountHandoverRecordsRequest, opts ...grpc.CallOption) (*CountHandoverRecordsResponse, error)
 	// ListHandoverRecords pages through the records of a handover: those that changed hands, and those that were left where
 	// they are, with the reason.
 	//
@@ -229,6 +240,26 @@ func (c *usersServiceClient) ListHandovers(ctx context.Context, in *ListHandover
 	return out, nil
 }
 
+func (c *usersServiceClient) CountHandovers(ctx context.Context, in *CountHandoversRequest, opts ...grpc.CallOption) (*CountHandoversResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountHandoversResponse)
+	err := c.cc.Invoke(ctx, UsersService_CountHandovers_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *usersServiceClient) CountHandoverRecords(ctx context.Context, in *CountHandoverRecordsRequest, opts ...grpc.CallOption) (*CountHandoverRecordsResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CountHandoverRecordsResponse)
+	err := c.cc.Invoke(ctx, UsersService_CountHandoverRecords_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *usersServiceClient) ListHandoverRecords(ctx context.Context, in *ListHandoverRecordsRequest, opts ...grpc.CallOption) (*ListHandoverRecordsResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListHandoverRecordsResponse)
@@ -318,7 +349,8 @@ func (c *usersServiceClient) ImportUsers(ctx context.Context, in *ImportUsersReq
 // The organisation comes from the access token and is never part of a request. A user of another organisation is
 // reported as USER_NOT_FOUND.
 type UsersServiceServer interface {
-	// CreateUser makes a user. No invitation is sent; set a password by SetUserPassword.
+	// CreateUser makes a user, and sends an invitation to choose a password if the organisation has a mail server and the
+	// person no password; otherwise see InviteUser and SetUserPassword.
 	//
 	// Repeating the call with the same request_id returns the first result.
 	//
@@ -361,6 +393,14 @@ type UsersServiceServer interface {
 	//
 	// Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN.
 	ListHandovers(context.Context, *ListHandoversRequest) (*ListHandoversResponse, error)
+	// CountHandovers counts the handovers that ListHandovers lists, exactly up to 10,000.
+	//
+	// Errors: INVALID_FILTER.
+	CountHandovers(context.Context, *CountHandoversRequest) (*CountHandoversResponse, error)
+	// CountHandoverRecords counts the records that ListHandoverRecords lists, exactly up to 10,000.
+	//
+	// Errors: HANDOVER_NOT_FOUND, INVALID_FILTER.
+	CountHandoverRecords(context.Context, *CountHandoverRecordsRequest) (*CountHandoverRecordsResponse, error)
 	// ListHandoverRecords pages through the records of a handover: those that changed hands, and those that were left where
 	// they are, with the reason.
 	//
@@ -436,6 +476,12 @@ func (UnimplementedUsersServiceServer) GetHandover(context.Context, *GetHandover
 }
 func (UnimplementedUsersServiceServer) ListHandovers(context.Context, *ListHandoversRequest) (*ListHandoversResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListHandovers not implemented")
+}
+func (UnimplementedUsersServiceServer) CountHandovers(context.Context, *CountHandoversRequest) (*CountHandoversResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountHandovers not implemented")
+}
+func (UnimplementedUsersServiceServer) CountHandoverRecords(context.Context, *CountHandoverRecordsRequest) (*CountHandoverRecordsResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CountHandoverRecords not implemented")
 }
 func (UnimplementedUsersServiceServer) ListHandoverRecords(context.Context, *ListHandoverRecordsRequest) (*ListHandoverRecordsResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListHandoverRecords not implemented")
@@ -644,6 +690,42 @@ func _UsersService_ListHandovers_Handler(srv interface{}, ctx context.Context, d
 	return interceptor(ctx, in, info, handler)
 }
 
+func _UsersService_CountHandovers_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountHandoversRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).CountHandovers(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_CountHandovers_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).CountHandovers(ctx, req.(*CountHandoversRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _UsersService_CountHandoverRecords_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CountHandoverRecordsRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(UsersServiceServer).CountHandoverRecords(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: UsersService_CountHandoverRecords_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(UsersServiceServer).CountHandoverRecords(ctx, req.(*CountHandoverRecordsRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _UsersService_ListHandoverRecords_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListHandoverRecordsRequest)
 	if err := dec(in); err != nil {
@@ -830,6 +912,14 @@ var UsersService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ListHandovers",
 			Handler:    _UsersService_ListHandovers_Handler,
+		},
+		{
+			MethodName: "CountHandovers",
+			Handler:    _UsersService_CountHandovers_Handler,
+		},
+		{
+			MethodName: "CountHandoverRecords",
+			Handler:    _UsersService_CountHandoverRecords_Handler,
 		},
 		{
 			MethodName: "ListHandoverRecords",

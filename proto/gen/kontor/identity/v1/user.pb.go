@@ -164,8 +164,8 @@ type User struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Name as shown, such as "Ann Lee".
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
-	// Address to sign in with and to write to; unique in the organisation. Cannot be changed here: a change of
-	// address has to be confirmed by mail.
+	// Address to sign in with and to write to; unique in the organisation. Cannot be changed here: see
+	// LinksService.ChangeEmail.
 	Email string `protobuf:"bytes,3,opt,name=email,proto3" json:"email,omitempty"`
 	// Telephone numbers, at most 20.
 	Phones []*v1.PhoneNumber `protobuf:"bytes,4,rep,name=phones,proto3" json:"phones,omitempty"`
@@ -203,7 +203,9 @@ type User struct {
 	// When the user was deactivated. Absent while active.
 	DeactivateTime *timestamppb.Timestamp `protobuf:"bytes,20,opt,name=deactivate_time,json=deactivateTime,proto3" json:"deactivate_time,omitempty"`
 	// Whether a code is asked for beside the password. Derived by the server.
-	SecondFactor  bool `protobuf:"varint,21,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
+	SecondFactor bool `protobuf:"varint,21,opt,name=second_factor,json=secondFactor,proto3" json:"second_factor,omitempty"`
+	// The invitation that waits for an answer. Absent for who has a password or was not invited. Derived by the server.
+	Invitation    *Invitation `protobuf:"bytes,22,opt,name=invitation,proto3" json:"invitation,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -385,6 +387,86 @@ func (x *User) GetSecondFactor() bool {
 	return false
 }
 
+func (x *User) GetInvitation() *Invitation {
+	if x != nil {
+		return x.Invitation
+	}
+	return nil
+}
+
+// Invitation is a link, sent by mail, to choose the first password with.
+type Invitation struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// When it was made.
+	CreateTime *timestamppb.Timestamp `protobuf:"bytes,1,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
+	// Until when it works.
+	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,2,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
+	// When the mail server took the letter. Absent before, and for a link that is passed on by hand.
+	SendTime *timestamppb.Timestamp `protobuf:"bytes,3,opt,name=send_time,json=sendTime,proto3" json:"send_time,omitempty"`
+	// Why the letter has not been sent, at the last try. Empty once it has been.
+	Failure       string `protobuf:"bytes,4,opt,name=failure,proto3" json:"failure,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Invitation) Reset() {
+	*x = Invitation{}
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Invitation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Invitation) ProtoMessage() {}
+
+func (x *Invitation) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Invitation.ProtoReflect.Descriptor instead.
+func (*Invitation) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_user_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *Invitation) GetCreateTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.CreateTime
+	}
+	return nil
+}
+
+func (x *Invitation) GetExpireTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ExpireTime
+	}
+	return nil
+}
+
+func (x *Invitation) GetSendTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.SendTime
+	}
+	return nil
+}
+
+func (x *Invitation) GetFailure() string {
+	if x != nil {
+		return x.Failure
+	}
+	return ""
+}
+
 // WorkingInterval is a stretch of working time on one day of the week.
 type WorkingInterval struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -400,7 +482,7 @@ type WorkingInterval struct {
 
 func (x *WorkingInterval) Reset() {
 	*x = WorkingInterval{}
-	mi := &file_kontor_identity_v1_user_proto_msgTypes[1]
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -412,7 +494,7 @@ func (x *WorkingInterval) String() string {
 func (*WorkingInterval) ProtoMessage() {}
 
 func (x *WorkingInterval) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_user_proto_msgTypes[1]
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -425,7 +507,7 @@ func (x *WorkingInterval) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkingInterval.ProtoReflect.Descriptor instead.
 func (*WorkingInterval) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_user_proto_rawDescGZIP(), []int{1}
+	return file_kontor_identity_v1_user_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *WorkingInterval) GetWeekday() Weekday {
@@ -464,7 +546,7 @@ type Presence struct {
 
 func (x *Presence) Reset() {
 	*x = Presence{}
-	mi := &file_kontor_identity_v1_user_proto_msgTypes[2]
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +558,7 @@ func (x *Presence) String() string {
 func (*Presence) ProtoMessage() {}
 
 func (x *Presence) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_user_proto_msgTypes[2]
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +571,7 @@ func (x *Presence) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Presence.ProtoReflect.Descriptor instead.
 func (*Presence) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_user_proto_rawDescGZIP(), []int{2}
+	return file_kontor_identity_v1_user_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *Presence) GetState() PresenceState {
@@ -517,7 +599,7 @@ var File_kontor_identity_v1_user_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_user_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkontor/identity/v1/user.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x18kontor/type/v1/ref.proto\"\xd3\a\n" +
+	"\x1dkontor/identity/v1/user.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x18kontor/type/v1/ref.proto\"\x93\b\n" +
 	"\x04User\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1e\n" +
 	"\x04name\x18\x02 \x01(\tB\n" +
@@ -543,7 +625,18 @@ const file_kontor_identity_v1_user_proto_rawDesc = "" +
 	"\vupdate_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"updateTime\x12C\n" +
 	"\x0fdeactivate_time\x18\x14 \x01(\v2\x1a.google.protobuf.TimestampR\x0edeactivateTime\x12#\n" +
-	"\rsecond_factor\x18\x15 \x01(\bR\fsecondFactor\"\xd4\x01\n" +
+	"\rsecond_factor\x18\x15 \x01(\bR\fsecondFactor\x12>\n" +
+	"\n" +
+	"invitation\x18\x16 \x01(\v2\x1e.kontor.identity.v1.InvitationR\n" +
+	"invitation\"\xd9\x01\n" +
+	"\n" +
+	"Invitation\x12;\n" +
+	"\vcreate_time\x18\x01 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"createTime\x12;\n" +
+	"\vexpire_time\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"expireTime\x127\n" +
+	"\tsend_time\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\bsendTime\x12\x18\n" +
+	"\afailure\x18\x04 \x01(\tR\afailure\"\xd4\x01\n" +
 	"\x0fWorkingInterval\x12A\n" +
 	"\aweekday\x18\x01 \x01(\x0e2\x1b.kontor.identity.v1.WeekdayB\n" +
 	"\xbaH\a\x82\x01\x04\x10\x01 \x00R\aweekday\x12<\n" +
@@ -582,34 +675,39 @@ func file_kontor_identity_v1_user_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kontor_identity_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_kontor_identity_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_kontor_identity_v1_user_proto_goTypes = []any{
 	(Weekday)(0),                  // 0: kontor.identity.v1.Weekday
 	(PresenceState)(0),            // 1: kontor.identity.v1.PresenceState
 	(*User)(nil),                  // 2: kontor.identity.v1.User
-	(*WorkingInterval)(nil),       // 3: kontor.identity.v1.WorkingInterval
-	(*Presence)(nil),              // 4: kontor.identity.v1.Presence
-	(*v1.PhoneNumber)(nil),        // 5: kontor.type.v1.PhoneNumber
-	(*v1.ExternalId)(nil),         // 6: kontor.type.v1.ExternalId
-	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*Invitation)(nil),            // 3: kontor.identity.v1.Invitation
+	(*WorkingInterval)(nil),       // 4: kontor.identity.v1.WorkingInterval
+	(*Presence)(nil),              // 5: kontor.identity.v1.Presence
+	(*v1.PhoneNumber)(nil),        // 6: kontor.type.v1.PhoneNumber
+	(*v1.ExternalId)(nil),         // 7: kontor.type.v1.ExternalId
+	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
 }
 var file_kontor_identity_v1_user_proto_depIdxs = []int32{
-	5,  // 0: kontor.identity.v1.User.phones:type_name -> kontor.type.v1.PhoneNumber
-	3,  // 1: kontor.identity.v1.User.working_hours:type_name -> kontor.identity.v1.WorkingInterval
-	4,  // 2: kontor.identity.v1.User.presence:type_name -> kontor.identity.v1.Presence
-	6,  // 3: kontor.identity.v1.User.external_ids:type_name -> kontor.type.v1.ExternalId
-	7,  // 4: kontor.identity.v1.User.create_time:type_name -> google.protobuf.Timestamp
-	7,  // 5: kontor.identity.v1.User.update_time:type_name -> google.protobuf.Timestamp
-	7,  // 6: kontor.identity.v1.User.deactivate_time:type_name -> google.protobuf.Timestamp
-	0,  // 7: kontor.identity.v1.WorkingInterval.weekday:type_name -> kontor.identity.v1.Weekday
-	1,  // 8: kontor.identity.v1.Presence.state:type_name -> kontor.identity.v1.PresenceState
-	7,  // 9: kontor.identity.v1.Presence.absent_from:type_name -> google.protobuf.Timestamp
-	7,  // 10: kontor.identity.v1.Presence.absent_to:type_name -> google.protobuf.Timestamp
-	11, // [11:11] is the sub-list for method output_type
-	11, // [11:11] is the sub-list for method input_type
-	11, // [11:11] is the sub-list for extension type_name
-	11, // [11:11] is the sub-list for extension extendee
-	0,  // [0:11] is the sub-list for field type_name
+	6,  // 0: kontor.identity.v1.User.phones:type_name -> kontor.type.v1.PhoneNumber
+	4,  // 1: kontor.identity.v1.User.working_hours:type_name -> kontor.identity.v1.WorkingInterval
+	5,  // 2: kontor.identity.v1.User.presence:type_name -> kontor.identity.v1.Presence
+	7,  // 3: kontor.identity.v1.User.external_ids:type_name -> kontor.type.v1.ExternalId
+	8,  // 4: kontor.identity.v1.User.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 5: kontor.identity.v1.User.update_time:type_name -> google.protobuf.Timestamp
+	8,  // 6: kontor.identity.v1.User.deactivate_time:type_name -> google.protobuf.Timestamp
+	3,  // 7: kontor.identity.v1.User.invitation:type_name -> kontor.identity.v1.Invitation
+	8,  // 8: kontor.identity.v1.Invitation.create_time:type_name -> google.protobuf.Timestamp
+	8,  // 9: kontor.identity.v1.Invitation.expire_time:type_name -> google.protobuf.Timestamp
+	8,  // 10: kontor.identity.v1.Invitation.send_time:type_name -> google.protobuf.Timestamp
+	0,  // 11: kontor.identity.v1.WorkingInterval.weekday:type_name -> kontor.identity.v1.Weekday
+	1,  // 12: kontor.identity.v1.Presence.state:type_name -> kontor.identity.v1.PresenceState
+	8,  // 13: kontor.identity.v1.Presence.absent_from:type_name -> google.protobuf.Timestamp
+	8,  // 14: kontor.identity.v1.Presence.absent_to:type_name -> google.protobuf.Timestamp
+	15, // [15:15] is the sub-list for method output_type
+	15, // [15:15] is the sub-list for method input_type
+	15, // [15:15] is the sub-list for extension type_name
+	15, // [15:15] is the sub-list for extension extendee
+	0,  // [0:15] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_user_proto_init() }
@@ -623,7 +721,7 @@ func file_kontor_identity_v1_user_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_user_proto_rawDesc), len(file_kontor_identity_v1_user_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
