@@ -8,10 +8,12 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/status"
 	"google.golang.org/protobuf/proto"
+	"google.golang.org/protobuf/types/known/structpb"
 
 	"kontor.internal/libs/id"
 	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	customfieldsv1 "kontor.internal/proto/gen/kontor/customfields/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 )
@@ -313,4 +315,35 @@ func TestMergeIsAllowed(t *testing.T) {
 	plan.Etags = map[string]string{b.GetId(): "v9"}
 	_, err = w.merges.MergeRecords(me.ctx, &contactsv1.MergeRecordsRequest{Plan: plan})
 	require.Equal(t, "CONTACT_ETAG_MISMATCH", reason(err))
+}
+
+// CON-16, CON-12: the organisation's own fields are merged like others, are found by, and come back.
+func TestMergeOfCustomFields(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	me := w.organization()
+	w.define(me, "contact", &customfieldsv1.CustomField{Label: "Code", Type: customfieldsv1.Type_TYPE_STRING, Unique: true})
+	w.define(me, "contact", &customfieldsv1.CustomField{Label: "Area", Type: customfieldsv1.Type_TYPE_NUMBER})
+	a, err := w.contactWith(me, "Ann", map[string]*structpb.Value{"area": number(1)})
+	require.NoError(t, err)
+	b, err := w.contactWith(me, "Ann", map[string]*structpb.Value{"area": number(2), "code": text("A7")})
+	require.NoError(t, err)
+	found := func() string {
+		list, err := w.contacts.ListContacts(me.ctx, &contactsv1.ListContactsRequest{Filter: `custom_fields.code = "A7"`})
+		require.NoError(t, err)
+		require.Len(t, list.GetContacts(), 1)
+		return list.GetContacts()[0].GetId()
+	}
+	done, err := w.merges.MergeRecords(me.ctx, &contactsv1.MergeRecordsRequest{
+		Plan: &contactsv1.MergePlan{Kind: "contact", SurvivorId: a.GetId(), MergedIds: []string{b.GetId()}},
+	})
+	require.NoError(t, err)
+	require.InEpsilon(t, 1, done.GetRecord().GetContact().GetCustomFields()["area"].GetNumberValue(), 0)
+	require.Equal(t, "A7", done.GetRecord().GetContact().GetCustomFields()["code"].GetStringValue())
+	require.Equal(t, a.GetId(), found())
+	_, err = w.merges.UndoMerge(me.ctx, &contactsv1.UndoMergeRequest{Id: done.GetMerge().GetId()})
+	require.NoError(t, err)
+	require.Equal(t, b.GetId(), found())
+	require.Equal(t, bytesOf(t, a), bytesOf(t, w.getContact(me, a.GetId())))
+	require.Equal(t, bytesOf(t, b), bytesOf(t, w.getContact(me, b.GetId())))
 }

@@ -66,8 +66,11 @@ func (r *Records[T, P, M]) Preview(ctx context.Context, may Rights, p *Plan) (*P
 		out.Versions[m.ID] = m.Version
 		records = append(records, rec)
 	}
-	var err error
-	out.Record, out.Conflicts, err = r.decide(may, p, records)
+	check, err := r.Book.Checker(ctx, may.Update.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	out.Record, out.Conflicts, err = r.decide(may, p, records, check)
 	return out, err
 }
 
@@ -76,14 +79,18 @@ func (r *Records[T, P, M]) Merge(ctx context.Context, may Rights, p *Plan) (*Don
 	if err := p.Check(); err != nil {
 		return nil, nil, err
 	}
+	check, err := r.Book.Checker(ctx, may.Update.OrganizationID)
+	if err != nil {
+		return nil, nil, err
+	}
 	return r.Store.Merge(ctx, may.Update.OrganizationID, id.New(), p, r.Book.Clock.Now(), func(records []*T) (*T, error) {
-		after, _, err := r.decide(may, p, records)
+		after, _, err := r.decide(may, p, records, check)
 		return after, err
 	})
 }
 
 // decide checks rights and versions and returns the survivor as it is to be.
-func (r *Records[T, P, M]) decide(may Rights, p *Plan, records []*T) (*T, []Conflict, error) {
+func (r *Records[T, P, M]) decide(may Rights, p *Plan, records []*T, check record.Check[T]) (*T, []Conflict, error) {
 	messages := make([]M, len(records))
 	for i, rec := range records {
 		m := P(rec).Common()
@@ -106,7 +113,11 @@ func (r *Records[T, P, M]) decide(may Rights, p *Plan, records []*T) (*T, []Conf
 	if err := r.Finish(records, after); err != nil {
 		return nil, nil, err
 	}
-	return after, conflicts, P(after).Normalize(r.Book.Users.Country(may.Update.OrganizationID))
+	if err := P(after).Normalize(r.Book.Users.Country(may.Update.OrganizationID)); err != nil {
+		return nil, nil, err
+	}
+	// Required fields that none of the records has filled are no reason to keep them apart.
+	return after, conflicts, check.Do(records[0], after, true)
 }
 
 // Undo takes a merge back; see [Store].

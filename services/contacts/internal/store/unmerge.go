@@ -11,6 +11,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/authn"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/idem"
 	"kontor.internal/services/contacts/internal/merge"
@@ -29,14 +30,18 @@ type changed struct {
 func (m *merger[T, P]) undo(
 	ctx context.Context, org, mergeID string, now time.Time, keep bool, admit func(*record.Meta) error,
 ) ([]string, error) {
+	own, err := m.t.custom.Kind(ctx, org, string(m.t.kind))
+	if err != nil {
+		return nil, err
+	}
 	var kept []string
-	err := m.t.db.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+	err = m.t.db.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
 		kept = nil
 		done, changes, err := openMerge(ctx, tx, org, mergeID)
 		if err != nil {
 			return nil, err
 		}
-		evs, stays, err := m.restore(ctx, tx, org, done, changes, now, admit)
+		evs, stays, err := m.restore(ctx, tx, org, done, changes, now, own, admit)
 		if err != nil {
 			return nil, err
 		}
@@ -102,7 +107,8 @@ func openMerge(ctx context.Context, tx pgx.Tx, org, mergeID string) (*merge.Done
 
 // restore makes records of their own of those that went, and takes back what the survivor got.
 func (m *merger[T, P]) restore(
-	ctx context.Context, tx pgx.Tx, org string, d *merge.Done, changes []changed, now time.Time, admit func(*record.Meta) error,
+	ctx context.Context, tx pgx.Tx, org string, d *merge.Done, changes []changed, now time.Time,
+	own *customfields.Kind, admit func(*record.Meta) error,
 ) ([]event.Event, []string, error) {
 	cur, err := m.t.lock(ctx, tx, org, d.SurvivorID)
 	if errors.Is(err, m.t.errNotFound) {
@@ -124,6 +130,9 @@ func (m *merger[T, P]) restore(
 	}
 	m.hold(cur, next)
 	s := P(next).Common()
+	if !own.Empty() {
+		s.Fields = own
+	}
 	s.Version, s.UpdatedAt = P(cur).Common().Version+1, now
 	ev, err := publish.Joined(m.t.kind, true, m.message(cur), m.message(next), P(cur).Common(), s, d.ID, d.MergedIDs)
 	if err != nil {
