@@ -34,18 +34,23 @@ func (t *table[T, P]) FindKnown(
 ) (Known, error) {
 	k := Known{ByExternalID: map[record.ExternalID]string{}, ByKey: map[string]string{}}
 	b := &pgx.Batch{}
-	// A plan that was kept from when the tables were empty would read all of them for every batch of an import.
-	b.Queue(`SELECT set_config('plan_cache_mode', 'force_custom_plan', true)`)
+	// One index search for each key, in a subquery of its own (OFFSET, LIMIT) that the planner cannot turn into a join:
+	// left to itself it reads all that the organisation has, for every batch of an import. So the plan does not hang on
+	// statistics, which are old while a table grows fast, and may be kept.
+	b.Queue(`SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)`)
 	if len(ids) > 0 {
 		sources, values := make([]string, len(ids)), make([]string, len(ids))
 		for i, x := range ids {
 			sources[i], values[i] = x.Source, x.ID
 		}
 		b.Queue(`
-			SELECT x.source, x.external_id, x.record_id
+			SELECT n.source, n.external_id, x.record_id
 			FROM unnest($3::text[], $4::text[]) AS n (source, external_id)
-			JOIN external_ids x ON x.organization_id = $1 AND x.record_kind = $2 AND x.source = n.source
-				AND x.external_id = n.external_id`, org, string(t.kind), sources, values).Query(func(rows pgx.Rows) error {
+			CROSS JOIN LATERAL (
+				SELECT record_id FROM external_ids
+				WHERE organization_id = $1 AND record_kind = $2 AND source = n.source AND external_id = n.external_id
+				OFFSET 0
+			) x`, org, string(t.kind), sources, values).Query(func(rows pgx.Rows) error {
 			var x record.ExternalID
 			var recordID string
 			_, err := pgx.ForEachRow(rows, []any{&x.Source, &x.ID, idRef{&recordID}}, func() error {
@@ -55,22 +60,27 @@ func (t *table[T, P]) FindKnown(
 			return err
 		})
 	}
-	sql := ""
+	from := ""
 	switch {
 	case len(keys) == 0:
 	case natural == NameKey:
-		sql = `
-			SELECT DISTINCT ON (name_key) name_key, id FROM ` + t.name + `
-			WHERE organization_id = $1 AND name_key = ANY($2) AND deleted_at IS NULL
-			ORDER BY name_key, id`
+		from = `
+				SELECT id FROM ` + t.name + `
+				WHERE organization_id = $1 AND name_key = n.key AND deleted_at IS NULL
+				ORDER BY name_key, id`
 	case natural == EmailKey:
-		sql = `
-			SELECT DISTINCT ON (value) value, record_id FROM contact_points
-			WHERE organization_id = $1 AND kind = '` + reach.EmailPoint + `' AND value = ANY($2) AND record_kind = '` + string(t.kind) + `'
-			ORDER BY value, record_id`
+		from = `
+				SELECT record_id AS id FROM contact_points
+				WHERE organization_id = $1 AND kind = '` + reach.EmailPoint + `' AND value = n.key AND record_kind = '` + string(t.kind) + `'
+				ORDER BY value, record_id`
 	}
-	if sql != "" {
-		b.Queue(sql, org, keys).Query(func(rows pgx.Rows) error {
+	if from != "" {
+		b.Queue(`
+			SELECT n.key, r.id
+			FROM unnest($2::text[]) AS n (key)
+			CROSS JOIN LATERAL (`+from+`
+				LIMIT 1
+			) r`, org, keys).Query(func(rows pgx.Rows) error {
 			var key, recordID string
 			_, err := pgx.ForEachRow(rows, []any{&key, idRef{&recordID}}, func() error {
 				k.ByKey[key] = recordID
@@ -79,6 +89,8 @@ func (t *table[T, P]) FindKnown(
 			return err
 		})
 	}
+	// What comes later in the transaction is planned as ever.
+	b.Queue(`SELECT set_config('enable_seqscan', 'on', true), set_config('enable_bitmapscan', 'on', true)`)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return Known{}, fmt.Errorf("find known %s: %w", t.name, err)
 	}

@@ -149,3 +149,53 @@ func TestSaveMany(t *testing.T) {
 	require.Equal(t, changes[1].After.ID, known.ByExternalID[record.ExternalID{Source: "file", ID: "1"}])
 	require.Equal(t, changes[2].After.ID, known.ByKey["n2@example.com"])
 }
+
+// CON-17: which rows of a batch are about records that are there costs an index search each, however many records there
+// are; and of several with the same key the oldest counts.
+func TestFindKnownSearches(t *testing.T) {
+	t.Parallel()
+	b := setup(t)
+	contacts := b.store.Contacts()
+	const there = 300
+	changes := make([]*record.Change[contact.Contact], there)
+	ids, emails := make([]record.ExternalID, there), make([]string, there)
+	check, err := b.contacts.Checker(b.ctx(t), b.org)
+	require.NoError(t, err)
+	for i := range changes {
+		c := &contact.Contact{FirstName: fmt.Sprint("person ", i)}
+		c.ID = id.New()
+		ids[i], emails[i] = record.ExternalID{Source: "file", ID: strconv.Itoa(i)}, fmt.Sprintf("p%d@example.com", i)
+		c.ExternalIDs = []record.ExternalID{ids[i]}
+		c.Emails = []reach.Email{{Address: emails[i]}, {Address: "shared@example.com"}}
+		require.NoError(t, b.contacts.Prepare(b.all(), c, check, false))
+		changes[i] = &record.Change[contact.Contact]{What: record.Created, After: c, Cause: "import/x"}
+	}
+	require.NoError(t, b.db.App.Write(b.ctx(t), b.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+		return contacts.SaveMany(ctx, tx, b.org, changes)
+	}))
+	firm := b.addCompany(t, "Acme")
+	b.addCompany(t, "Acme")
+
+	require.NoError(t, b.db.App.Read(t.Context(), b.org, func(ctx context.Context, tx pgx.Tx) error {
+		known, err := contacts.FindKnown(ctx, tx, b.org, ids, store.EmailKey, append(emails, "shared@example.com", "nobody@example.com"))
+		require.NoError(t, err)
+		require.Len(t, known.ByExternalID, there)
+		require.Len(t, known.ByKey, there+1)
+		for i, ch := range changes {
+			require.Equal(t, ch.After.ID, known.ByExternalID[ids[i]])
+			require.Equal(t, ch.After.ID, known.ByKey[emails[i]])
+		}
+		require.Equal(t, changes[0].After.ID, known.ByKey["shared@example.com"])
+		var searches, reads int
+		require.NoError(t, tx.QueryRow(ctx, `
+			SELECT sum(idx_scan), sum(seq_scan) FROM pg_stat_xact_user_tables
+			WHERE relname IN ('external_ids', 'contact_points')`).Scan(&searches, &reads))
+		require.Equal(t, 2*there+2, searches)
+		require.Zero(t, reads)
+
+		known, err = b.store.Companies().FindKnown(ctx, tx, b.org, nil, store.NameKey, []string{"acme", "nothing"})
+		require.NoError(t, err)
+		require.Equal(t, map[string]string{"acme": firm.ID}, known.ByKey)
+		return nil
+	}))
+}
