@@ -35,7 +35,7 @@ func (t *table[T, P]) FindKnown(
 	k := Known{ByExternalID: map[record.ExternalID]string{}, ByKey: map[string]string{}}
 	b := &pgx.Batch{}
 	// One index search for each key, in a subquery of its own (OFFSET, LIMIT) that the planner cannot turn into a join:
-	// left to itself it reads all that the organisation has, for every batch of an import. So the plan does not hang on
+	// left to itself it may read all that the organisation has, for every batch of an import. So the plan does not hang on
 	// statistics, which are old while a table grows fast, and may be kept.
 	b.Queue(`SELECT set_config('enable_seqscan', 'off', true), set_config('enable_bitmapscan', 'off', true)`)
 	if len(ids) > 0 {
