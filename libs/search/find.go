@@ -42,15 +42,17 @@ type Record struct {
 	ID string
 	// Fields, the name first.
 	Fields []Field
+	// Subtitle tells it from others of its name.
+	Subtitle string
 	// Known is a hit that was found otherwise, such as by its number; nil for none.
 	Known *Match
-	Value any
 }
 
 // Hit is a record that fits.
 type Hit struct {
 	Record
 
+	Kind    string
 	Score   float64
 	Matches []Match
 }
@@ -144,6 +146,7 @@ func (s *Source) look(
 		records, err := pgx.CollectRows(rows, s.Read)
 		for _, r := range records {
 			if h, ok := q.hit(r); ok {
+				h.Kind = s.Kind
 				hits = append(hits, h)
 			}
 		}

@@ -28,8 +28,8 @@ func Key(texts ...string) string {
 	return f.key()
 }
 
-// Part is the key of a part of a text, without the blank in front.
-func Part(s string) string { return strings.TrimPrefix(Key(s), " ") }
+// Within is the key of a part of a text, without the blank in front.
+func Within(s string) string { return strings.TrimPrefix(Key(s), " ") }
 
 // Solid is the key of a number, such as a tax number or an article number, in which blanks and signs mean nothing.
 func Solid(s string) string {

@@ -75,7 +75,7 @@ func FuzzScore(f *testing.F) {
 				_ = []rune(m.Snippet)[r.Start:r.End]
 			}
 		}
-		if part := Part(typed); !strings.Contains(Key(typed+" "+kept), part) {
+		if part := Within(typed); !strings.Contains(Key(typed+" "+kept), part) {
 			t.Fatalf("%q is no part", part)
 		}
 	})

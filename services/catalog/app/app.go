@@ -22,6 +22,7 @@ import (
 	"kontor.internal/libs/outbox"
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/runner"
+	"kontor.internal/libs/search"
 	"kontor.internal/proto/fileclient"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	"kontor.internal/services/catalog/internal/api"
@@ -68,6 +69,7 @@ type App struct {
 	relay *outbox.Relay
 	jobs  *jobs.Client
 	tidy  *pg.Maintenance
+	keys  *search.Filler
 }
 
 // Migrations are the schema of catalog's database, beside that of its jobs.
@@ -144,6 +146,7 @@ func New(cfg Config, d Deps) (*App, error) {
 		currencies: &api.Currencies{Currencies: currencyRules, Store: rates, Settings: settings},
 		operations: &api.Operations{Operations: operations},
 		relay:      relay, jobs: work, tidy: &pg.Maintenance{DB: d.SystemDB, Log: d.Log},
+		keys: &search.Filler{DB: d.SystemDB, Tables: store.Fillings(), Log: d.Log},
 	}, nil
 }
 
@@ -154,6 +157,7 @@ func (a *App) Register(r grpc.ServiceRegistrar) {
 	catalogv1.RegisterPriceTypesServiceServer(r, a.priceTypes)
 	catalogv1.RegisterCurrenciesServiceServer(r, a.currencies)
 	catalogv1.RegisterOperationsServiceServer(r, a.operations)
+	catalogv1.RegisterSearchServiceServer(r, &api.Search{Store: a.products.Store})
 }
 
 // Components are the parts to run, in order.
@@ -162,5 +166,6 @@ func (a *App) Components() []runner.Component {
 		{Name: "catalog tables", Run: a.tidy.Run},
 		{Name: "catalog relay", Run: a.relay.Run},
 		{Name: "catalog jobs", Run: a.jobs.Run},
+		{Name: "catalog search keys", Run: a.keys.Run},
 	}
 }

@@ -27,6 +27,7 @@ import (
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/pg/migrate"
 	"kontor.internal/libs/runner"
+	"kontor.internal/libs/search"
 	"kontor.internal/libs/undo"
 	"kontor.internal/proto/fileclient"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
@@ -180,11 +181,12 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	d.DB.OnWrite(relay.Wake)
 	d.SystemDB.OnWrite(relay.Wake)
 	upkeep := &pg.Maintenance{DB: d.SystemDB, Log: d.Log}
+	keys := &search.Filler{DB: d.SystemDB, Tables: store.Fillings(), Log: d.Log}
 
 	return &App{
 		// ① the gRPC face.
 		api: &api.Server{
-			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Directory: d.Directory,
+			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Searcher: kept, Directory: d.Directory,
 			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads()},
 			Merges:     merges(kept, contacts, companies, leads),
 			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Bulk: mass.Start, Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
@@ -193,6 +195,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 			{Name: "contacts outbox relay", Run: relay.Run},
 			{Name: "contacts jobs", Run: worker.Run},
 			{Name: "contacts maintenance", Run: upkeep.Run},
+			{Name: "contacts search keys", Run: keys.Run},
 		},
 	}, nil
 }

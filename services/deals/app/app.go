@@ -26,6 +26,7 @@ import (
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/pg/migrate"
 	"kontor.internal/libs/runner"
+	"kontor.internal/libs/search"
 	"kontor.internal/proto/fileclient"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
@@ -150,6 +151,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		DB: d.DB, System: d.SystemDB, Organizations: organizations.baseCurrencies, Clock: d.Clock, Every: cfg.BaseEvery, Log: d.Log,
 	}
 	upkeep := &pg.Maintenance{DB: d.SystemDB, Log: d.Log}
+	keys := &search.Filler{DB: d.SystemDB, Tables: store.Fillings(), Log: d.Log}
 	bin := &purger{db: d.SystemDB, clock: d.Clock, log: d.Log}
 	a.components = []runner.Component{
 		{Name: "deals outbox relay", Run: relay.Run},
@@ -159,6 +161,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		{Name: "deals base amounts", Run: rebaser.Run},
 		{Name: "deals maintenance", Run: upkeep.Run},
 		{Name: "deals bin", Run: bin.Run},
+		{Name: "deals search keys", Run: keys.Run},
 	}
 	return a, nil
 }
@@ -228,6 +231,7 @@ func (a *App) Register(s grpc.ServiceRegistrar) {
 	dealsv1.RegisterDealsServiceServer(s, a.deals)
 	dealsv1.RegisterPipelinesServiceServer(s, a.pipelines)
 	dealsv1.RegisterOperationsServiceServer(s, a.operations)
+	dealsv1.RegisterSearchServiceServer(s, &api.SearchServer{Server: a.deals})
 }
 
 // Components are the long-running parts.

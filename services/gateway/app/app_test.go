@@ -173,6 +173,8 @@ func setup(t *testing.T, change func(*app.Config)) *bundle {
 		dealsv1.RegisterDealsServiceServer(r, b)
 		dealsv1.RegisterOperationsServiceServer(r, b)
 		dealsv1.RegisterCustomFieldsServiceServer(r, b)
+		contactsv1.RegisterSearchServiceServer(r, contactsFound{})
+		dealsv1.RegisterSearchServiceServer(r, dealsFound{})
 		filesv1.RegisterFilesServiceServer(r, b)
 		identityv1.RegisterSessionsServiceServer(r, b)
 		identityv1.RegisterApiKeysServiceServer(r, b)

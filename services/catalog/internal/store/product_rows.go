@@ -23,6 +23,7 @@ type productRows struct {
 	originKinds, originIDs                   []string
 	created, updated                         []time.Time
 	deleted                                  []*time.Time
+	searchKeys                               []string
 
 	prices struct {
 		owners, types, currencies, amounts []string
@@ -50,7 +51,7 @@ func newProductRows(list []*product.Product) *productRows {
 		r.taxes, r.minimums, r.currencies = append(r.taxes, tax), append(r.minimums, minimum), append(r.currencies, currency)
 		r.originKinds, r.originIDs = append(r.originKinds, p.Origin.Kind), append(r.originIDs, p.Origin.ID)
 		r.created, r.updated = append(r.created, p.CreatedAt), append(r.updated, p.UpdatedAt)
-		r.deleted = append(r.deleted, p.DeletedAt)
+		r.deleted, r.searchKeys = append(r.deleted, p.DeletedAt), append(r.searchKeys, searchKey(p))
 		for _, pr := range p.Prices {
 			r.prices.owners, r.prices.types = append(r.prices.owners, p.ID), append(r.prices.types, pr.PriceTypeID)
 			r.prices.currencies = append(r.prices.currencies, pr.Money.Currency)
@@ -68,14 +69,15 @@ func uuidArray(ids []string) string { return "{" + strings.Join(ids, ",") + "}" 
 const fromRows = `
 	FROM unnest($2::text[], $3::bigint[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[],
 		$11::boolean[], $12::int[], $13::text[], $14::text[], $15::text[], $16::text[], $17::text[], $18::timestamptz[],
-		$19::timestamptz[], $20::timestamptz[])
+		$19::timestamptz[], $20::timestamptz[], $21::text[])
 		AS r (id, version, name, sku, barcode, description, pictures, section_id, unit, active, sort, tax_rate, minimum_price,
-			minimum_currency, origin_kind, origin_id, created_at, updated_at, deleted_at)`
+			minimum_currency, origin_kind, origin_id, created_at, updated_at, deleted_at, search_key)`
 
 func (r *productRows) args(org string) []any {
 	return []any{
 		org, r.ids, r.versions, r.names, r.skus, r.barcodes, r.descriptions, r.pictures, r.sections, r.units, r.active, r.sorts,
 		r.taxes, r.minimums, r.currencies, r.originKinds, r.originIDs, r.created, r.updated, r.deleted,
+		r.searchKeys,
 	}
 }
 
@@ -87,9 +89,11 @@ func insertProducts(ctx context.Context, tx pgx.Tx, org string, list []*product.
 	b := &pgx.Batch{}
 	b.Queue(`
 		INSERT INTO products (organization_id, id, version, name, sku, barcode, description, picture_file_ids, section_id, unit,
-			active, sort, tax_rate, minimum_price, minimum_currency, origin_kind, origin_id, created_at, updated_at, deleted_at)
+			active, sort, tax_rate, minimum_price, minimum_currency, origin_kind, origin_id, created_at, updated_at, deleted_at,
+			search_key)
 		SELECT $1, id::uuid, version, name, sku, barcode, description, pictures::uuid[], NULLIF(section_id, '')::uuid, unit, active,
-			sort, tax_rate::numeric, minimum_price::numeric, minimum_currency, origin_kind, origin_id, created_at, updated_at, deleted_at`+
+			sort, tax_rate::numeric, minimum_price::numeric, minimum_currency, origin_kind, origin_id, created_at, updated_at, deleted_at,
+			search_key`+
 		fromRows, r.args(org)...)
 	r.queueParts(b, org)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
@@ -111,7 +115,8 @@ func updateProducts(ctx context.Context, tx pgx.Tx, org string, list []*product.
 			picture_file_ids = r.pictures::uuid[], section_id = NULLIF(r.section_id, '')::uuid, unit = r.unit, active = r.active,
 			sort = r.sort, tax_rate = r.tax_rate::numeric, minimum_price = r.minimum_price::numeric,
 			minimum_currency = r.minimum_currency, origin_kind = r.origin_kind, origin_id = r.origin_id,
-			created_at = r.created_at, updated_at = r.updated_at, deleted_at = r.deleted_at`+fromRows+`
+			created_at = r.created_at, updated_at = r.updated_at, deleted_at = r.deleted_at,
+			search_key = r.search_key`+fromRows+`
 		WHERE p.organization_id = $1 AND p.id = r.id::uuid`, r.args(org)...)
 	b.Queue(`DELETE FROM product_prices WHERE organization_id = $1 AND product_id = ANY($2)`, org, r.ids)
 	b.Queue(`DELETE FROM product_external_ids WHERE organization_id = $1 AND product_id = ANY($2)`, org, r.ids)

@@ -35,6 +35,7 @@ type Server struct {
 	Companies  *company.Companies
 	Leads      *lead.Leads
 	LookUp     LookUp
+	Searcher   Searcher
 	Duplicates Duplicates
 	Merges     Merges
 	Directory  *authz.Directory
@@ -69,6 +70,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
 	contactsv1.RegisterCustomFieldsServiceServer(r, customFieldsServer{Server: s.CustomFields})
 	contactsv1.RegisterBulkServiceServer(r, &bulkServer{Server: s})
+	contactsv1.RegisterSearchServiceServer(r, &searchServer{Server: s})
 	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations, undo: s.Undo})
 }
 

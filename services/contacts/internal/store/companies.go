@@ -28,14 +28,14 @@ func newCompanies(db *pg.DB, custom *customfields.Definitions) *Companies {
 	c := &Companies{table[company.Company, *company.Company]{
 		db: db, custom: custom, kind: record.Company, name: "companies",
 		columns: append(metaColumns(),
-			column{"name", "text"}, column{"name_key", "text"}, column{"legal_name", "text"}, column{"type", "text"},
+			column{"name", "text"}, column{"name_key", "text"}, column{"search_key", "text"}, column{"legal_name", "text"}, column{"type", "text"},
 			column{"industry", "text"}, column{"turnover_amount", "numeric"}, column{"turnover_currency", "char(3)"},
 			column{"employees", "integer"}, column{"parent_id", "uuid"}, column{"requisites", "jsonb"},
 			column{"addresses", "jsonb"}, column{"country", "text"}, column{"source", "text"}, column{"comment", "text"},
 		),
 		refs: func(c *company.Company) []any {
 			return append(metaRefs(&c.Meta, &c.Points),
-				&c.Name, derived(record.Key(c.Name)), &c.LegalName, &c.Type,
+				&c.Name, derived(record.Key(c.Name)), searchKey(companyNames(c), &c.Points, taxIDs(c)...), &c.LegalName, &c.Type,
 				&c.Industry, amountRef{&c.Turnover}, currencyRef{&c.Turnover},
 				&c.Employees, uuidRef{&c.ParentID}, jsonRef{&c.Requisites, "[]"},
 				jsonRef{&c.Addresses, "[]"}, derived(c.Country()), &c.Source, &c.Comment,

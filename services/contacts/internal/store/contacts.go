@@ -31,7 +31,7 @@ func newContacts(db *pg.DB, custom *customfields.Definitions) *Contacts {
 		db: db, custom: custom, kind: record.Contact, name: "contacts",
 		columns: append(metaColumns(),
 			column{"honorific", "text"}, column{"first_name", "text"}, column{"middle_name", "text"}, column{"last_name", "text"},
-			column{"name_key", "text"}, column{"position", "text"}, column{"birthday", "text"}, column{"photo_file_id", "uuid"},
+			column{"name_key", "text"}, column{"search_key", "text"}, column{"position", "text"}, column{"birthday", "text"}, column{"photo_file_id", "uuid"},
 			column{"type", "text"}, column{"addresses", "jsonb"}, column{"employments", "jsonb"}, column{"source", "text"},
 			column{"language", "text"}, column{"preferred_channel", "text"}, column{"consents", "jsonb"},
 			column{"vip", "boolean"}, column{"comment", "text"},
@@ -39,7 +39,7 @@ func newContacts(db *pg.DB, custom *customfields.Definitions) *Contacts {
 		refs: func(c *contact.Contact) []any {
 			return append(metaRefs(&c.Meta, &c.Points),
 				&c.Honorific, &c.FirstName, &c.MiddleName, &c.LastName,
-				derived(record.Key(c.Name())), &c.Position, &c.Birthday, uuidRef{&c.PhotoFileID},
+				derived(record.Key(c.Name())), searchKey(c.Name(), &c.Points), &c.Position, &c.Birthday, uuidRef{&c.PhotoFileID},
 				&c.Type, jsonRef{&c.Addresses, "[]"}, jsonRef{&c.Employments, "[]"}, &c.Source,
 				&c.Language, &c.Channel, jsonRef{&c.Consents, "[]"},
 				&c.VIP, &c.Comment,

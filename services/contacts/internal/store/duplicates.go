@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"unicode/utf8"
 
+	"kontor.internal/libs/search"
 	"kontor.internal/services/contacts/internal/alike"
 	"kontor.internal/services/contacts/internal/reach"
 	"kontor.internal/services/contacts/internal/record"
@@ -27,7 +28,7 @@ func (t *table[T, P]) Alike(ctx context.Context, c record.Caller, points []reach
 			begins = string([]rune(p.Value)[:prefix])
 		}
 	}
-	args := []any{c.OrganizationID, string(t.kind), kinds, values, record.Key(name), begins}
+	args := []any{c.OrganizationID, string(t.kind), kinds, values, record.Key(name), begins, search.Within(name)}
 	sql := t.selectSQL + ` AND deleted_at IS NULL AND id = ANY(ARRAY(
 			SELECT p.record_id
 			FROM unnest($3::text[], $4::text[]) AS n (kind, value)
@@ -36,7 +37,7 @@ func (t *table[T, P]) Alike(ctx context.Context, c record.Caller, points []reach
 				WHERE organization_id = $1 AND kind = n.kind AND value = n.value AND record_kind = $2
 				LIMIT ` + strconv.Itoa(perPoint) + `) p
 			UNION
-			SELECT ` + t.name + `_alike($5, ` + strconv.Itoa(perPoint) + `)
+			SELECT ` + t.name + `_alike($5, $7, ` + strconv.Itoa(perPoint) + `)
 			UNION
 			(SELECT record_id FROM contact_points
 			WHERE organization_id = $1 AND kind = 'name' AND value >= $6 AND value < $6 || chr(1114109) AND record_kind = $2 AND $6 <> ''

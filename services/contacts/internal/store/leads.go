@@ -27,7 +27,7 @@ func newLeads(db *pg.DB, custom *customfields.Definitions) *Leads {
 	s := &Leads{table[lead.Lead, *lead.Lead]{
 		db: db, custom: custom, kind: record.Lead, name: "leads",
 		columns: append(metaColumns(),
-			column{"title", "text"}, column{"title_key", "text"}, column{"name_key", "text"}, column{"request", "text"},
+			column{"title", "text"}, column{"title_key", "text"}, column{"name_key", "text"}, column{"search_key", "text"}, column{"request", "text"},
 			column{"first_name", "text"}, column{"middle_name", "text"}, column{"last_name", "text"}, column{"position", "text"},
 			column{"company_name", "text"}, column{"address", "jsonb"}, column{"source", "text"}, column{"utm", "jsonb"},
 			column{"referrer", "text"}, column{"status_id", "uuid"}, column{"products", "jsonb"},
@@ -42,7 +42,8 @@ func newLeads(db *pg.DB, custom *customfields.Definitions) *Leads {
 			}
 			return append(metaRefs(&l.Meta, &l.Points),
 				&l.Title, derived(record.Key(l.Title)),
-				derived(record.Key(record.Join(l.Title, l.PersonName(), l.CompanyName))), &l.Request,
+				derived(record.Key(record.Join(l.Title, l.PersonName(), l.CompanyName))),
+				searchKey(record.Join(l.Title, l.PersonName(), l.CompanyName), &l.Points), &l.Request,
 				&l.FirstName, &l.MiddleName, &l.LastName, &l.Position,
 				&l.CompanyName, jsonRef{&l.Address, ""}, &l.Source, jsonRef{&l.UTM, "{}"},
 				&l.Referrer, idRef{&l.StatusID}, jsonRef{&l.Products, "[]"},

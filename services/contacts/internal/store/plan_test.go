@@ -52,15 +52,16 @@ func TestListsGoByIndexes(t *testing.T) {
 	defer func() { _ = tx.Rollback(t.Context()) }()
 	_, err = tx.Exec(t.Context(), `SELECT set_config('kontor.organization', $1, true), set_config('plan_cache_mode', 'force_generic_plan', true)`, b.org)
 	require.NoError(t, err)
-	_, err = tx.Exec(t.Context(), `PREPARE named (text, bigint) AS WITH hits AS MATERIALIZED (
+	_, err = tx.Exec(t.Context(), `PREPARE named (text, bigint, text) AS WITH hits AS MATERIALIZED (
 			SELECT id FROM contacts
-			WHERE organization_id = current_setting('kontor.organization')::uuid AND name_key LIKE $1
+			WHERE organization_id = current_setting('kontor.organization')::uuid AND coalesce(search_key, name_key) LIKE $3
+				AND name_key LIKE $1
 		)
 		SELECT id FROM hits LIMIT $2`)
 	require.NoError(t, err)
-	rows, err := tx.Query(t.Context(), `EXPLAIN EXECUTE named ('%first1234%', 2001)`)
+	rows, err := tx.Query(t.Context(), `EXPLAIN EXECUTE named ('%first1234%', 2001, '%first1234%')`)
 	require.NoError(t, err)
 	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(t, err)
-	require.Contains(t, strings.Join(lines, "\n"), "Bitmap Index Scan on contacts_name_part")
+	require.Contains(t, strings.Join(lines, "\n"), "Bitmap Index Scan on contacts_search")
 }

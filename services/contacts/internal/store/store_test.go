@@ -210,7 +210,7 @@ func TestRowLevelSecurityHoldsWithoutAWhere(t *testing.T) {
 	b := setup(t)
 	b.addContact(t, "Ann")
 	for _, sql := range []string{
-		`SELECT count(*) FROM contacts`, `SELECT count(*) FROM contacts_named('%ann%', 9)`, `SELECT count(*) FROM events`,
+		`SELECT count(*) FROM contacts`, `SELECT count(*) FROM contacts_named('%ann%', '%an%', 9)`, `SELECT count(*) FROM events`,
 	} {
 		var n int
 		require.NoError(t, b.db.App.QueryRow(t.Context(), b.org, sql).Scan(&n))

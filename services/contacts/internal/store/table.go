@@ -23,6 +23,7 @@ import (
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/idem"
 	"kontor.internal/libs/pg"
+	"kontor.internal/libs/search"
 	"kontor.internal/services/contacts/internal/reach"
 	"kontor.internal/services/contacts/internal/record"
 )
@@ -391,9 +392,11 @@ func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, q asking, us
 		maps.Copy(s.Fields, own.Fields())
 		return s
 	}
-	var patterns []string
+	var patterns, parts []string
 	collect := schema(func(pattern string) ([]string, bool) {
-		patterns = append(patterns, pattern)
+		if part := search.Within(pattern); len(part) >= 3 { // trigrams
+			patterns, parts = append(patterns, pattern), append(parts, "%"+part+"%")
+		}
 		return nil, false
 	})
 	if err := use(collect); err != nil {
@@ -410,8 +413,8 @@ func (t *table[T, P]) resolve(ctx context.Context, c record.Caller, q asking, us
 		return nil
 	}
 	rows, err := t.db.Query(ctx, c.OrganizationID, `
-		SELECT n.pattern, ARRAY(SELECT `+t.name+`_named(n.pattern, $2))
-		FROM unnest($1::text[]) AS n (pattern)`, patterns, fewHits+1)
+		SELECT n.pattern, ARRAY(SELECT `+t.name+`_named(n.pattern, n.part, $2))
+		FROM unnest($1::text[], $3::text[]) AS n (pattern, part)`, patterns, fewHits+1, parts)
 	if err != nil {
 		return fmt.Errorf("search %s: %w", t.name, err)
 	}

@@ -50,9 +50,10 @@ const (
 			base_amount, base_currency, base_date, responsible_id, observer_ids, type, probability, probability_by_hand,
 			planned_close_date, company_id, contact_id, parties, source, lead_id, comment, lines, product_ids,
 			available_to_everyone, lost_reason_id, lost_reason, external_ids, origin_kind, origin_id, creator_id,
-			reopen_stage_id, begun_at, stage_entered_at, closed_at, created_at, updated_at, deleted_at)
+			reopen_stage_id, begun_at, stage_entered_at, closed_at, created_at, updated_at, deleted_at,
+			search_key)
 		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21, $22, $23, $24,
-			$25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41)`
+			$25, $26, $27, $28, $29, $30, $31, $32, $33, $34, $35, $36, $37, $38, $39, $40, $41, $42)`
 
 	updateDeal = `
 		UPDATE deals
@@ -62,7 +63,7 @@ const (
 			company_id = $20, contact_id = $21, parties = $22, source = $23, lead_id = $24, comment = $25, lines = $26,
 			product_ids = $27, available_to_everyone = $28, lost_reason_id = $29, lost_reason = $30, external_ids = $31,
 			origin_kind = $32, origin_id = $33, creator_id = $34, reopen_stage_id = $35, begun_at = $36,
-			stage_entered_at = $37, closed_at = $38, created_at = $39, updated_at = $40, deleted_at = $41
+			stage_entered_at = $37, closed_at = $38, created_at = $39, updated_at = $40, deleted_at = $41, search_key = $42
 		WHERE organization_id = $1 AND id = $2`
 )
 
@@ -79,6 +80,7 @@ func dealArgs(d *deal.Deal) []any {
 		d.ProductIDs(), d.AvailableToEveryone, null(d.LostReasonID), d.LostReason, some(d.ExternalIDs),
 		d.Origin.Kind, d.Origin.ID, null(d.CreatorID), null(d.ReopenStageID), nullTime(d.BegunAt),
 		nullTime(d.StageEnteredAt), nullTime(d.ClosedAt), d.CreatedAt, d.UpdatedAt, nullTime(d.DeletedAt),
+		searchKey(d),
 	}
 }
 

@@ -21,6 +21,7 @@ import (
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
 	reportingv1 "kontor.internal/proto/gen/kontor/reporting/v1"
+	searchv1 "kontor.internal/proto/gen/kontor/search/v1"
 )
 
 // Services are the connections to the services behind the gateway.
@@ -92,6 +93,7 @@ func register(ctx context.Context, mux *runtime.ServeMux, s Services) error {
 		dealsv1.RegisterPipelinesServiceHandlerClient(ctx, mux, dealsv1.NewPipelinesServiceClient(s.Deals)),
 		reportingv1.RegisterReportsServiceHandlerClient(ctx, mux, reportingv1.NewReportsServiceClient(s.Reporting)),
 		operationv1.RegisterOperationsServiceHandlerClient(ctx, mux, newOperations(s)),
+		searchv1.RegisterSearchServiceHandlerClient(ctx, mux, newSearches(s)),
 		customfieldsv1.RegisterCustomFieldsServiceHandlerClient(ctx, mux, newCustomFields(s)),
 	}
 	for _, err := range errs {

@@ -70,6 +70,7 @@ func (c *Core) Register(to grpc.ServiceRegistrar) {
 	identityv1.RegisterOrganizationsServiceServer(to, &organizations{Core: c})
 	identityv1.RegisterInternalServiceServer(to, &internal{Core: c})
 	identityv1.RegisterOperationsServiceServer(to, &operations{Core: c})
+	identityv1.RegisterSearchServiceServer(to, finder{})
 	identityv1.RegisterViewsServiceServer(to, &views{Core: c})
 	identityv1.RegisterInvitationsServiceServer(to, &invitations{Core: c})
 	identityv1.RegisterLinksServiceServer(to, &links{Core: c})
