@@ -32,6 +32,7 @@ import { deals } from "../deals/queries";
 import { sourceLabel, sourceOptions } from "./choices";
 import { CompanyName } from "./CompanyName";
 import { ConvertLead } from "./ConvertLead";
+import { DuplicatesBanner } from "./Duplicates";
 import { leadPerson } from "./leads";
 import { OriginField } from "./OriginField";
 import { contacts, leads, leadStatusesOptions, useMoveLead } from "./queries";
@@ -123,6 +124,7 @@ function LeadBody({ lead }: { lead: Lead }) {
         }
         banner={
           <>
+            <DuplicatesBanner kind="lead" id={lead.id} name={lead.title} />
             {lead.conversion ? (
               <ConvertedInto lead={lead} retry={() => setConverting(true)} />
             ) : (

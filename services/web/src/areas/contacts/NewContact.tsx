@@ -9,6 +9,7 @@ import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
 import { useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import { RecordPicker } from "../../parts/fields/pickers";
+import { DuplicateWarning } from "./Duplicates";
 import { companies, contacts } from "./queries";
 
 /** Makes a person, with the company they represent. */
@@ -120,6 +121,15 @@ export function NewContact({
         error={faultOf(create.error, "address")}
       />
       {custom.inputs}
+      <DuplicateWarning
+        kind="contact"
+        draft={{
+          firstName: draft.firstName,
+          lastName: draft.lastName,
+          phones: draft.phone ? [{ number: draft.phone }] : [],
+          emails: draft.email ? [{ address: draft.email }] : [],
+        }}
+      />
     </Dialog>
   );
 }

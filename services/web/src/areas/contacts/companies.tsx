@@ -40,6 +40,7 @@ import { useSaver } from "../../parts/useSaver";
 import { When } from "../../parts/When";
 import { companyTypeOptions, sourceLabel, sourceOptions, typeLabel } from "./choices";
 import { ContactsOfCompany } from "./ContactsOfCompany";
+import { DuplicatesBanner, DuplicateWarning } from "./Duplicates";
 import { companies } from "./queries";
 import { OriginField } from "./OriginField";
 import { requisitesTab } from "./Requisites";
@@ -180,13 +181,14 @@ export function CompaniesPage() {
         onNew={mayCreate ? () => setAdding(true) : undefined}
         {...(mayUpdate
           ? {
-              bulk: (selected: Set<string>, items: Company[], clear: () => void) => (
+              bulk: (selected: Set<string>, items: Company[], clear: () => void, all?: string) => (
                 <BulkBar
                   resource={companies}
                   selected={selected}
                   items={items}
                   clear={clear}
                   canDelete={mayDelete}
+                  all={all}
                 />
               ),
             }
@@ -279,6 +281,14 @@ function NewCompany({ onClose }: { onClose: () => void }) {
         error={faultOf(create.error, "address")}
       />
       {custom.inputs}
+      <DuplicateWarning
+        kind="company"
+        draft={{
+          name: draft.name,
+          phones: draft.phone ? [{ number: draft.phone }] : [],
+          emails: draft.email ? [{ address: draft.email }] : [],
+        }}
+      />
     </Dialog>
   );
 }
@@ -369,7 +379,9 @@ function CompanyBody({ company }: { company: Company }) {
         )
       }
       banner={
-        company.deleteTime && (
+        !company.deleteTime ? (
+          <DuplicatesBanner kind="company" id={company.id} name={company.name} />
+        ) : (
           <div style={{ padding: "0 16px 8px" }} className="bad">
             {t("record.inBin")}{" "}
             <Button size="compact-xs" variant="default" onClick={() => restore.mutate(company.id)}>

@@ -32,6 +32,7 @@ import { useSaver } from "../../parts/useSaver";
 import { When } from "../../parts/When";
 import { contactTypeOptions, sourceLabel, sourceOptions, typeLabel } from "./choices";
 import { CompanyName } from "./CompanyName";
+import { DuplicatesBanner } from "./Duplicates";
 import { NewContact } from "./NewContact";
 import { OriginField } from "./OriginField";
 import { companies, contacts } from "./queries";
@@ -152,13 +153,14 @@ export function ContactsPage() {
         onNew={mayCreate ? () => setAdding(true) : undefined}
         {...(mayUpdate
           ? {
-              bulk: (selected: Set<string>, items: Contact[], clear: () => void) => (
+              bulk: (selected: Set<string>, items: Contact[], clear: () => void, all?: string) => (
                 <BulkBar
                   resource={contacts}
                   selected={selected}
                   items={items}
                   clear={clear}
                   canDelete={mayDelete}
+                  all={all}
                 />
               ),
             }
@@ -280,7 +282,9 @@ function ContactBody({ contact }: { contact: Contact }) {
         )
       }
       banner={
-        contact.deleteTime && (
+        !contact.deleteTime ? (
+          <DuplicatesBanner kind="contact" id={contact.id} name={contact.name} />
+        ) : (
           <div style={{ padding: "0 16px 8px" }} className="bad">
             {t("record.inBin")}{" "}
             <Button size="compact-xs" variant="default" onClick={() => restore.mutate(contact.id)}>

@@ -20,6 +20,7 @@ import { Empty } from "../../parts/notes";
 import { useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import { When } from "../../parts/When";
 import { sourceLabel, sourceOptions } from "./choices";
+import { DuplicateWarning } from "./Duplicates";
 import { leads, leadStatusesOptions } from "./queries";
 import classes from "./contacts.module.css";
 
@@ -226,13 +227,14 @@ export function LeadsPage() {
         rowTone={(lead) => (lead.conversion ? "dim" : undefined)}
         {...(mayUpdate
           ? {
-              bulk: (selected: Set<string>, items: Lead[], clear: () => void) => (
+              bulk: (selected: Set<string>, items: Lead[], clear: () => void, all?: string) => (
                 <BulkBar
                   resource={leads}
                   selected={selected}
                   items={items}
                   clear={clear}
                   canDelete={mayDelete}
+                  all={all}
                 />
               ),
             }
@@ -355,6 +357,15 @@ function NewLead({ onClose }: { onClose: () => void }) {
         onChange={(e) => change({ request: e.currentTarget.value })}
       />
       {custom.inputs}
+      <DuplicateWarning
+        kind="lead"
+        draft={{
+          firstName: draft.person,
+          companyName: draft.company,
+          phones: draft.phone ? [{ number: draft.phone }] : [],
+          emails: draft.email ? [{ address: draft.email }] : [],
+        }}
+      />
     </Dialog>
   );
 }

@@ -350,7 +350,8 @@ export function useRequiredCustomFields(kind: string, draft: object = {}) {
   );
   const filled = (value: CustomValue): boolean => value !== undefined && value !== null && value !== "";
   return {
-    body: fields.length > 0 ? { customFields } : {},
+    // Any value that JSON has: the kinds' types do not say which.
+    body: (fields.length > 0 ? { customFields } : {}) as object,
     complete: fields.every((field) => shownType(field) === "BOOLEAN" || filled(customFields[field.key])),
     inputs: fields.length > 0 && (
       <Sections
