@@ -186,7 +186,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	return &App{
 		// ① the gRPC face.
 		api: &api.Server{
-			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Searcher: kept, Directory: d.Directory,
+			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Exports: kept, Searcher: kept, Directory: d.Directory,
 			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads()},
 			Merges:     merges(kept, contacts, companies, leads),
 			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Bulk: mass.Start, Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,

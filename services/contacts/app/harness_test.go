@@ -52,6 +52,8 @@ type world struct {
 	mu  sync.Mutex
 	now time.Time
 
+	conn grpc.ClientConnInterface
+
 	contacts   contactsv1.ContactsServiceClient
 	companies  contactsv1.CompaniesServiceClient
 	leads      contactsv1.LeadsServiceClient
@@ -110,6 +112,7 @@ func newWorld(t *testing.T, brokers ...string) *world {
 	require.NoError(t, err)
 	conn := testkit.GRPC(t, srv.Server, w.app.Register)
 	require.NoError(t, srv.Check())
+	w.conn = conn
 	w.contacts = contactsv1.NewContactsServiceClient(conn)
 	w.companies = contactsv1.NewCompaniesServiceClient(conn)
 	w.leads = contactsv1.NewLeadsServiceClient(conn)

@@ -23,10 +23,12 @@ import (
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/runner"
 	"kontor.internal/libs/telemetry"
+	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	"kontor.internal/services/gateway/internal/access"
 	"kontor.internal/services/gateway/internal/auth"
+	"kontor.internal/services/gateway/internal/export"
 	"kontor.internal/services/gateway/internal/limit"
 	"kontor.internal/services/gateway/internal/rest"
 	"kontor.internal/services/gateway/internal/session"
@@ -121,11 +123,15 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 	a.hub = &stream.Hub{Redis: d.Redis, Log: d.Log}
 	a.feeder = &stream.Feeder{Brokers: d.Brokers, Topics: topics(), Redis: d.Redis, Log: d.Log}
 	files := &upload.Files{Client: filesv1.NewFilesServiceClient(services.Files), MaxBytes: cfg.MaxUpload}
+	lists := &export.Handler{Contacts: contactsv1.NewExportServiceClient(services.Contacts)}
 	watch := &stream.Handler{Hub: a.hub, Directory: d.Directory, Life: streamLife}
 	if err := errors.Join(
 		mux.HandlePath(http.MethodPost, "/v1/files", files.Upload),
 		mux.HandlePath(http.MethodGet, "/v1/files/{id}:download", files.Download),
 		mux.HandlePath(http.MethodGet, "/v1/events:watch", watch.Serve),
+		mux.HandlePath(http.MethodGet, "/v1/contacts:export", lists.ServeContacts),
+		mux.HandlePath(http.MethodGet, "/v1/companies:export", lists.ServeCompanies),
+		mux.HandlePath(http.MethodGet, "/v1/leads:export", lists.ServeLeads),
 	); err != nil {
 		return nil, fmt.Errorf("routes beside the protos: %w", err)
 	}

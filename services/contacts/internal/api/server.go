@@ -42,6 +42,8 @@ type Server struct {
 	Operations *operation.Store
 	// CustomFields serves the definitions of all kinds.
 	CustomFields customfields.Server
+	// Exports is what exports need of the store.
+	Exports Exporting
 	// Import starts an import and returns the UUID of its operation.
 	Import func(ctx context.Context, kind record.Kind, fileID, mapping string, dryRun bool) (string, error)
 	// Bulk starts a bulk change and returns the UUID of its operation.
@@ -71,6 +73,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterCustomFieldsServiceServer(r, customFieldsServer{Server: s.CustomFields})
 	contactsv1.RegisterBulkServiceServer(r, &bulkServer{Server: s})
 	contactsv1.RegisterSearchServiceServer(r, &searchServer{Server: s})
+	contactsv1.RegisterExportServiceServer(r, &exportServer{Server: s, store: s.Exports})
 	contactsv1.RegisterOperationsServiceServer(r, &operationsServer{operations: s.Operations, undo: s.Undo})
 }
 
