@@ -1,8 +1,10 @@
 import { Button, Menu } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
+import { bulkOf, type BulkChange } from "../api/operations";
 import { keys, type Record_, type Resource } from "../api/resource";
 import { t } from "../i18n";
+import { runBulk } from "./bulkWork";
 import { useUserChoice } from "./fields/pickers";
 import { messageOf } from "./notes";
 import { toast } from "./toasts";
@@ -13,6 +15,8 @@ interface Props<T extends Record_ & { responsibleId: string }> {
   items: T[];
   clear: () => void;
   canDelete: boolean;
+  /** The filter of the list, when all that match it are meant and not only the ticked rows. */
+  all?: string | undefined;
 }
 
 // Requests under way at the same time.
@@ -25,6 +29,7 @@ export function BulkBar<T extends Record_ & { responsibleId: string }>({
   items,
   clear,
   canDelete,
+  all,
 }: Props<T>) {
   const client = useQueryClient();
   const users = useUserChoice();
@@ -61,7 +66,18 @@ export function BulkBar<T extends Record_ & { responsibleId: string }>({
     }
   };
 
-  const assign = (userId: string): void =>
+  // Where the server does it for many at once, it does; the others are changed one by one from here.
+  const bulk = bulkOf(resource.kind);
+  const onServer = (change: BulkChange): void => {
+    const selection = all === undefined ? { ids: [...selected] } : { filter: all };
+    clear();
+    void runBulk(client, resource.kind, selection, change);
+  };
+  const assign = (userId: string): void => {
+    if (bulk) {
+      onServer({ action: "BULK_ACTION_REASSIGN", responsibleId: userId });
+      return;
+    }
     void run(
       records,
       (record) => resource.update(record.id, { responsibleId: userId } as Partial<T>, "responsible_id"),
@@ -82,7 +98,12 @@ export function BulkBar<T extends Record_ & { responsibleId: string }>({
         });
       },
     );
-  const remove = (): void =>
+  };
+  const remove = (): void => {
+    if (bulk) {
+      onServer({ action: "BULK_ACTION_DELETE" });
+      return;
+    }
     void run(
       records,
       (record) => resource.remove(record.id, record.etag),
@@ -98,6 +119,7 @@ export function BulkBar<T extends Record_ & { responsibleId: string }>({
         });
       },
     );
+  };
 
   return (
     <>

@@ -8,6 +8,9 @@ interface Toast {
   text: string;
   tone: "plain" | "good" | "bad";
   undo?: () => void;
+  cancel?: (() => void) | undefined;
+  /** Stays until it is replaced or closed. */
+  stays?: boolean;
 }
 
 let toasts: Toast[] = [];
@@ -25,6 +28,21 @@ export function toast(text: string, options: { tone?: Toast["tone"]; undo?: () =
     ...toasts.slice(-2),
     { id: next++, text, tone: options.tone ?? "plain", ...(options.undo ? { undo: options.undo } : {}) },
   ]);
+}
+
+/** Tells of work under way in one place, until its end is told there. */
+export function workToast(text: string, cancel?: () => void) {
+  const id = next++;
+  const put = (item: Omit<Toast, "id">): void => {
+    const others = toasts.filter((other) => other.id !== id);
+    change([...others.slice(-2), { id, ...item }]);
+  };
+  put({ text, tone: "plain", stays: true, cancel });
+  return {
+    tell: (now: string): void => put({ text: now, tone: "plain", stays: true, cancel }),
+    end: (now: string, options: { tone?: Toast["tone"]; undo?: (() => void) | undefined } = {}): void =>
+      put({ text: now, tone: options.tone ?? "plain", ...(options.undo ? { undo: options.undo } : {}) }),
+  };
 }
 
 /** Takes all toasts away, as between two tests. */
@@ -53,6 +71,9 @@ export function Toasts() {
 function ToastLine({ item }: { item: Toast }) {
   const close = (): void => change(toasts.filter((other) => other.id !== item.id));
   useEffect(() => {
+    if (item.stays) {
+      return;
+    }
     const timer = setTimeout(
       () => change(toasts.filter((other) => other.id !== item.id)),
       item.undo ? 8000 : 5000,
@@ -71,6 +92,11 @@ function ToastLine({ item }: { item: Toast }) {
           }}
         >
           {t("common.undo")}
+        </button>
+      )}
+      {item.cancel && (
+        <button type="button" onClick={item.cancel}>
+          {t("common.cancel")}
         </button>
       )}
       <button type="button" aria-label={t("common.close")} onClick={close}>

@@ -2,22 +2,37 @@ import { ActionIcon, Button, Checkbox, Popover, TextInput } from "@mantine/core"
 import { useDebouncedCallback } from "@mantine/hooks";
 import { useInfiniteQuery, useQuery } from "@tanstack/react-query";
 import { Link, Outlet, useParams } from "@tanstack/react-router";
-import { createContext, useCallback, useContext, useMemo, useRef, useState, type ReactNode } from "react";
+import {
+  Suspense,
+  createContext,
+  lazy,
+  useCallback,
+  useContext,
+  useEffect,
+  useMemo,
+  useRef,
+  useState,
+  type ReactNode,
+} from "react";
 import { useCustomFields } from "../../api/customFields";
 import { useMe, type Me } from "../../api/directory";
+import { bulkOf } from "../../api/operations";
 import type { Record_, Resource } from "../../api/resource";
+import { viewsOptions } from "../../api/views";
 import { t } from "../../i18n";
 import { customFilter, customFilters } from "../customFields";
 import { allOf } from "../filters";
 import { formatNumber } from "../format";
-import { IconColumns, IconPlus, IconSearch } from "../icons";
+import { IconArrowDown, IconArrowUp, IconColumns, IconFilter, IconPlus, IconSearch, IconX } from "../icons";
 import { ErrorNote } from "../notes";
 import { useShortcuts } from "../shortcuts";
-import { useColumnChoice, type Column } from "./columns";
+import { printColumns, useColumnChoice, type ChosenColumn, type Column } from "./columns";
 import { customColumns } from "./customColumns";
 import { FilterBar, type FilterDef } from "./FilterBar";
+import { filterFields } from "./filterFields";
 import { useListState, type ListSearch } from "./listState";
 import { RecordList } from "./RecordList";
+import { searchOf, ViewsMenu } from "./ViewsMenu";
 import classes from "./list.module.css";
 
 /** What makes one list differ from another. */
@@ -43,10 +58,21 @@ export interface ListConfig<T extends Record_> {
   onNew?: (() => void) | undefined;
   empty: ReactNode;
   rowTone?: (item: T) => "bad" | "dim" | undefined;
-  bulk?: (selected: Set<string>, items: T[], clear: () => void) => ReactNode;
+  /** What can be done to ticked rows; with a filter, to all records that match it. */
+  bulk?: (selected: Set<string>, items: T[], clear: () => void, all?: string) => ReactNode;
 }
 
+// Loaded once somebody asks for it.
+const FilterBuilder = lazy(async () => ({ default: (await import("./FilterBuilder")).FilterBuilder }));
+
 const NOTHING: Set<string> = new Set();
+
+interface Ticked {
+  filter: string;
+  ids: Set<string>;
+  /** All that match the filter, shown or not. */
+  all: boolean;
+}
 
 interface Order {
   ids: string[];
@@ -70,7 +96,12 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
 
   const fields = useCustomFields(resource.kind);
   const defs = useMemo(() => [...config.filters, ...customFilters(fields)], [config.filters, fields]);
-  const filter = allOf(config.toFilter(search, me), customFilter(fields, search, me.user.id));
+  const where = search["where"] ?? "";
+  const filter = allOf(
+    config.toFilter(search, me),
+    customFilter(fields, search, me.user.id),
+    where && `(${where})`,
+  );
   const sort = search["sort"] ?? config.defaultSort;
   const query = useInfiniteQuery({
     ...resource.listOptions({ filter, orderBy: sort }),
@@ -88,11 +119,23 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
     () => [...makeColumns(names), ...customColumns<T>(fields)],
     [makeColumns, names, fields],
   );
-  const choice = useColumnChoice(resource.kind, all);
+  const choice = useColumnChoice(resource.kind, all, search["cols"]);
+  const [building, setBuilding] = useState(false);
+  const setColumns = (next: ChosenColumn[]): void => {
+    choice.remember(next);
+    set({ cols: printColumns(next) });
+  };
+  useDefaultView(resource.kind, search, (next) => set(next));
   // What is ticked belongs to one filter; another one begins with nothing ticked.
-  const [ticked, setTicked] = useState<{ filter: string; ids: Set<string> }>({ filter, ids: new Set() });
+  const [ticked, setTicked] = useState<Ticked>({ filter, ids: NOTHING, all: false });
   const selected = ticked.filter === filter ? ticked.ids : NOTHING;
-  const setSelected = (ids: Set<string>): void => setTicked({ filter, ids });
+  const everything = ticked.filter === filter && ticked.all;
+  const setSelected = (ids: Set<string>): void => setTicked({ filter, ids, all: false });
+  const matching =
+    count.data &&
+    (count.data.more
+      ? t("list.moreThan", { number: formatNumber(count.data.count) })
+      : formatNumber(count.data.count));
 
   const { fetchNextPage, isFetchingNextPage } = query;
   const onMore = useCallback(() => {
@@ -101,6 +144,9 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
     }
   }, [fetchNextPage, isFetchingNextPage]);
   useShortcuts(config.onNew ? { n: config.onNew } : {});
+  // A view says all of what is shown; what the list had before goes.
+  const show = (next: ListSearch): void =>
+    set({ ...Object.fromEntries(Object.keys(search).map((key) => [key, undefined])), view: "none", ...next });
   const order = useMemo(() => ({ ids: items.map((item) => item.id), path }), [items, path]);
 
   return (
@@ -110,15 +156,41 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
           <div className={classes["top"]}>
             <h1>{config.title}</h1>
             <span className={classes["count"]} aria-live="polite">
-              {count.data &&
-                (count.data.more
-                  ? t("list.moreThan", { number: formatNumber(count.data.count) })
-                  : formatNumber(count.data.count))}
+              {matching}
             </span>
             {config.views}
-            <FilterBar defs={defs} values={search} onChange={(patch) => set(patch)} />
+            {!config.body && (
+              <ViewsMenu
+                kind={resource.kind}
+                filter={filter}
+                sort={sort}
+                columns={choice.chosen}
+                search={search}
+                show={show}
+              />
+            )}
+            <FilterBar defs={defs} values={search} onChange={(patch) => set(patch)}>
+              <button
+                type="button"
+                className={classes["addChip"]}
+                title={where || undefined}
+                onClick={() => setBuilding(true)}
+              >
+                <IconFilter size={13} /> {where ? t("builder.chip") : t("builder.open")}
+              </button>
+              {where && (
+                <button
+                  type="button"
+                  className={classes["addChip"]}
+                  aria-label={t("filter.remove", { label: t("builder.chip") })}
+                  onClick={() => set({ where: undefined })}
+                >
+                  <IconX size={13} />
+                </button>
+              )}
+            </FilterBar>
             <SearchBox value={search["q"] ?? ""} onChange={(q) => set({ q: q || undefined })} />
-            {!config.body && <ColumnsMenu columns={all} isOn={choice.isOn} toggle={choice.toggle} />}
+            {!config.body && <ColumnsMenu columns={all} chosen={choice.chosen} onChange={setColumns} />}
             {config.actions}
             {config.onNew && (
               <Button className={classes["new"] ?? ""} onClick={config.onNew} px={10}>
@@ -129,9 +201,22 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
           </div>
           {config.bulk && selected.size > 0 && (
             <div className={classes["bulk"]} role="group" aria-label={t("list.bulk")}>
-              <span>{t("list.selected", { count: selected.size })}</span>
+              <span>
+                {everything
+                  ? t("list.allMatching", { number: matching || "" })
+                  : t("list.selected", { count: selected.size })}
+              </span>
+              {!everything && bulkOf(resource.kind) && (count.data?.count ?? 0) > selected.size && (
+                <Button
+                  size="compact-xs"
+                  variant="subtle"
+                  onClick={() => setTicked({ filter, ids: new Set(items.map((item) => item.id)), all: true })}
+                >
+                  {t("list.selectMatching", { number: matching || "" })}
+                </Button>
+              )}
               <span className={classes["spacer"]} />
-              {config.bulk(selected, items, () => setSelected(new Set()))}
+              {config.bulk(selected, items, () => setSelected(new Set()), everything ? filter : undefined)}
               <Button size="compact-xs" variant="subtle" onClick={() => setSelected(new Set())}>
                 {t("list.clearSelection")}
               </Button>
@@ -171,6 +256,16 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
             />
           )}
         </section>
+        {building && (
+          <Suspense>
+            <FilterBuilder
+              fields={filterFields(resource.kind, config.filters, fields)}
+              text={where}
+              onApply={(text) => set({ where: text || undefined })}
+              onClose={() => setBuilding(false)}
+            />
+          </Suspense>
+        )}
         <Outlet />
       </div>
     </OrderContext>
@@ -212,15 +307,37 @@ function SearchBox({ value, onChange }: { value: string; onChange: (text: string
   );
 }
 
-function ColumnsMenu<T>({
-  columns,
-  isOn,
-  toggle,
-}: {
+// A list that is opened without anything asked of it shows the default view, the person's own before a shared one.
+function useDefaultView(kind: string, search: ListSearch, show: (search: ListSearch) => void): void {
+  const views = useQuery(viewsOptions(kind)).data;
+  const bare = Object.keys(search).length === 0;
+  const first = views?.find((view) => view.defaultView);
+  useEffect(() => {
+    if (bare && first) {
+      show(searchOf(first));
+    }
+    // Only when the list is opened or the views are known: what is asked of it later stays.
+    // oxlint-disable-next-line react-hooks/exhaustive-deps
+  }, [first?.id, bare]);
+}
+
+interface ColumnsProps<T> {
   columns: Column<T>[];
-  isOn: (c: Column<T>) => boolean;
-  toggle: (id: string, on: boolean) => void;
-}) {
+  chosen: ChosenColumn[];
+  onChange: (chosen: ChosenColumn[]) => void;
+}
+
+function ColumnsMenu<T>({ columns, chosen, onChange }: ColumnsProps<T>) {
+  const place = (id: string): number => chosen.findIndex((c) => c.id === id);
+  const sorted = [
+    ...chosen.flatMap((c) => columns.filter((column) => column.id === c.id)),
+    ...columns.filter((column) => place(column.id) < 0),
+  ];
+  const move = (from: number, to: number): void => {
+    const next = [...chosen];
+    next.splice(to, 0, ...next.splice(from, 1));
+    onChange(next);
+  };
   return (
     <Popover position="bottom-end" withinPortal trapFocus shadow="md" radius={6}>
       <Popover.Target>
@@ -232,17 +349,65 @@ function ColumnsMenu<T>({
           <IconColumns size={16} />
         </ActionIcon>
       </Popover.Target>
-      <Popover.Dropdown p={10} aria-label={t("list.columns")}>
-        <div style={{ display: "grid", gap: 9 }}>
-          {columns.map((column, i) => (
-            <Checkbox
-              key={column.id}
-              label={column.title}
-              disabled={i === 0}
-              checked={isOn(column)}
-              onChange={(e) => toggle(column.id, e.currentTarget.checked)}
-            />
-          ))}
+      <Popover.Dropdown p={10} aria-label={t("list.columns")} mah={480} style={{ overflow: "auto" }}>
+        <div style={{ display: "grid", gap: 6 }}>
+          {sorted.map((column) => {
+            const at = place(column.id);
+            return (
+              <div key={column.id} style={{ display: "flex", gap: 6, alignItems: "center" }}>
+                <Checkbox
+                  style={{ flex: 1 }}
+                  label={column.title}
+                  disabled={column.id === columns[0]?.id}
+                  checked={at >= 0}
+                  onChange={(e) =>
+                    onChange(
+                      e.currentTarget.checked
+                        ? [...chosen, { id: column.id, width: 0 }]
+                        : chosen.filter((c) => c.id !== column.id),
+                    )
+                  }
+                />
+                {at >= 0 && (
+                  <>
+                    <TextInput
+                      size="xs"
+                      w={62}
+                      type="number"
+                      min={0}
+                      max={1000}
+                      step={10}
+                      aria-label={t("columns.width", { column: column.title })}
+                      value={chosen[at]?.width || ""}
+                      onChange={(e) => {
+                        const width = Math.min(
+                          Math.max(Math.trunc(Number(e.currentTarget.value)) || 0, 0),
+                          1000,
+                        );
+                        onChange(chosen.map((c, i) => (i === at ? { ...c, width } : c)));
+                      }}
+                    />
+                    <ActionIcon
+                      variant="subtle"
+                      disabled={at === 0}
+                      aria-label={t("columns.up", { column: column.title })}
+                      onClick={() => move(at, at - 1)}
+                    >
+                      <IconArrowUp size={13} />
+                    </ActionIcon>
+                    <ActionIcon
+                      variant="subtle"
+                      disabled={at === chosen.length - 1}
+                      aria-label={t("columns.down", { column: column.title })}
+                      onClick={() => move(at, at + 1)}
+                    >
+                      <IconArrowDown size={13} />
+                    </ActionIcon>
+                  </>
+                )}
+              </div>
+            );
+          })}
         </div>
       </Popover.Dropdown>
     </Popover>

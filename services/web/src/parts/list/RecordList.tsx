@@ -18,7 +18,7 @@ interface Props<T extends { id: string }> {
   loading: boolean;
   more: boolean;
   onMore: () => void;
-  /** "amount" or "amount desc". */
+  /** "amount", "amount desc" or several: "type, amount desc". */
   sort: string;
   onSort: (sort: string) => void;
   openId?: string | undefined;
@@ -179,9 +179,10 @@ function HeadCell<T>({
   sort: string;
   onSort: (sort: string) => void;
 }) {
-  const [field, direction] = sort.split(" ");
-  const active = column.sort !== undefined && field === column.sort;
-  const falling = active && direction === "desc";
+  const sorts = sort.split(",").map((part) => part.trim());
+  const at = sorts.findIndex((part) => column.sort !== undefined && part.split(" ")[0] === column.sort);
+  const active = at >= 0;
+  const falling = active && sorts[at]?.endsWith(" desc") === true;
   if (!column.sort) {
     return (
       <div role="columnheader" className={classes["cell"]} data-right={column.right || undefined}>
@@ -190,6 +191,8 @@ function HeadCell<T>({
     );
   }
   const next = active && !falling ? `${column.sort} desc` : column.sort;
+  // With Shift the column is sorted by after those that the list is sorted by already.
+  const further = active ? sorts.map((part, i) => (i === at ? next : part)) : [...sorts, next];
   return (
     <div
       role="columnheader"
@@ -197,8 +200,13 @@ function HeadCell<T>({
       data-right={column.right || undefined}
       aria-sort={active ? (falling ? "descending" : "ascending") : "none"}
     >
-      <button type="button" className={classes["sort"]} onClick={() => onSort(next)}>
+      <button
+        type="button"
+        className={classes["sort"]}
+        onClick={(e) => onSort(e.shiftKey ? further.join(", ") : next)}
+      >
         {column.title}
+        {active && sorts.length > 1 && <small>{at + 1}</small>}
         {active && (falling ? <IconArrowDown size={12} /> : <IconArrowUp size={12} />)}
       </button>
     </div>

@@ -1,4 +1,4 @@
-import { useCallback, useState, type ReactNode } from "react";
+import { useCallback, useMemo, useState, type ReactNode } from "react";
 
 /** A column of a list. */
 export interface Column<T> {
@@ -47,25 +47,54 @@ export function tracks<T>(columns: Column<T>[]): string {
     .join(" ");
 }
 
-/** Which columns a person has chosen, kept in the browser. */
-export function useColumnChoice<T>(list: string, columns: Column<T>[]) {
+/** A column that was chosen, in its place; a width of 0 is the list's own. */
+export interface ChosenColumn {
+  id: string;
+  width: number;
+}
+
+/** Columns in the address bar: "name:240,email". */
+export function printColumns(columns: ChosenColumn[]): string {
+  return columns.map((c) => (c.width ? `${c.id}:${c.width}` : c.id)).join(",");
+}
+
+/** Reads columns from the address bar. */
+export function readColumns(text: string): ChosenColumn[] {
+  return text
+    .split(",")
+    .filter(Boolean)
+    .map((part) => {
+      const [id = "", width] = part.split(":");
+      return { id, width: Math.min(Math.max(Math.trunc(Number(width)) || 0, 0), 1000) };
+    });
+}
+
+/** Which columns are shown, in which order and how wide: as the address bar says, or as the person last chose here. */
+export function useColumnChoice<T>(list: string, columns: Column<T>[], asked: string | undefined) {
   const storage = `columns.${list}`;
-  const [chosen, setChosen] = useState<Record<string, boolean>>(() => {
-    try {
-      return JSON.parse(localStorage.getItem(storage) ?? "{}") as Record<string, boolean>;
-    } catch {
-      return {};
-    }
-  });
-  const toggle = useCallback(
-    (id: string, on: boolean) =>
-      setChosen((before) => {
-        const after = { ...before, [id]: on };
-        localStorage.setItem(storage, JSON.stringify(after));
-        return after;
+  const [stored, setStored] = useState(() => localStorage.getItem(storage) ?? "");
+  const chosen = useMemo((): ChosenColumn[] => {
+    const known = readColumns(asked ?? (stored.startsWith("{") ? "" : stored)).filter((c) =>
+      columns.some((column) => column.id === c.id),
+    );
+    return known.length > 0
+      ? known
+      : columns.filter((column) => !column.optional).map((column) => ({ id: column.id, width: 0 }));
+  }, [asked, stored, columns]);
+  const shown = useMemo(
+    () =>
+      chosen.flatMap((c): Column<T>[] => {
+        const column = columns.find((one) => one.id === c.id);
+        return column ? [c.width ? { ...column, min: c.width, grow: 0 } : column] : [];
       }),
+    [chosen, columns],
+  );
+  const remember = useCallback(
+    (next: ChosenColumn[]) => {
+      localStorage.setItem(storage, printColumns(next));
+      setStored(printColumns(next));
+    },
     [storage],
   );
-  const isOn = (column: Column<T>): boolean => chosen[column.id] ?? !column.optional;
-  return { shown: columns.filter(isOn), isOn, toggle };
+  return { shown, chosen, remember };
 }
