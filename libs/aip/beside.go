@@ -67,7 +67,7 @@ func (l *List) From(table string, args *[]any) string {
 		}
 		alias, recordID, value := beside(i)
 		rows := "(" + k.Beside.Rows(bind) + ") AS " + alias + " (" + recordID + ", " + value + ")"
-		on := " ON " + recordID + " = " + table + "." + l.schema.idColumn()
+		on := " ON " + recordID + " = " + l.schema.idColumn()
 		if i == 0 {
 			from = rows + " JOIN " + table + on
 			continue

@@ -1,6 +1,7 @@
 package customfields
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
@@ -179,14 +180,19 @@ func (f *Field) choice(s string) (id string, ok bool) {
 	return id, ok
 }
 
-// Show is the values as the API shows them: without those of retired fields. in is changed.
+// Show is the values as the API shows them: without those of retired fields.
 func (k *Kind) Show(in Values) Values {
+	out, copied := in, false
 	for key := range in {
-		if _, ok := k.Field(key); !ok {
-			delete(in, key)
+		if _, ok := k.Field(key); ok {
+			continue
 		}
+		if !copied {
+			out, copied = maps.Clone(in), true
+		}
+		delete(out, key)
 	}
-	return in
+	return out
 }
 
 // names is what formulas and conditions of a kind may name: fields of the record and custom fields.

@@ -40,7 +40,8 @@ type asked struct {
 	match match
 }
 
-// Query returns the fields for the filter and the order of one request. location is where days begin.
+// Query returns the fields for the filter and the order of one request. table is the name of the records' table in its
+// statements, location where days begin.
 func (k *Kind) Query(table string, location *time.Location) *Query {
 	return &Query{kind: k, table: table, location: location}
 }

@@ -12,11 +12,13 @@ import (
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/broker"
 	"kontor.internal/libs/clock"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/imports"
 	"kontor.internal/libs/inbox"
@@ -75,13 +77,20 @@ type App struct {
 	deals      *api.Server
 	pipelines  *api.PipelinesServer
 	operations *api.OperationsServer
+	custom     api.CustomFieldsServer
 	components []runner.Component
 }
 
 // New wires the service. Nothing runs yet.
 func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	// ② rules, on ③ the store.
-	dealStore := &store.Deals{DB: d.DB}
+	var work *jobs.Client // made last: its workers need what follows
+	custom := &customfields.Definitions{
+		DB: d.DB, Topic: publish.Topic, Clock: d.Clock,
+		Kinds:   []customfields.KindSpec{{Name: publish.KindDeal, Message: &dealsv1.Deal{}, Stages: true, Pipelines: true}},
+		Enqueue: customfields.Enqueue(func() *jobs.Client { return work }),
+	}
+	dealStore := &store.Deals{DB: d.DB, Custom: custom}
 	pipelineStore := &store.Pipelines{DB: d.DB, System: d.SystemDB}
 	organizations := directory{d.Directory}
 	pipelines := &pipeline.Service{Store: pipelineStore, Clock: d.Clock, NewID: id.New}
@@ -93,16 +102,19 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	checked := customOf(custom, organizations)
 	merges := &store.Merges{DB: d.DB, System: d.SystemDB, Clock: d.Clock}
 	deals := &deal.Service{
 		Merged: merges.Current,
-		Store: dealStore, Pipelines: pipelines, Products: catalog, Clients: contacts, Rates: &views.Rates{DB: d.DB},
+		Custom: checked,
+		Store:  dealStore, Pipelines: pipelines, Products: catalog, Clients: contacts, Rates: &views.Rates{DB: d.DB},
 		Organizations: organizations, Clock: d.Clock, NewID: id.New,
 	}
 
 	// Imports: files come from the files service, a job runs them on behalf of who asked.
 	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
 	imported := &importer.Importer{
+		Custom:        checked,
 		Organizations: organizations, Directory: d.Directory, Pipelines: pipelines, Store: pipelineStore, Clock: d.Clock, NewID: id.New,
 	}
 	run, err := newImports(d, operations, imported)
@@ -113,7 +125,17 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	if err := imports.AddWorker(workers, run); err != nil {
 		return nil, err
 	}
-	work, err := jobs.New(jobs.Config{DB: d.SystemDB, Workers: workers, Queues: map[string]int{river.QueueDefault: cfg.Workers}, Log: d.Log})
+	river.AddWorker(workers, &customfields.Worker{
+		Definitions: custom, Service: Name,
+		Compute: func(ctx context.Context, org, _, after string, limit int) (string, error) {
+			c, err := checked(ctx, org)
+			if err != nil {
+				return "", err
+			}
+			return dealStore.Recompute(ctx, org, after, limit, d.Clock.Now(), c)
+		},
+	})
+	work, err = jobs.New(jobs.Config{DB: d.SystemDB, Workers: workers, Queues: map[string]int{river.QueueDefault: cfg.Workers}, Log: d.Log})
 	if err != nil {
 		return nil, fmt.Errorf("jobs of deals: %w", err)
 	}
@@ -127,6 +149,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		},
 		pipelines:  &api.PipelinesServer{Pipelines: pipelines, Store: pipelineStore, Directory: d.Directory},
 		operations: &api.OperationsServer{Operations: operations},
+		custom:     api.CustomFieldsServer{Server: customfields.Server{Definitions: custom}},
 	}
 
 	// ④ telling, ⑤ being told, ⑥ sums, and housekeeping.
@@ -164,6 +187,18 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		{Name: "deals search keys", Run: keys.Run},
 	}
 	return a, nil
+}
+
+// customOf returns what custom fields of deals are checked by.
+func customOf(d *customfields.Definitions, o directory) func(context.Context, string) (deal.Custom, error) {
+	return func(ctx context.Context, org string) (deal.Custom, error) {
+		kind, err := d.Kind(ctx, org, publish.KindDeal)
+		return deal.Custom{
+			Fields:  kind,
+			Message: func(d *deal.Deal) proto.Message { return publish.Deal(d) },
+			User:    func(id string) bool { return o.ActiveUser(org, id) },
+		}, err
+	}
 }
 
 // labelled tells the service's metrics from those of others in the process.
@@ -229,6 +264,7 @@ func startImport(run *imports.Runner, pipelines *pipeline.Service) func(context.
 // Register puts the service on a server.
 func (a *App) Register(s grpc.ServiceRegistrar) {
 	dealsv1.RegisterDealsServiceServer(s, a.deals)
+	dealsv1.RegisterCustomFieldsServiceServer(s, a.custom)
 	dealsv1.RegisterPipelinesServiceServer(s, a.pipelines)
 	dealsv1.RegisterOperationsServiceServer(s, a.operations)
 	dealsv1.RegisterSearchServiceServer(s, &api.SearchServer{Server: a.deals})

@@ -49,6 +49,7 @@ type suite struct {
 	deals      dealsv1.DealsServiceClient
 	pipelines  dealsv1.PipelinesServiceClient
 	operations dealsv1.OperationsServiceClient
+	custom     dealsv1.CustomFieldsServiceClient
 
 	org, boss, ann, bob string
 }
@@ -72,6 +73,7 @@ func newSuite(t *testing.T) *suite {
 	conn := serve(t, server.Server, server.Serve, true)
 	s.deals, s.pipelines = dealsv1.NewDealsServiceClient(conn), dealsv1.NewPipelinesServiceClient(conn)
 	s.operations = dealsv1.NewOperationsServiceClient(conn)
+	s.custom = dealsv1.NewCustomFieldsServiceClient(conn)
 	return s
 }
 

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/money"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	"kontor.internal/services/deals/internal/deal"
@@ -26,6 +27,7 @@ func draft(m *dealsv1.Deal) (deal.Draft, error) {
 		PlannedClose: publish.Day(m.GetPlannedCloseDate()), CompanyID: m.GetCompanyId(), ContactID: m.GetContactId(),
 		Source: m.GetSource(), LeadID: m.GetLeadId(), Comment: m.GetComment(),
 		AvailableToEveryone: m.GetAvailableToEveryone(), LostReasonID: m.GetLostReasonId(), LostReason: m.GetLostReason(),
+		Custom: customfields.FromProto(m.GetCustomFields()),
 	}
 	for _, p := range m.GetParties() {
 		d.Parties = append(d.Parties, deal.Party{Kind: p.GetRef().GetKind(), ID: p.GetRef().GetId(), Role: p.GetRole()})
@@ -50,6 +52,25 @@ func dealMask(mask *fieldmaskpb.FieldMask, m *dealsv1.Deal) ([]string, error) {
 		return nil, err
 	}
 	return topLevel(checked.Paths()), nil
+}
+
+// customPatch is the custom fields that an update changes: those that the mask names one by one, which are taken away if the
+// deal does not have them, or those that the deal has, null taking one away.
+func customPatch(mask *fieldmaskpb.FieldMask, m *dealsv1.Deal) customfields.Values {
+	given, out := customfields.FromProto(m.GetCustomFields()), customfields.Values{}
+	whole := len(mask.GetPaths()) == 0
+	for _, path := range mask.GetPaths() {
+		whole = whole || path == "*" || path == deal.FieldCustom
+		if key, ok := strings.CutPrefix(path, customfields.Prefix); ok {
+			out[key] = given[key]
+		}
+	}
+	if whole {
+		for key := range m.GetCustomFields() {
+			out[key] = given[key]
+		}
+	}
+	return out
 }
 
 func topLevel(paths []string) []string {

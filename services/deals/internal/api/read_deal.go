@@ -68,6 +68,9 @@ func (s *Server) ListDeals(ctx context.Context, req *dealsv1.ListDealsRequest) (
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Deals.Shown(ctx, q.Caller.OrganizationID, deals); err != nil {
+		return nil, err
+	}
 	var ids []string
 	for _, d := range deals {
 		ids = referred(ids, d)

@@ -16,6 +16,8 @@ func (s *Server) CreateDeal(ctx context.Context, req *dealsv1.CreateDealRequest)
 	if err != nil {
 		return nil, err
 	}
+	// A deal that another service makes of a lead must not be lost for a field that nobody was asked for.
+	in.Lenient = req.GetDealId() != "" && in.LeadID != ""
 	d, err := s.Deals.Create(ctx, caller(ctx), req.GetDealId(), in, origin(ctx, in.LeadID))
 	if err != nil {
 		return nil, err
@@ -49,6 +51,7 @@ func (s *Server) UpdateDeal(ctx context.Context, req *dealsv1.UpdateDealRequest)
 	if err != nil {
 		return nil, err
 	}
+	in.Custom = customPatch(req.GetUpdateMask(), req.GetDeal())
 	d, err := s.Deals.Update(ctx, caller(ctx), req.GetId(), version, in, fields)
 	if err != nil {
 		return nil, err

@@ -18,6 +18,7 @@ import (
 	"time"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/money"
 	"kontor.internal/services/deals/internal/pipeline"
 )
@@ -131,6 +132,11 @@ type Deal struct {
 	CreatedAt      time.Time
 	UpdatedAt      time.Time
 	DeletedAt      time.Time
+
+	// Custom is the values of the organisation's own fields, those of retired ones included (CON-12); Fields those that it has
+	// been checked by, nil if the deal has only been read.
+	Custom customfields.Values
+	Fields *customfields.Kind
 
 	// ReopenStageID is the open stage the deal was closed from: where Reopen takes it back to.
 	ReopenStageID string

@@ -2,11 +2,13 @@ package deal
 
 import (
 	"errors"
+	"maps"
 	"slices"
 	"strings"
 	"time"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/money"
 	"kontor.internal/services/deals/internal/pipeline"
 )
@@ -34,6 +36,10 @@ type Draft struct {
 	LostReasonID        string
 	LostReason          string
 	ExternalIDs         []ExternalID
+	// Custom is values of custom fields by key; nil takes one away.
+	Custom customfields.Values
+	// Lenient lets required custom fields be empty: the deal is made of a lead or such, and must not be lost.
+	Lenient bool
 }
 
 // Names of the fields that Update can change; the same as in the contract.
@@ -63,7 +69,7 @@ func Fields() []string {
 	return []string{
 		FieldName, FieldAmount, FieldAmountSource, FieldResponsible, FieldObservers, FieldType, FieldProbability,
 		FieldPlannedClose, FieldCompany, FieldContact, FieldParties, FieldSource, FieldComment, FieldLines,
-		FieldAvailableToEveryone, FieldLostReasonID, FieldLostReason, FieldExternalIDs,
+		FieldAvailableToEveryone, FieldLostReasonID, FieldLostReason, FieldExternalIDs, FieldCustom,
 	}
 }
 
@@ -111,6 +117,8 @@ func (d *Deal) setField(field string, in *Draft) error {
 		d.LostReason = strings.TrimSpace(in.LostReason)
 	case FieldExternalIDs:
 		d.ExternalIDs = slices.Clone(in.ExternalIDs)
+	case FieldCustom:
+		d.setCustom(in.Custom)
 	default:
 		return ErrMask.WithField(field, "cannot be changed")
 	}
@@ -195,5 +203,6 @@ func (d *Deal) same(o *Deal) bool {
 		slices.Equal(d.Parties, o.Parties) && d.Source == o.Source && d.Comment == o.Comment &&
 		slices.EqualFunc(d.Lines, o.Lines, func(a, b Line) bool { return a.equal(&b) }) &&
 		d.AvailableToEveryone == o.AvailableToEveryone && d.LostReasonID == o.LostReasonID &&
-		d.LostReason == o.LostReason && slices.Equal(d.ExternalIDs, o.ExternalIDs)
+		d.LostReason == o.LostReason && slices.Equal(d.ExternalIDs, o.ExternalIDs) &&
+		maps.EqualFunc(d.Custom, o.Custom, customfields.Equal)
 }

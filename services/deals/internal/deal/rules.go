@@ -24,6 +24,8 @@ type Env struct {
 	BaseCurrency string
 	// ToBase turns an amount into the base currency at the rate of Today; false if there is none.
 	ToBase func(m money.Money) (money.Money, bool)
+	// Custom is the organisation's own fields.
+	Custom Custom
 }
 
 // Making is what New is given beside the draft.
@@ -71,6 +73,9 @@ func New(in Draft, m Making, env Env) (*Deal, Created, error) {
 	d.settleAmount(money.Money{}, env)
 	d.settleProbability(stage)
 	if err := d.check(); err != nil {
+		return nil, Created{}, err
+	}
+	if err := d.checkCustom(nil, m.Pipeline, env.Custom, in.Lenient); err != nil {
 		return nil, Created{}, err
 	}
 	return d, Created{After: d.clone()}, nil
@@ -153,6 +158,9 @@ func (d *Deal) Update(in Draft, fields []string, p *pipeline.Pipeline, pr Pricin
 		return nil, err
 	}
 	if err := d.check(); err != nil {
+		return nil, err
+	}
+	if err := d.checkCustom(&before, p, env.Custom, false); err != nil {
 		return nil, err
 	}
 	if d.same(&before) {
@@ -254,6 +262,7 @@ func (d *Deal) enter(p *pipeline.Pipeline, s pipeline.Stage, env Env) (Deal, Sta
 func (d *Deal) touch(env Env) {
 	d.Version++
 	d.UpdatedAt = env.Now
+	d.compute(env.Custom)
 }
 
 // Move takes an open deal to another open stage of p, which may be another pipeline than the deal is in. Any jump is

@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/money"
 	"kontor.internal/services/deals/internal/deal"
 	"kontor.internal/services/deals/internal/pipeline"
@@ -304,6 +305,7 @@ func TestEveryFieldChanges(t *testing.T) {
 		Parties: []deal.Party{{Kind: "company", ID: "x"}}, Source: "fair", Comment: "!", AvailableToEveryone: true,
 		Lines:       []deal.LineInput{{Line: deal.Line{Name: "x", Quantity: dec("1"), Price: dec("2")}}},
 		ExternalIDs: []deal.ExternalID{{Source: "s", ID: "1"}}, LostReason: "price", LostReasonID: sales().LostReasons[1].ID,
+		Custom: customfields.Values{"area": "1"},
 	}
 	for _, f := range deal.Fields() {
 		d := made(t, deal.Draft{})

@@ -26,6 +26,8 @@ type Service struct {
 	NewID         func() string
 	// Merged returns what records of contacts are part of now, by the IDs of those that were merged into another.
 	Merged func(ctx context.Context, org string, ids []string) (map[string]string, error)
+	// Custom returns what custom fields of an organisation are checked by; nil if deals have none.
+	Custom func(ctx context.Context, org string) (Custom, error)
 }
 
 // Sees reports whether the caller may see the deal.
@@ -52,7 +54,32 @@ func (s *Service) Get(ctx context.Context, c Caller, id string) (*Deal, error) {
 	if !c.Sees(d) {
 		return nil, ErrNotFound
 	}
-	return d, nil
+	return s.shown(ctx, c.OrganizationID)(d, nil)
+}
+
+// shown returns what takes the values of retired fields from a deal that is on its way to a caller.
+func (s *Service) shown(ctx context.Context, org string) func(*Deal, error) (*Deal, error) {
+	return func(d *Deal, err error) (*Deal, error) {
+		if err != nil || len(d.Custom) == 0 {
+			return d, err
+		}
+		custom, err := s.Custom(ctx, org)
+		if err != nil {
+			return nil, err
+		}
+		d.Custom = custom.Fields.Show(d.Custom)
+		return d, nil
+	}
+}
+
+// Shown takes the values of retired fields from deals that are on their way to a caller.
+func (s *Service) Shown(ctx context.Context, org string, deals []*Deal) error {
+	for _, d := range deals {
+		if _, err := s.shown(ctx, org)(d, nil); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // Create makes a deal. id is the ID to give it, or empty. If it is taken by a deal that the same user made, that deal
@@ -97,7 +124,7 @@ func (s *Service) Create(ctx context.Context, c Caller, id string, in Draft, ori
 			return there, nil
 		}
 	}
-	return stored, err
+	return s.shown(ctx, c.OrganizationID)(stored, err)
 }
 
 // pipelineFor returns the pipeline with the ID; without one, that of the stage; without either, the default one.
@@ -140,7 +167,7 @@ func (s *Service) Update(ctx context.Context, c Caller, id string, version int64
 	if env, pricing, err = s.world(ctx, c, amount, lines); err != nil {
 		return nil, err
 	}
-	return s.Store.Update(ctx, c.OrganizationID, id, version, func(ctx context.Context, d *Deal) ([]Event, error) {
+	return s.save(ctx, c, id, version, func(ctx context.Context, d *Deal) ([]Event, error) {
 		if err := c.mayAct(d); err != nil {
 			return nil, err
 		}
@@ -155,6 +182,11 @@ func (s *Service) Update(ctx context.Context, c Caller, id string, version int64
 		}
 		return d.Update(in, fields, p, pricing, env)
 	})
+}
+
+// save is Store.Update for the eyes of a caller.
+func (s *Service) save(ctx context.Context, c Caller, id string, version int64, fn func(context.Context, *Deal) ([]Event, error)) (*Deal, error) {
+	return s.shown(ctx, c.OrganizationID)(s.Store.Update(ctx, c.OrganizationID, id, version, fn))
 }
 
 // changed returns the new value if the field is changed to another one, else "".
@@ -211,8 +243,11 @@ func (s *Service) Delete(ctx context.Context, c Caller, id string, version int64
 	if _, err := s.Get(ctx, c, id); err != nil {
 		return nil, err
 	}
-	env := s.env(c.OrganizationID)
-	return s.Store.Update(ctx, c.OrganizationID, id, version, func(_ context.Context, d *Deal) ([]Event, error) {
+	env, err := s.env(ctx, c.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return s.save(ctx, c, id, version, func(_ context.Context, d *Deal) ([]Event, error) {
 		if err := c.mayAct(d); err != nil {
 			return nil, err
 		}
@@ -226,8 +261,11 @@ func (s *Service) Undelete(ctx context.Context, c Caller, id string, version int
 	if _, err := s.Get(ctx, c, id); err != nil {
 		return nil, err
 	}
-	env := s.env(c.OrganizationID)
-	return s.Store.Update(ctx, c.OrganizationID, id, version, func(_ context.Context, d *Deal) ([]Event, error) {
+	env, err := s.env(ctx, c.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return s.save(ctx, c, id, version, func(_ context.Context, d *Deal) ([]Event, error) {
 		if err := c.mayAct(d); err != nil {
 			return nil, err
 		}
@@ -253,8 +291,11 @@ func (s *Service) act(ctx context.Context, c Caller, id string, version int64, s
 	if err != nil {
 		return nil, err
 	}
-	env := s.env(c.OrganizationID)
-	return s.Store.Update(ctx, c.OrganizationID, id, version, func(ctx context.Context, d *Deal) ([]Event, error) {
+	env, err := s.env(ctx, c.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return s.save(ctx, c, id, version, func(ctx context.Context, d *Deal) ([]Event, error) {
 		if err := c.mayAct(d); err != nil {
 			return nil, err
 		}
@@ -263,18 +304,31 @@ func (s *Service) act(ctx context.Context, c Caller, id string, version int64, s
 				return nil, err
 			}
 		}
-		return fn(d, p, env)
+		before := d.clone()
+		evs, err := fn(d, p, env)
+		if err != nil || len(evs) == 0 {
+			return nil, err
+		}
+		return evs, d.checkCustom(&before, p, env.Custom, false)
 	})
 }
 
 // env is the world for changes that do not touch amounts.
-func (s *Service) env(org string) Env {
+func (s *Service) env(ctx context.Context, org string) (Env, error) {
 	now := s.Clock.Now()
 	zone, base := s.Organizations.Settings(org)
-	return Env{
-		Now: now, At: now, Today: Day(now, zone), BaseCurrency: base,
-		ToBase: func(money.Money) (money.Money, bool) { return money.Money{}, false },
+	var custom Custom
+	if s.Custom != nil {
+		var err error
+		if custom, err = s.Custom(ctx, org); err != nil {
+			return Env{}, err
+		}
 	}
+	return Env{
+		Custom: custom,
+		Now:    now, At: now, Today: Day(now, zone), BaseCurrency: base,
+		ToBase: func(money.Money) (money.Money, bool) { return money.Money{}, false },
+	}, nil
 }
 
 // Day is midnight UTC of the day that t is in a zone.
@@ -285,7 +339,10 @@ func Day(t time.Time, zone *time.Location) time.Time {
 
 // world asks the catalog about the products on the lines and looks up the rates that the amounts need.
 func (s *Service) world(ctx context.Context, c Caller, amount money.Money, lines []LineInput) (Env, Pricing, error) {
-	env := s.env(c.OrganizationID)
+	env, err := s.env(ctx, c.OrganizationID)
+	if err != nil {
+		return Env{}, Pricing{}, err
+	}
 	currency := amount.Currency
 	if currency == "" {
 		currency = env.BaseCurrency

@@ -88,6 +88,8 @@ type Importer struct {
 	Store         *store.Pipelines
 	Clock         clock.Clock
 	NewID         func() string
+	// Custom returns what custom fields of an organisation are checked by.
+	Custom func(ctx context.Context, org string) (deal.Custom, error)
 
 	mu       sync.Mutex
 	products map[string]named
@@ -116,7 +118,16 @@ func (im *Importer) product(id string) named {
 
 // Target is what deals offer to be filled.
 func (im *Importer) Target() imports.Target {
-	return imports.Target{Kind: publish.KindDeal, Fields: fields(), Apply: im.Apply}
+	return imports.Target{Kind: publish.KindDeal, Fields: fields(), More: im.more, Apply: im.Apply}
+}
+
+// more is the custom fields; see [imports.Target].More.
+func (im *Importer) more(ctx context.Context, org string) ([]imports.Field, error) {
+	custom, err := im.Custom(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	return custom.Fields.ImportFields(), nil
 }
 
 // Lookups are those that this service answers itself.
@@ -155,12 +166,17 @@ type batch struct {
 	zone      *time.Location
 	base      string
 	now       time.Time
+	custom    deal.Custom
 }
 
 // Apply see imports.Target.
 func (im *Importer) Apply(ctx context.Context, tx pgx.Tx, b imports.Batch) ([]imports.Result, []event.Event, error) {
 	w := batch{im: im, b: b, now: im.Clock.Now(), scope: importScope(im.Directory, b)}
 	w.zone, w.base = im.Organizations.Settings(b.Organization)
+	var err error
+	if w.custom, err = im.Custom(ctx, b.Organization); err != nil {
+		return nil, nil, err
+	}
 	if err := w.read(ctx, tx); err != nil {
 		return nil, nil, err
 	}

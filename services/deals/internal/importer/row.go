@@ -5,6 +5,7 @@ import (
 
 	"github.com/shopspring/decimal"
 
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/imports"
 	"kontor.internal/libs/money"
 	"kontor.internal/services/deals/internal/deal"
@@ -33,7 +34,7 @@ func (w *batch) row(r *imports.Row) (store.Change, imports.Result, error) {
 // env is the world at the time that something took place; zero if that is not known.
 func (w *batch) env(at time.Time) deal.Env {
 	day := w.day(at)
-	return deal.Env{Now: w.now, At: at, Today: day, BaseCurrency: w.base, ToBase: w.rates.on(day)}
+	return deal.Env{Now: w.now, At: at, Today: day, BaseCurrency: w.base, ToBase: w.rates.on(day), Custom: w.custom}
 }
 
 // pipelineOf returns the pipeline of a row.
@@ -237,6 +238,16 @@ func (w *batch) draftOf(r *imports.Row, d *deal.Deal) deal.Draft {
 	if in.Type == "" && d != nil {
 		in.Type = d.Type
 	}
+	var has customfields.Values
+	if d != nil {
+		has = d.Custom
+	}
+	in.Custom = w.custom.Fields.Import(*r, has)
+	for key := range has {
+		if in.Custom[key] == nil {
+			in.Custom[key] = nil // the row takes it away
+		}
+	}
 	return in
 }
 
@@ -297,5 +308,5 @@ func (w *batch) mapped(r *imports.Row, d *deal.Deal) []string {
 	if (r.Mapped(fProduct) || r.Mapped(fLineName)) && len(d.Lines) <= 1 {
 		out = append(out, deal.FieldLines)
 	}
-	return out
+	return append(out, deal.FieldCustom)
 }

@@ -11,6 +11,7 @@ import (
 	"google.golang.org/genproto/googleapis/type/date"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/money"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
@@ -31,7 +32,7 @@ func Deal(d *deal.Deal) *dealsv1.Deal {
 		AvailableToEveryone: d.AvailableToEveryone, LostReasonId: d.LostReasonID, LostReason: d.LostReason,
 		BeginTime: Time(d.BegunAt), StageEnterTime: Time(d.StageEnteredAt), CloseTime: Time(d.ClosedAt),
 		CreateTime: Time(d.CreatedAt), UpdateTime: Time(d.UpdatedAt), DeleteTime: Time(d.DeletedAt),
-		CreatorId: d.CreatorID,
+		CreatorId: d.CreatorID, CustomFields: d.Custom.Proto(),
 	}
 	if d.Origin.Kind != "" {
 		m.Origin = &typev1.Origin{Kind: d.Origin.Kind, Id: d.Origin.ID}
@@ -85,6 +86,7 @@ func DealFrom(org string, m *dealsv1.Deal) (*deal.Deal, error) {
 		BegunAt: Instant(m.GetBeginTime()), StageEnteredAt: Instant(m.GetStageEnterTime()),
 		ClosedAt: Instant(m.GetCloseTime()), CreatedAt: Instant(m.GetCreateTime()),
 		UpdatedAt: Instant(m.GetUpdateTime()), DeletedAt: Instant(m.GetDeleteTime()),
+		Custom: customfields.FromProto(m.GetCustomFields()),
 	}
 	var err error
 	if d.Amount, err = money.FromProto(m.GetAmount()); err != nil {

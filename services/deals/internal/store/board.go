@@ -78,7 +78,10 @@ const (
 // Board returns the columns with their sums and a page of cards each, all as of one moment.
 func (s *Deals) Board(ctx context.Context, q BoardQuery) ([]Column, error) {
 	b := board{BoardQuery: q}
-	b.schema = b.dealSchema()
+	var err error
+	if b.schema, err = s.schema(ctx, &b.Query, q.Filter, "", false); err != nil {
+		return nil, err
+	}
 	b.schema.DefaultPageSize, b.schema.MaxPageSize = boardPageSize, boardMaxPageSize
 	// The filter says which states are meant, or else it is open deals.
 	state := b.schema.Fields["state"]
@@ -93,7 +96,7 @@ func (s *Deals) Board(ctx context.Context, q BoardQuery) ([]Column, error) {
 	}
 	b.openOnly = q.Group != views.ByStage && !namesState
 	var columns []Column
-	err := s.DB.Read(ctx, q.Caller.OrganizationID, func(ctx context.Context, tx pgx.Tx) error {
+	err = s.DB.Read(ctx, q.Caller.OrganizationID, func(ctx context.Context, tx pgx.Tx) error {
 		sums, err := b.sums(ctx, tx)
 		if err != nil {
 			return err

@@ -17,7 +17,7 @@ const dealColumns = `d.id, d.organization_id, d.version, d.name, d.pipeline_id, 
 	coalesce(d.contact_id::text, ''), d.parties, d.source, coalesce(d.lead_id::text, ''), d.comment, d.lines,
 	d.available_to_everyone, coalesce(d.lost_reason_id::text, ''), d.lost_reason, d.external_ids, d.origin_kind,
 	d.origin_id, coalesce(d.creator_id::text, ''), coalesce(d.reopen_stage_id::text, ''), d.begun_at,
-	d.stage_entered_at, d.closed_at, d.created_at, d.updated_at, d.deleted_at`
+	d.stage_entered_at, d.closed_at, d.created_at, d.updated_at, d.deleted_at, d.custom`
 
 // scanDeal reads a row of dealColumns, and what comes after them into more.
 func scanDeal(row pgx.Row, more ...any) (*deal.Deal, error) {
@@ -31,7 +31,7 @@ func scanDeal(row pgx.Row, more ...any) (*deal.Deal, error) {
 		&d.ContactID, &d.Parties, &d.Source, &d.LeadID, &d.Comment, &d.Lines,
 		&d.AvailableToEveryone, &d.LostReasonID, &d.LostReason, &d.ExternalIDs, &d.Origin.Kind,
 		&d.Origin.ID, &d.CreatorID, &d.ReopenStageID, &begun,
-		&entered, &closed, &d.CreatedAt, &d.UpdatedAt, &deleted,
+		&entered, &closed, &d.CreatedAt, &d.UpdatedAt, &deleted, &d.Custom,
 	}
 	if err := row.Scan(append(dest, more...)...); err != nil {
 		return nil, err

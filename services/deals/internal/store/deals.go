@@ -20,7 +20,7 @@ func (s *Deals) Create(ctx context.Context, d *deal.Deal, evs ...deal.Event) (*d
 	b := &pgx.Batch{}
 	queueNew(b, d, evs, pg.Actor(ctx))
 	if err := s.DB.WriteBatch(ctx, d.OrganizationID, b, publish.Deals(evs)...); err != nil {
-		return s.answered(ctx, d.OrganizationID, err)
+		return s.answered(ctx, d.OrganizationID, s.taken(ctx, d, err))
 	}
 	return d, nil
 }
@@ -31,6 +31,7 @@ func queueNew(b *pgx.Batch, d *deal.Deal, evs []deal.Event, actor string) {
 	for _, e := range d.ExternalIDs {
 		b.Queue(insertExternalID, d.OrganizationID, e.Source, e.ID, d.ID)
 	}
+	queueCustom(b, nil, d)
 	queueStageChanges(b, evs, actor)
 	views.QueueDeltas(b, nil, d)
 }
@@ -94,7 +95,7 @@ func (s *Deals) Update(ctx context.Context, org, id string, version int64,
 		return publish.Deals(evs), nil
 	})
 	if err != nil {
-		return s.answered(ctx, org, err)
+		return s.answered(ctx, org, s.taken(ctx, out, err))
 	}
 	return out, nil
 }
@@ -108,6 +109,7 @@ func queueChange(b *pgx.Batch, before, after *deal.Deal, evs []deal.Event, actor
 			b.Queue(insertExternalID, after.OrganizationID, e.Source, e.ID, after.ID)
 		}
 	}
+	queueCustom(b, before, after)
 	queueStageChanges(b, evs, actor)
 	views.QueueDeltas(b, before, after)
 }

@@ -2,6 +2,7 @@ package store_test
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"sync"
@@ -11,9 +12,11 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"kontor.internal/libs/authz"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/idem"
+	customfieldsv1 "kontor.internal/proto/gen/kontor/customfields/v1"
 	"kontor.internal/services/deals/internal/deal"
 	"kontor.internal/services/deals/internal/pipeline"
 	"kontor.internal/services/deals/internal/publish"
@@ -25,13 +28,20 @@ import (
 func TestEveryFieldIsKept(t *testing.T) {
 	t.Parallel()
 	w := newWorld(t)
+	defs := &customfields.Definitions{DB: w.db.App, Topic: publish.Topic, Kinds: []customfields.KindSpec{{Name: "deal"}}}
+	_, err := defs.Create(w.ctx(), w.org, "deal", &customfieldsv1.CustomField{Label: "Area", Type: customfieldsv1.Type_TYPE_NUMBER})
+	require.NoError(t, err)
+	w.service.Custom = func(ctx context.Context, org string) (deal.Custom, error) {
+		kind, err := defs.Kind(ctx, org, "deal")
+		return deal.Custom{Fields: kind}, err
+	}
 	probability := int32(33)
 	made := w.create(deal.Draft{
 		Name: "Fleet", Amount: eur("1234.50"), ObserverIDs: []string{id.New()}, Type: "service", Probability: &probability,
 		PlannedClose: time.Date(2026, 12, 24, 0, 0, 0, 0, time.UTC), CompanyID: id.New(), ContactID: id.New(),
 		Parties: []deal.Party{{Kind: "contact", ID: id.New(), Role: "decision maker"}}, Source: "fair", LeadID: id.New(),
 		Comment: "…", AvailableToEveryone: true, ExternalIDs: []deal.ExternalID{{Source: "shop", ID: "1"}},
-		Lines: []deal.LineInput{line("Cars", "2", "99.95")},
+		Lines: []deal.LineInput{line("Cars", "2", "99.95")}, Custom: customfields.Values{"area": json.Number("12.5")},
 	})
 	got, err := w.deals.Get(w.ctx(), w.org, made.ID)
 	require.NoError(t, err)

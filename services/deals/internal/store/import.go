@@ -28,7 +28,7 @@ type Change struct {
 
 // WriteDeals writes many deals in one round trip, and what they change in the sums of the board added up.
 func WriteDeals(ctx context.Context, tx pgx.Tx, org string, changes []Change, actor string, opts ...event.Option) ([]event.Event, error) {
-	b, sums, more := &pgx.Batch{}, views.Deltas{}, hangers{}
+	b, sums, more, custom := &pgx.Batch{}, views.Deltas{}, hangers{}, customRows{}
 	var evs []event.Event
 	for _, c := range changes {
 		if len(c.Events) == 0 {
@@ -41,10 +41,12 @@ func WriteDeals(ctx context.Context, tx pgx.Tx, org string, changes []Change, ac
 			b.Queue(updateDeal, dealArgs(c.After)...)
 		}
 		more.stageChanges(c.Events, actor)
+		custom.add(c.Before, c.After)
 		sums.Add(c.Before, c.After)
 		evs = append(evs, publish.Deals(c.Events, opts...)...)
 	}
 	more.queue(b, org)
+	custom.queue(b, org)
 	sums.Queue(b, org)
 	if err := tx.SendBatch(ctx, b).Close(); err != nil {
 		return nil, failure(fmt.Errorf("write deals: %w", err))
@@ -273,6 +275,8 @@ func Purge(ctx context.Context, system *pg.DB, now time.Time) (int64, error) {
 					RETURNING organization_id, id
 				), ways AS (
 					DELETE FROM deal_stage_changes c USING old WHERE c.organization_id = old.organization_id AND c.deal_id = old.id
+				), own AS (
+					DELETE FROM custom_values v USING old WHERE v.organization_id = old.organization_id AND v.record_id = old.id
 				)
 				SELECT count(*) FROM old`, now.AddDate(0, 0, -deal.BinDays), some).Scan(&n)
 		})

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -20,27 +21,39 @@ const maxCount = 10000
 
 // List returns a page of the deals that the caller sees, and the token of the next one.
 func (s *Deals) List(ctx context.Context, q Query, req aip.Request) ([]*deal.Deal, string, error) {
-	l, err := q.dealSchema().List(req, q.bound()...)
+	schema, err := s.schema(ctx, &q, req.GetFilter(), req.GetOrderBy(), false)
 	if err != nil {
 		return nil, "", err
 	}
-	var args []any
-	from := q.from(&args)
-	rows, err := s.DB.Query(ctx, q.Caller.OrganizationID, `
-		SELECT `+dealColumns+`, `+l.Key()+` `+from+` AND `+l.Where(&args)+`
-		ORDER BY `+l.OrderBy()+` LIMIT `+l.Limit(), args...)
+	l, err := schema.List(req, q.bound()...)
 	if err != nil {
-		return nil, "", fmt.Errorf("list deals: %w", err)
+		return nil, "", err
 	}
 	var keys []aip.Key
-	deals, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (*deal.Deal, error) {
-		var k aip.Key
-		d, err := scanDeal(r, &k)
-		keys = append(keys, k)
-		return d, err
-	})
-	if err != nil {
-		return nil, "", fmt.Errorf("list deals: %w", err)
+	var deals []*deal.Deal
+	for _, part := range l.Parts() {
+		if len(deals) > l.Size() {
+			break
+		}
+		var args []any
+		from := q.from(&args)
+		from = strings.Replace(from, "FROM deals d", "FROM "+part.From("deals d", &args), 1)
+		rows, err := s.DB.Query(ctx, q.Caller.OrganizationID, `
+			SELECT `+dealColumns+`, `+part.Key()+` `+from+` AND `+part.Where(&args)+`
+			ORDER BY `+part.OrderBy()+` LIMIT `+part.Limit(), args...)
+		if err != nil {
+			return nil, "", fmt.Errorf("list deals: %w", err)
+		}
+		more, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (*deal.Deal, error) {
+			var k aip.Key
+			d, err := scanDeal(r, &k)
+			keys = append(keys, k)
+			return d, err
+		})
+		if err != nil {
+			return nil, "", fmt.Errorf("list deals: %w", err)
+		}
+		deals = append(deals, more...)
 	}
 	page, next := aip.Page(l, deals, keys)
 	return page, next, nil
@@ -48,9 +61,13 @@ func (s *Deals) List(ctx context.Context, q Query, req aip.Request) ([]*deal.Dea
 
 // Count says how many deals fit the filter, up to maxCount, and whether there are more.
 func (s *Deals) Count(ctx context.Context, q Query, filter string) (int64, bool, error) {
+	schema, err := s.schema(ctx, &q, filter, "", true)
+	if err != nil {
+		return 0, false, err
+	}
 	var args []any
 	from := q.from(&args)
-	where, err := q.dealSchema().Where(filter, &args)
+	where, err := schema.Where(filter, &args)
 	if err != nil {
 		return 0, false, err
 	}

@@ -9,6 +9,7 @@ import (
 	"errors"
 	"time"
 
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/idem"
 	"kontor.internal/libs/pg"
@@ -18,6 +19,9 @@ import (
 
 // Deals implements [deal.Store], and the reading of lists.
 type Deals struct {
+	// Custom is the custom fields of deals; none if nil.
+	Custom *customfields.Definitions
+
 	DB *pg.DB
 }
 
@@ -37,6 +41,8 @@ func failure(err error) error {
 		return deal.ErrExists
 	case pg.IsUnique(err, "deal_external_ids_pkey"):
 		return deal.ErrExternalID
+	case customfields.IsTaken(err):
+		return customfields.ErrTaken
 	case pg.IsForeignKey(err, "deals_stage_fkey"):
 		return pipeline.ErrStageNotFound.Saying("the stage was removed or changed meanwhile; read the pipeline again")
 	case pg.IsUnique(err, "pipelines_name_key"):

@@ -13,6 +13,7 @@ import (
 	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
@@ -213,7 +214,10 @@ type Deal struct {
 	// When it was put into the bin. Absent unless it is there. Set by the server.
 	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,34,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
 	// Who made the record. Set by the server.
-	CreatorId     string `protobuf:"bytes,35,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
+	CreatorId string `protobuf:"bytes,35,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
+	// The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+	// the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+	CustomFields  map[string]*structpb.Value `protobuf:"bytes,36,rep,name=custom_fields,json=customFields,proto3" json:"custom_fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -493,6 +497,13 @@ func (x *Deal) GetCreatorId() string {
 	return ""
 }
 
+func (x *Deal) GetCustomFields() map[string]*structpb.Value {
+	if x != nil {
+		return x.CustomFields
+	}
+	return nil
+}
+
 // DealParty is a company or contact that takes part in a deal beside the client.
 type DealParty struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -747,7 +758,7 @@ var File_kontor_deals_v1_deal_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_deal_proto_rawDesc = "" +
 	"\n" +
-	"\x1akontor/deals/v1/deal.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xcd\r\n" +
+	"\x1akontor/deals/v1/deal.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xff\x0e\n" +
 	"\x04Deal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1c\n" +
@@ -795,7 +806,11 @@ const file_kontor_deals_v1_deal_proto_rawDesc = "" +
 	"\vdelete_time\x18\" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"deleteTime\x12\x1d\n" +
 	"\n" +
-	"creator_id\x18# \x01(\tR\tcreatorIdB\x0e\n" +
+	"creator_id\x18# \x01(\tR\tcreatorId\x12W\n" +
+	"\rcustom_fields\x18$ \x03(\v2'.kontor.deals.v1.Deal.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x1aW\n" +
+	"\x11CustomFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01B\x0e\n" +
 	"\f_probability\"W\n" +
 	"\tDealParty\x12-\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.kontor.type.v1.RefB\x06\xbaH\x03\xc8\x01\x01R\x03ref\x12\x1b\n" +
@@ -844,43 +859,47 @@ func file_kontor_deals_v1_deal_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_deals_v1_deal_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kontor_deals_v1_deal_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_kontor_deals_v1_deal_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_kontor_deals_v1_deal_proto_goTypes = []any{
 	(DealState)(0),                // 0: kontor.deals.v1.DealState
 	(AmountSource)(0),             // 1: kontor.deals.v1.AmountSource
 	(*Deal)(nil),                  // 2: kontor.deals.v1.Deal
 	(*DealParty)(nil),             // 3: kontor.deals.v1.DealParty
 	(*DealLine)(nil),              // 4: kontor.deals.v1.DealLine
-	(*v1.Money)(nil),              // 5: kontor.type.v1.Money
-	(*date.Date)(nil),             // 6: google.type.Date
-	(*v1.ExternalId)(nil),         // 7: kontor.type.v1.ExternalId
-	(*v1.Origin)(nil),             // 8: kontor.type.v1.Origin
-	(*timestamppb.Timestamp)(nil), // 9: google.protobuf.Timestamp
-	(*v1.Ref)(nil),                // 10: kontor.type.v1.Ref
+	nil,                           // 5: kontor.deals.v1.Deal.CustomFieldsEntry
+	(*v1.Money)(nil),              // 6: kontor.type.v1.Money
+	(*date.Date)(nil),             // 7: google.type.Date
+	(*v1.ExternalId)(nil),         // 8: kontor.type.v1.ExternalId
+	(*v1.Origin)(nil),             // 9: kontor.type.v1.Origin
+	(*timestamppb.Timestamp)(nil), // 10: google.protobuf.Timestamp
+	(*v1.Ref)(nil),                // 11: kontor.type.v1.Ref
+	(*structpb.Value)(nil),        // 12: google.protobuf.Value
 }
 var file_kontor_deals_v1_deal_proto_depIdxs = []int32{
 	0,  // 0: kontor.deals.v1.Deal.state:type_name -> kontor.deals.v1.DealState
-	5,  // 1: kontor.deals.v1.Deal.amount:type_name -> kontor.type.v1.Money
+	6,  // 1: kontor.deals.v1.Deal.amount:type_name -> kontor.type.v1.Money
 	1,  // 2: kontor.deals.v1.Deal.amount_source:type_name -> kontor.deals.v1.AmountSource
-	5,  // 3: kontor.deals.v1.Deal.base_amount:type_name -> kontor.type.v1.Money
-	6,  // 4: kontor.deals.v1.Deal.base_amount_date:type_name -> google.type.Date
-	6,  // 5: kontor.deals.v1.Deal.planned_close_date:type_name -> google.type.Date
+	6,  // 3: kontor.deals.v1.Deal.base_amount:type_name -> kontor.type.v1.Money
+	7,  // 4: kontor.deals.v1.Deal.base_amount_date:type_name -> google.type.Date
+	7,  // 5: kontor.deals.v1.Deal.planned_close_date:type_name -> google.type.Date
 	3,  // 6: kontor.deals.v1.Deal.parties:type_name -> kontor.deals.v1.DealParty
 	4,  // 7: kontor.deals.v1.Deal.lines:type_name -> kontor.deals.v1.DealLine
-	7,  // 8: kontor.deals.v1.Deal.external_ids:type_name -> kontor.type.v1.ExternalId
-	8,  // 9: kontor.deals.v1.Deal.origin:type_name -> kontor.type.v1.Origin
-	9,  // 10: kontor.deals.v1.Deal.begin_time:type_name -> google.protobuf.Timestamp
-	9,  // 11: kontor.deals.v1.Deal.stage_enter_time:type_name -> google.protobuf.Timestamp
-	9,  // 12: kontor.deals.v1.Deal.close_time:type_name -> google.protobuf.Timestamp
-	9,  // 13: kontor.deals.v1.Deal.create_time:type_name -> google.protobuf.Timestamp
-	9,  // 14: kontor.deals.v1.Deal.update_time:type_name -> google.protobuf.Timestamp
-	9,  // 15: kontor.deals.v1.Deal.delete_time:type_name -> google.protobuf.Timestamp
-	10, // 16: kontor.deals.v1.DealParty.ref:type_name -> kontor.type.v1.Ref
-	17, // [17:17] is the sub-list for method output_type
-	17, // [17:17] is the sub-list for method input_type
-	17, // [17:17] is the sub-list for extension type_name
-	17, // [17:17] is the sub-list for extension extendee
-	0,  // [0:17] is the sub-list for field type_name
+	8,  // 8: kontor.deals.v1.Deal.external_ids:type_name -> kontor.type.v1.ExternalId
+	9,  // 9: kontor.deals.v1.Deal.origin:type_name -> kontor.type.v1.Origin
+	10, // 10: kontor.deals.v1.Deal.begin_time:type_name -> google.protobuf.Timestamp
+	10, // 11: kontor.deals.v1.Deal.stage_enter_time:type_name -> google.protobuf.Timestamp
+	10, // 12: kontor.deals.v1.Deal.close_time:type_name -> google.protobuf.Timestamp
+	10, // 13: kontor.deals.v1.Deal.create_time:type_name -> google.protobuf.Timestamp
+	10, // 14: kontor.deals.v1.Deal.update_time:type_name -> google.protobuf.Timestamp
+	10, // 15: kontor.deals.v1.Deal.delete_time:type_name -> google.protobuf.Timestamp
+	5,  // 16: kontor.deals.v1.Deal.custom_fields:type_name -> kontor.deals.v1.Deal.CustomFieldsEntry
+	11, // 17: kontor.deals.v1.DealParty.ref:type_name -> kontor.type.v1.Ref
+	12, // 18: kontor.deals.v1.Deal.CustomFieldsEntry.value:type_name -> google.protobuf.Value
+	19, // [19:19] is the sub-list for method output_type
+	19, // [19:19] is the sub-list for method input_type
+	19, // [19:19] is the sub-list for extension type_name
+	19, // [19:19] is the sub-list for extension extendee
+	0,  // [0:19] is the sub-list for field type_name
 }
 
 func init() { file_kontor_deals_v1_deal_proto_init() }
@@ -899,7 +918,7 @@ func file_kontor_deals_v1_deal_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_deals_v1_deal_proto_rawDesc), len(file_kontor_deals_v1_deal_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
