@@ -284,6 +284,9 @@ func (r *Runner) end(ctx context.Context, s *state, e operation.End) error {
 	e.Result = map[string]any{
 		"created": s.counts.created, "updated": s.counts.updated, "skipped": s.counts.skipped, "rejected": s.counts.rejected,
 	}
+	if s.dryRun {
+		e.Result["dry_run"] = true // there is nothing to take back
+	}
 	return r.DB.Write(ctx, s.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
 		tag, err := tx.Exec(ctx, `
 			UPDATE imports SET phase = 'done'

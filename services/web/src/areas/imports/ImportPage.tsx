@@ -11,7 +11,7 @@ import {
 import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { useEffect, useState, type ReactNode } from "react";
 import { can, useMe } from "../../api/directory";
 import { downloadFile, uploadFile } from "../../api/files";
 import type { Operation } from "../../api/model";
@@ -30,6 +30,7 @@ import {
   previewImport,
   previewOptions,
   startImport,
+  undoOperation,
   type ImportPreview,
 } from "./queries";
 import {
@@ -42,6 +43,9 @@ import {
   type MappingChoice,
 } from "./targets";
 import classes from "./imports.module.css";
+
+/** Imports of these can be taken back. */
+const UNDOABLE: readonly ImportKind[] = ["company", "contact", "lead"];
 
 const LISTS: Record<ImportKind, string> = {
   company: "/companies",
@@ -73,7 +77,13 @@ export function ImportPage() {
           data={kinds.map((value) => ({ value, label: t(`${value}.many` as MessageKey) }))}
         />
         {operation ? (
-          <Running id={operation} kind={kind} onAgain={() => set({ operation: undefined })} />
+          <Running
+            key={operation}
+            id={operation}
+            kind={kind}
+            onAgain={() => set({ operation: undefined })}
+            onUndo={(id) => set({ operation: id }, true)}
+          />
         ) : (
           <Setup key={kind} kind={kind} onStarted={(id) => set({ operation: id }, true)} />
         )}
@@ -123,6 +133,10 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
     const dateFormat = dateFormatOf(dates);
     const key = found.columns.find((column) => /(^id$|_id$|\bid$)/i.test(column));
     setColumns(found.columns);
+    // Cards, and lists of numbers with their kinds, are more than the table can show.
+    if (found.source.format === "vcard" || found.source.recognized) {
+      setYaml(found.mapping);
+    }
     setChoice((before) => ({
       ...before,
       columns: proposed,
@@ -167,7 +181,7 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
           void Promise.all([...e.dataTransfer.files].map(take));
         }}
       >
-        <FileButton onChange={(f) => void take(f)} accept=".csv,.txt,.tsv,text/csv">
+        <FileButton onChange={(f) => void take(f)} accept=".csv,.txt,.tsv,.xlsx,.vcf,text/csv,text/vcard">
           {(props) => (
             <Button {...props} variant={file ? "default" : "filled"} leftSection={<IconUpload size={14} />}>
               {file ? t("import.otherFile") : t("import.choose")}
@@ -187,6 +201,13 @@ function Setup({ kind, onStarted }: { kind: ImportKind; onStarted: (operationId:
         </FileButton>
       </div>
       {error !== undefined && <ErrorNote error={error} />}
+      {file && choice.source?.recognized && (
+        <p className="muted">
+          {t("import.recognized", {
+            program: PROGRAMS[choice.source.recognized] ?? choice.source.recognized,
+          })}
+        </p>
+      )}
       {file && yaml === undefined && choice.source && (
         <Written
           source={choice.source}
@@ -261,8 +282,53 @@ function fieldLabel(name: string): string {
 
 const ENCODINGS = ["utf-8", "utf-16le", "utf-16be", "windows-1252", "windows-1251", "windows-1250", "koi8-r"];
 
+/** Programs by the names the server has for them. */
+const PROGRAMS: Record<string, string> = {
+  google: "Google",
+  outlook: "Outlook",
+  hubspot: "HubSpot",
+  bitrix24: "Bitrix24",
+};
+
 /** How the file is written, as found out, to be corrected. */
 function Written({ source, onChange }: { source: ImportSource; onChange: (source: ImportSource) => void }) {
+  if (source.format === "vcard") {
+    return null;
+  }
+  const header = (
+    <Switch
+      label={t("import.header")}
+      checked={source.header ?? false}
+      onChange={(e) => onChange({ ...source, header: e.currentTarget.checked })}
+    />
+  );
+  if (source.format === "xlsx") {
+    return (
+      <div className={classes["mapping"]}>
+        <Select
+          label={t("import.sheet")}
+          data={source.sheets ?? []}
+          value={source.sheet ?? ""}
+          allowDeselect={false}
+          onChange={(sheet) => onChange({ sheet: sheet ?? "" })}
+        />
+        {header}
+      </div>
+    );
+  }
+  return <WrittenText source={source} onChange={onChange} header={header} />;
+}
+
+/** How a file of text is written. */
+function WrittenText({
+  source,
+  onChange,
+  header,
+}: {
+  source: ImportSource;
+  onChange: (source: ImportSource) => void;
+  header: ReactNode;
+}) {
   const encoding = source.encoding ?? "utf-8";
   return (
     <div className={classes["mapping"]}>
@@ -292,11 +358,7 @@ function Written({ source, onChange }: { source: ImportSource; onChange: (source
         allowDeselect={false}
         onChange={(value) => onChange({ ...source, quote: value ?? "" })}
       />
-      <Switch
-        label={t("import.header")}
-        checked={source.header ?? false}
-        onChange={(e) => onChange({ ...source, header: e.currentTarget.checked })}
-      />
+      {header}
     </div>
   );
 }
@@ -411,13 +473,28 @@ function MappingTable({
   );
 }
 
-function Running({ id, kind, onAgain }: { id: string; kind: ImportKind; onAgain: () => void }) {
+function Running({
+  id,
+  kind,
+  onAgain,
+  onUndo,
+}: {
+  id: string;
+  kind: ImportKind;
+  onAgain: () => void;
+  onUndo: (operationId: string) => void;
+}) {
   const client = useQueryClient();
   const query = useQuery(operationOptions(id));
   const operation = query.data;
   const ended = hasEnded(operation);
   const cancel = useMutation({
     mutationFn: () => cancelOperation(id),
+    onError: (error) => toast(messageOf(error), { tone: "bad" }),
+  });
+  const undo = useMutation({
+    mutationFn: () => undoOperation(id),
+    onSuccess: (started) => onUndo(started.id),
     onError: (error) => toast(messageOf(error), { tone: "bad" }),
   });
   useEffect(() => {
@@ -434,6 +511,8 @@ function Running({ id, kind, onAgain }: { id: string; kind: ImportKind; onAgain:
   const done = Number(operation.done);
   const total = Number(operation.total);
   const share = total > 0 ? done / total : ended ? 1 : 0;
+  const result = (operation.result ?? {}) as Record<string, unknown>;
+  const changed = !result["dry_run"] && Number(result["created"] ?? 0) + Number(result["updated"] ?? 0) > 0;
   return (
     <div className={classes["running"]}>
       <div className={classes["bar"]} role="status">
@@ -468,6 +547,11 @@ function Running({ id, kind, onAgain }: { id: string; kind: ImportKind; onAgain:
             <Button variant="default" onClick={onAgain}>
               {t("import.again")}
             </Button>
+            {changed && UNDOABLE.includes(kind) && (
+              <Button variant="default" loading={undo.isPending} onClick={() => undo.mutate()}>
+                {t("import.undo")}
+              </Button>
+            )}
           </>
         )}
       </div>

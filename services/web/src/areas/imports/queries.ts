@@ -15,6 +15,8 @@ export interface ImportPreview {
     problem?: { field?: string; reason?: string; message?: string };
   }[];
   problem: string;
+  /** The mapping that was asked about or, without one, the one that is proposed. */
+  mapping: string;
 }
 
 /** Shows what importing a file would do; without a mapping, one is proposed. */
@@ -40,6 +42,7 @@ export async function previewImport(
     fields: preview.fields ?? [],
     rows: (preview.rows ?? []) as ImportPreview["rows"],
     problem: preview.problem ?? "",
+    mapping: preview.mapping ?? "",
   };
 }
 
@@ -94,4 +97,10 @@ export const operationOptions = (id: string) =>
 /** Asks an operation to stop. */
 export function cancelOperation(id: string): Promise<unknown> {
   return call(api.POST("/v1/operations/{id}:cancel", { params: { path: { id } } }));
+}
+
+/** Takes back what an operation has done; resolves to the operation that does it. */
+export async function undoOperation(id: string): Promise<Operation> {
+  const answer = await call(api.POST("/v1/operations/{id}:undo", { params: { path: { id } }, body: {} }));
+  return answer.operation as unknown as Operation;
 }

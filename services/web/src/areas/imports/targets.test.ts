@@ -21,6 +21,16 @@ describe("import", () => {
     expect(yaml).toContain("lookup: {kind: stage, by: name, within: pipeline}");
   });
 
+  test("a workbook is read by its sheet", () => {
+    const choice = { kind: "deal", columns: { name: "A" }, duplicates: "skip", currency: "EUR" } as const;
+    const yaml = toYaml({
+      ...choice,
+      source: { format: "xlsx", sheet: "Deals", sheets: ["Deals"], header: true },
+    });
+    expect(yaml).toContain('source:\n  sheet: "Deals"\n  header: true\nfields');
+    expect(toYaml({ ...choice, source: { format: "vcard", header: true } })).not.toContain("source");
+  });
+
   test("the mapping is written as YAML", () => {
     const yaml = toYaml({
       kind: "deal",
@@ -29,7 +39,16 @@ describe("import", () => {
       currency: "USD",
       externalId: { source: "crm", column: "ID" },
       dateFormat: "M/D/YYYY",
-      source: { encoding: "utf-8", delimiter: "tab", quote: '"', header: true },
+      source: {
+        format: "csv",
+        sheet: "",
+        sheets: [],
+        recognized: "",
+        encoding: "utf-8",
+        delimiter: "tab",
+        quote: '"',
+        header: true,
+      },
     });
     expect(yaml).toBe(`kind: deal
 duplicates: update

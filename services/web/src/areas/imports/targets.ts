@@ -152,20 +152,43 @@ export interface MappingChoice {
 
 /** How a file is written. */
 export interface ImportSource {
+  /** "csv", "xlsx" or "vcard". */
+  format?: string;
+  /** The sheet of a workbook, and all there are. */
+  sheet?: string;
+  sheets?: string[];
+  /** The program whose export it was recognised as. */
+  recognized?: string;
   encoding?: string;
   delimiter?: string;
   quote?: string;
   header?: boolean;
 }
 
+/** What a mapping says of how a file of a format is written; the rest of a source is for people to see. */
+function sourceKeys(format: string | undefined): (keyof ImportSource)[] {
+  switch (format) {
+    case "xlsx":
+      return ["sheet", "header"];
+    case "vcard":
+      return [];
+    default:
+      return ["encoding", "delimiter", "quote", "header"];
+  }
+}
+
 /** The mapping as YAML. */
 export function toYaml(choice: MappingChoice): string {
   const lines = [`kind: ${choice.kind}`, `duplicates: ${choice.duplicates}`];
-  if (choice.source) {
-    lines.push("source:");
-    for (const [key, value] of Object.entries(choice.source)) {
-      lines.push(`  ${key}: ${typeof value === "string" ? scalar(value) : value}`);
-    }
+  const { source } = choice;
+  if (source) {
+    const written = sourceKeys(source.format).flatMap((key) => {
+      const value = source[key];
+      return value === undefined || Array.isArray(value)
+        ? []
+        : [`  ${key}: ${typeof value === "string" ? scalar(value) : value}`];
+    });
+    lines.push(...(written.length > 0 ? ["source:", ...written] : []));
   }
   if (choice.externalId?.column && choice.externalId.source) {
     lines.push(

@@ -28,6 +28,7 @@ import { ErrorNote } from "../notes";
 import { useShortcuts } from "../shortcuts";
 import { printColumns, useColumnChoice, type ChosenColumn, type Column } from "./columns";
 import { customColumns } from "./customColumns";
+import { ExportMenu } from "./ExportMenu";
 import { FilterBar, type FilterDef } from "./FilterBar";
 import { filterFields } from "./filterFields";
 import { useListState, type ListSearch } from "./listState";
@@ -191,6 +192,14 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
             </FilterBar>
             <SearchBox value={search["q"] ?? ""} onChange={(q) => set({ q: q || undefined })} />
             {!config.body && <ColumnsMenu columns={all} chosen={choice.chosen} onChange={setColumns} />}
+            {!config.body && (
+              <ExportMenu
+                kind={resource.kind}
+                filter={filter}
+                sort={sort}
+                columns={choice.shown.map((column) => column.id)}
+              />
+            )}
             {config.actions}
             {config.onNew && (
               <Button className={classes["new"] ?? ""} onClick={config.onNew} px={10}>
