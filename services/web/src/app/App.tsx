@@ -1,7 +1,7 @@
 import { localStorageColorSchemeManager, MantineProvider } from "@mantine/core";
 import { QueryClient, QueryClientProvider } from "@tanstack/react-query";
 import { RouterProvider } from "@tanstack/react-router";
-import { useEffect, useState } from "react";
+import { lazy, Suspense, useEffect, useState } from "react";
 import { ApiError } from "../api/errors";
 import { session } from "../api/session";
 import { t } from "../i18n";
@@ -10,6 +10,9 @@ import { Toasts } from "../parts/toasts";
 import { makeRouter } from "./router";
 import { SignIn } from "./SignIn";
 import { theme } from "./theme";
+
+// Few come by a link sent by mail.
+const LinkPage = lazy(() => import("./LinkPage").then((m) => ({ default: m.LinkPage })));
 
 const colorScheme = localStorageColorSchemeManager({ key: "kontor.scheme" });
 
@@ -33,6 +36,7 @@ export function App() {
   const [router] = useState(() => makeRouter(client));
   const [state, setState] = useState<"starting" | "in" | "out">("starting");
   const [error, setError] = useState<unknown>();
+  const [linked] = useState(() => window.location.pathname === "/link" && window.location.hash.length > 1);
 
   const start = (): void => {
     session
@@ -55,9 +59,14 @@ export function App() {
   return (
     <MantineProvider theme={theme} colorSchemeManager={colorScheme} defaultColorScheme="auto">
       <QueryClientProvider client={client}>
-        {state === "in" && <RouterProvider router={router} />}
-        {state === "out" && <SignIn />}
-        {state === "starting" && error !== undefined && (
+        {linked && (
+          <Suspense>
+            <LinkPage />
+          </Suspense>
+        )}
+        {!linked && state === "in" && <RouterProvider router={router} />}
+        {!linked && state === "out" && <SignIn />}
+        {!linked && state === "starting" && error !== undefined && (
           <Empty
             title={t("app.notReached")}
             action={

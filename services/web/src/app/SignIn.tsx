@@ -5,6 +5,7 @@ import { session, type SignInAnswer } from "../api/session";
 import { t } from "../i18n";
 import { messageOf } from "../parts/notes";
 import { FactorSetup, RecoveryCodes } from "../parts/SecondFactor";
+import { ForgotPassword } from "./ForgotPassword";
 import classes from "./signin.module.css";
 
 /** E-mail and password, and what follows from them: choice of organisation, a new password, or why not. */
@@ -16,6 +17,7 @@ export function SignIn() {
   const [answer, setAnswer] = useState<SignInAnswer>({ organizations: [] });
   const [code, setCode] = useState("");
   const [coded, setCoded] = useState(false);
+  const [forgot, setForgot] = useState(false);
   const { organizations, setup, recoveryCodes, proceed } = answer;
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
@@ -82,6 +84,8 @@ export function SignIn() {
               </Button>
             ))}
           </div>
+        ) : forgot ? (
+          <ForgotPassword email={email} onBack={() => setForgot(false)} />
         ) : (
           <form className={classes["form"]} onSubmit={submit}>
             <TextInput
@@ -142,6 +146,9 @@ export function SignIn() {
             )}
             <Button type="submit" size="sm" loading={busy} disabled={wait > 0}>
               {t("signIn.go")}
+            </Button>
+            <Button size="sm" variant="subtle" onClick={() => setForgot(true)}>
+              {t("signIn.forgot")}
             </Button>
           </form>
         )}

@@ -10,7 +10,7 @@ import { messageOf } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
 import { When } from "../../parts/When";
-import { handoverRecordsOptions, handoversOptions, type Handover } from "./queries";
+import { handoverCountOptions, handoverRecordsOptions, handoversOptions, type Handover } from "./queries";
 
 /** Takes the right to sign in away and says who gets the records (ID-2). */
 export function LeaverDialog({ user, onClose }: { user: User; onClose: () => void }) {
@@ -27,7 +27,7 @@ export function LeaverDialog({ user, onClose }: { user: User; onClose: () => voi
       ),
     onSuccess: () => {
       void client.invalidateQueries({ queryKey: ["user"] });
-      void client.invalidateQueries({ queryKey: handoversOptions.queryKey });
+      void client.invalidateQueries({ queryKey: ["handover"] });
       onClose();
       toast(t("users.deactivatedToast", { name: user.name }));
     },
@@ -60,6 +60,7 @@ export function LeaverDialog({ user, onClose }: { user: User; onClose: () => voi
 export function Handovers() {
   const client = useQueryClient();
   const handovers = useQuery(handoversOptions).data ?? [];
+  const count = useQuery(handoverCountOptions).data ?? handovers.length;
   const users = useQuery(usersOptions).data ?? [];
   const [shown, setShown] = useState<string>();
   const nameOf = (id: string): string => users.find((u) => u.id === id)?.name ?? "–";
@@ -76,7 +77,7 @@ export function Handovers() {
     return null;
   }
   return (
-    <SettingsSection title={t("leaver.handovers")} description={t("leaver.text")}>
+    <SettingsSection title={t("leaver.count", { count })} description={t("leaver.text")}>
       <SettingsTable
         label={t("leaver.handovers")}
         head={[

@@ -69,6 +69,12 @@ export interface HandoverRecord {
 const running = (h: Handover): boolean =>
   h.state === "HANDOVER_STATE_RUNNING" || h.state === "HANDOVER_STATE_REVERTING";
 
+/** How many handovers there are, exactly up to 10,000. */
+export const handoverCountOptions = queryOptions({
+  queryKey: ["handover", "count"],
+  queryFn: async ({ signal }) => (await call(api.GET("/v1/handovers:count", { signal }))).count ?? 0,
+});
+
 /** The last handovers, looked at again while one is on its way. */
 export const handoversOptions = queryOptions({
   queryKey: ["handover", "last"],

@@ -7,6 +7,7 @@ import { ErrorNote, messageOf, SkeletonRows } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
 import { When } from "../../parts/When";
+import { ChangeEmail } from "./email";
 import { SecondFactor } from "./factor";
 import { sessionsOptions } from "./queries";
 import { WorkingTime } from "./workingTime";
@@ -65,6 +66,7 @@ export function SessionsPage() {
         )}
       </SettingsSection>
       <ChangePassword />
+      <ChangeEmail />
       <SecondFactor />
       <WorkingTime />
     </>

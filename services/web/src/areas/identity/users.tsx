@@ -23,6 +23,7 @@ import { IconDots, IconPlus } from "../../parts/icons";
 import { ErrorNote, messageOf, SkeletonRows } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
+import { InvitationItems, InvitationLink, InvitationState } from "./invitations";
 import { Handovers, LeaverDialog } from "./leaver";
 import { rolesOptions } from "./queries";
 import classes from "./identity.module.css";
@@ -41,6 +42,7 @@ export function UsersPage() {
   const [editing, setEditing] = useState<User | "new">();
   const [password, setPassword] = useState<User>();
   const [leaving, setLeaving] = useState<User>();
+  const [link, setLink] = useState("");
   const mayDelete = useCan("user", "delete");
   const departmentNames = new Map(departments.map((d) => [d.id, d.name]));
   const roleNames = new Map(roles.map((r) => [r.id, r.name]));
@@ -111,7 +113,7 @@ export function UsersPage() {
                 ) : user.canSignIn ? (
                   t("users.active")
                 ) : (
-                  <span className="muted">{t("users.noPassword")}</span>
+                  <InvitationState user={user} />
                 )}
               </td>
               <td style={{ width: 32 }}>
@@ -121,6 +123,7 @@ export function UsersPage() {
                     onEdit={() => setEditing(user)}
                     onPassword={() => setPassword(user)}
                     onLeave={() => setLeaving(user)}
+                    onLink={setLink}
                   />
                 )}
               </td>
@@ -132,6 +135,7 @@ export function UsersPage() {
         <UserDialog user={editing === "new" ? undefined : editing} onClose={() => setEditing(undefined)} />
       )}
       {password && <PasswordDialog user={password} onClose={() => setPassword(undefined)} />}
+      {link && <InvitationLink link={link} onClose={() => setLink("")} />}
       {leaving && <LeaverDialog user={leaving} onClose={() => setLeaving(undefined)} />}
       {mayDelete && <Handovers />}
     </SettingsSection>
@@ -143,9 +147,10 @@ interface UserMenuProps {
   onEdit: () => void;
   onPassword: () => void;
   onLeave: () => void;
+  onLink: (link: string) => void;
 }
 
-function UserMenu({ user, onEdit, onPassword, onLeave }: UserMenuProps) {
+function UserMenu({ user, onEdit, onPassword, onLeave, onLink }: UserMenuProps) {
   const me = useMe();
   const client = useQueryClient();
   const activate = useMutation({
@@ -173,6 +178,7 @@ function UserMenu({ user, onEdit, onPassword, onLeave }: UserMenuProps) {
       <Menu.Dropdown>
         <Menu.Item onClick={onEdit}>{t("users.edit")}</Menu.Item>
         <Menu.Item onClick={onPassword}>{t("users.setPassword")}</Menu.Item>
+        <InvitationItems user={user} onLink={onLink} />
         {user.secondFactor && user.id !== me.user.id && (
           <Menu.Item onClick={() => reset.mutate()}>{t("factor.reset")}</Menu.Item>
         )}
