@@ -8,6 +8,7 @@ import identity from "./locales/en/identity.json";
 import imports from "./locales/en/imports.json";
 import parts from "./locales/en/parts.json";
 import reporting from "./locales/en/reporting.json";
+import search from "./locales/en/search.json";
 
 const english = {
   ...app,
@@ -17,6 +18,7 @@ const english = {
   ...catalog,
   ...customfields,
   ...reporting,
+  ...search,
   ...identity,
   ...imports,
 };

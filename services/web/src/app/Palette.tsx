@@ -1,23 +1,21 @@
 import { Modal } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
-import { useQueries } from "@tanstack/react-query";
+import { useQuery } from "@tanstack/react-query";
 import { useNavigate } from "@tanstack/react-router";
 import { useState, type KeyboardEvent, type ReactNode } from "react";
 import { can, useMe } from "../api/directory";
-import { companies, contacts, leads } from "../areas/contacts/queries";
-import { products } from "../areas/catalog/queries";
-import { deals } from "../areas/deals/queries";
+import { grouped, HitHint, HitTitle, KindIcon, placeOf } from "../areas/search/hits";
+import { searchable, searchOptions } from "../areas/search/queries";
+import { recentOf, remember, type Recent } from "../areas/search/recent";
 import { t } from "../i18n";
-import { partOf } from "../parts/filters";
-import { IconBoard, IconBox, IconBuilding, IconInbox, IconPlus, IconUser } from "../parts/icons";
-import { Money } from "../parts/Money";
+import { IconPlus, IconSearch } from "../parts/icons";
 import { nav } from "./nav";
 import classes from "./palette.module.css";
 
 interface Hit {
   key: string;
   icon: ReactNode;
-  label: string;
+  label: ReactNode;
   hint?: ReactNode;
   go: () => void;
 }
@@ -32,40 +30,14 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
   const me = useMe();
   const navigate = useNavigate();
   const [text, setText] = useState("");
-  const [later] = useDebouncedValue(text.trim(), 140);
+  const [later] = useDebouncedValue(text.trim(), 120);
   const [active, setActive] = useState(0);
-  const searching = later.length >= 2;
-  const results = useQueries({
-    queries: [
-      {
-        ...companies.fewOptions({ filter: partOf(["name"], later), orderBy: "name" }, 6),
-        enabled: searching && can(me, "company", "view"),
-      },
-      {
-        ...contacts.fewOptions({ filter: partOf(["name"], later), orderBy: "name" }, 6),
-        enabled: searching && can(me, "contact", "view"),
-      },
-      {
-        ...deals.fewOptions({ filter: partOf(["name"], later), orderBy: "create_time desc" }, 6),
-        enabled: searching && can(me, "deal", "view"),
-      },
-      {
-        ...leads.fewOptions(
-          { filter: partOf(["title", "name", "company_name"], later), orderBy: "create_time desc" },
-          6,
-        ),
-        enabled: searching && can(me, "lead", "view"),
-      },
-      {
-        ...products.fewOptions({ filter: partOf(["name", "sku"], later), orderBy: "name" }, 6),
-        enabled: searching && can(me, "product", "view"),
-      },
-    ],
-  });
-  const [company, contact, deal, lead, product] = results;
-  const open = (to: string, id: string) => (): void => {
+  const searching = searchable(later);
+  const found = useQuery(searchOptions(later, { pageSize: 24 }));
+  const open = (record: Recent) => (): void => {
+    remember(me.user.id, record);
     onClose();
-    void navigate({ to: `${to}/$id`, params: { id } } as never);
+    void navigate(placeOf(record.kind, record.id) as never);
   };
   const needle = text.trim().toLowerCase();
   const screens: Hit[] = nav
@@ -112,68 +84,53 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
       },
     });
   }
-  const found: Group[] = searching
-    ? [
-        {
-          title: t("company.many"),
-          hits: (company.data?.items ?? []).map((c) => ({
-            key: c.id,
-            icon: <IconBuilding size={16} />,
-            label: c.name,
-            hint: c.industry,
-            go: open("/companies", c.id),
+  const records: Group[] =
+    text.trim() === ""
+      ? [
+          {
+            title: t("search.recent"),
+            hits: recentOf(me.user.id).map((recent) => ({
+              key: `recent-${recent.id}`,
+              icon: <KindIcon kind={recent.kind} />,
+              label: <bdi>{recent.title}</bdi>,
+              go: open(recent),
+            })),
+          },
+        ]
+      : grouped(searching ? (found.data?.hits ?? []) : []).map((group) => ({
+          title: group.title,
+          hits: group.hits.slice(0, 6).map((hit) => ({
+            key: hit.id,
+            icon: <KindIcon kind={hit.kind} />,
+            label: <HitTitle hit={hit} />,
+            hint: <HitHint hit={hit} />,
+            go: open(hit),
           })),
-        },
+        }));
+  if (searching) {
+    records.push({
+      title: t("search.title"),
+      hits: [
         {
-          title: t("contact.many"),
-          hits: (contact.data?.items ?? []).map((c) => ({
-            key: c.id,
-            icon: <IconUser size={16} />,
-            label: c.name,
-            hint: c.position,
-            go: open("/contacts", c.id),
-          })),
+          key: "all",
+          icon: <IconSearch size={16} />,
+          label: t("search.all", { text: later }),
+          go: () => {
+            onClose();
+            void navigate({ to: "/search", search: { q: later } as never });
+          },
         },
-        {
-          title: t("deal.many"),
-          hits: (deal.data?.items ?? []).map((d) => ({
-            key: d.id,
-            icon: <IconBoard size={16} />,
-            label: d.name,
-            hint: <Money value={d.amount} />,
-            go: open("/deals", d.id),
-          })),
-        },
-        {
-          title: t("lead.many"),
-          hits: (lead.data?.items ?? []).map((l) => ({
-            key: l.id,
-            icon: <IconInbox size={16} />,
-            label: l.title,
-            hint: l.companyName,
-            go: open("/leads", l.id),
-          })),
-        },
-        {
-          title: t("product.many"),
-          hits: (product.data?.items ?? []).map((p) => ({
-            key: p.id,
-            icon: <IconBox size={16} />,
-            label: p.name,
-            hint: p.sku,
-            go: open("/products", p.id),
-          })),
-        },
-      ]
-    : [];
+      ],
+    });
+  }
   const groups = [
-    ...found,
+    ...records,
     { title: t("palette.screens"), hits: screens },
     { title: t("palette.actions"), hits: actions },
   ].filter((g) => g.hits.length > 0);
   const flat = groups.flatMap((group) => group.hits);
   const current = Math.min(active, flat.length - 1);
-  const busy = results.some((r) => r.isFetching);
+  const busy = found.isFetching;
 
   const onKeyDown = (event: KeyboardEvent): void => {
     if (event.key === "ArrowDown" || event.key === "ArrowUp") {
@@ -209,6 +166,7 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
         aria-autocomplete="list"
         placeholder={t("palette.hint")}
         value={text}
+        maxLength={200}
         data-autofocus
         onChange={(event) => {
           setText(event.currentTarget.value);
@@ -245,8 +203,8 @@ export function Palette({ onClose, onHelp }: { onClose: () => void; onHelp: () =
             })}
           </div>
         ))}
-        {flat.length === 0 && (
-          <p className={classes["none"]}>
+        {text.trim() !== "" && !(searching && found.data?.hits.length) && (
+          <p className={classes["none"]} role="status">
             {busy || later !== text.trim() ? t("palette.searching") : t("palette.nothing")}
           </p>
         )}

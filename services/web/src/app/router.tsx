@@ -66,6 +66,10 @@ export function makeRouter(client: QueryClient) {
       lazyRouteComponent(catalog, "ProductsPage"),
       lazyRouteComponent(catalog, "ProductCard"),
     ),
+    at(
+      "/search",
+      lazyRouteComponent(() => import("../areas/search/routes"), "SearchPage"),
+    ),
     reports.addChildren([
       createRoute({
         getParentRoute: () => reports,
