@@ -11,7 +11,7 @@ import {
 import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
-import { useEffect, useState, type ReactNode } from "react";
+import { useEffect, useState } from "react";
 import { can, useMe } from "../../api/directory";
 import { downloadFile, uploadFile } from "../../api/files";
 import type { Operation } from "../../api/model";
@@ -42,10 +42,11 @@ import {
   type ImportSource,
   type MappingChoice,
 } from "./targets";
+import { Written } from "./Written";
 import classes from "./imports.module.css";
 
 /** Imports of these can be taken back. */
-const UNDOABLE: readonly ImportKind[] = ["company", "contact", "lead"];
+const UNDOABLE: ReadonlySet<ImportKind> = new Set(["company", "contact", "lead"]);
 
 const LISTS: Record<ImportKind, string> = {
   company: "/companies",
@@ -280,8 +281,6 @@ function fieldLabel(name: string): string {
   return tIfAny(`fieldName.${camel}`, name.replace(/_/g, " "));
 }
 
-const ENCODINGS = ["utf-8", "utf-16le", "utf-16be", "windows-1252", "windows-1251", "windows-1250", "koi8-r"];
-
 /** Programs by the names the server has for them. */
 const PROGRAMS: Record<string, string> = {
   google: "Google",
@@ -289,79 +288,6 @@ const PROGRAMS: Record<string, string> = {
   hubspot: "HubSpot",
   bitrix24: "Bitrix24",
 };
-
-/** How the file is written, as found out, to be corrected. */
-function Written({ source, onChange }: { source: ImportSource; onChange: (source: ImportSource) => void }) {
-  if (source.format === "vcard") {
-    return null;
-  }
-  const header = (
-    <Switch
-      label={t("import.header")}
-      checked={source.header ?? false}
-      onChange={(e) => onChange({ ...source, header: e.currentTarget.checked })}
-    />
-  );
-  if (source.format === "xlsx") {
-    return (
-      <div className={classes["mapping"]}>
-        <Select
-          label={t("import.sheet")}
-          data={source.sheets ?? []}
-          value={source.sheet ?? ""}
-          allowDeselect={false}
-          onChange={(sheet) => onChange({ sheet: sheet ?? "" })}
-        />
-        {header}
-      </div>
-    );
-  }
-  return <WrittenText source={source} onChange={onChange} header={header} />;
-}
-
-/** How a file of text is written. */
-function WrittenText({
-  source,
-  onChange,
-  header,
-}: {
-  source: ImportSource;
-  onChange: (source: ImportSource) => void;
-  header: ReactNode;
-}) {
-  const encoding = source.encoding ?? "utf-8";
-  return (
-    <div className={classes["mapping"]}>
-      <Select
-        label={t("import.encoding")}
-        data={ENCODINGS.includes(encoding) ? ENCODINGS : [encoding, ...ENCODINGS]}
-        value={encoding}
-        allowDeselect={false}
-        onChange={(value) => onChange({ ...source, encoding: value ?? "" })}
-      />
-      <Select
-        label={t("import.delimiter")}
-        data={[
-          { value: ",", label: t("import.delimiter.comma") },
-          { value: ";", label: t("import.delimiter.semicolon") },
-          { value: "tab", label: t("import.delimiter.tab") },
-          { value: "|", label: t("import.delimiter.bar") },
-        ]}
-        value={source.delimiter ?? ","}
-        allowDeselect={false}
-        onChange={(value) => onChange({ ...source, delimiter: value ?? "" })}
-      />
-      <Select
-        label={t("import.quote")}
-        data={['"', "'"]}
-        value={source.quote ?? '"'}
-        allowDeselect={false}
-        onChange={(value) => onChange({ ...source, quote: value ?? "" })}
-      />
-      {header}
-    </div>
-  );
-}
 
 /** The first rows of the file, each with what importing it would do. */
 function Preview({ preview }: { preview: ImportPreview }) {
@@ -547,7 +473,7 @@ function Running({
             <Button variant="default" onClick={onAgain}>
               {t("import.again")}
             </Button>
-            {changed && UNDOABLE.includes(kind) && (
+            {changed && UNDOABLE.has(kind) && (
               <Button variant="default" loading={undo.isPending} onClick={() => undo.mutate()}>
                 {t("import.undo")}
               </Button>
