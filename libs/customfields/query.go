@@ -20,7 +20,7 @@ import (
 
 // FewHits is how many records a condition on a custom field may hold for to be looked up beforehand: so many are picked
 // out by their IDs and sorted within milliseconds; of more, enough for a page come along on the way in the list's order.
-const FewHits = 5000
+const FewHits = 1000
 
 // Query is the custom fields in one request for a list or a count. $1 must be the organisation wherever its fields are
 // used.
