@@ -4,7 +4,6 @@ import {
   Progress,
   SegmentedControl,
   Select,
-  Switch,
   Textarea,
   TextInput,
 } from "@mantine/core";
