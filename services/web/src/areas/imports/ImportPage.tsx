@@ -1,12 +1,4 @@
-import {
-  Button,
-  FileButton,
-  Progress,
-  SegmentedControl,
-  Select,
-  Textarea,
-  TextInput,
-} from "@mantine/core";
+import { Button, FileButton, Progress, SegmentedControl, Select, Textarea, TextInput } from "@mantine/core";
 import { useDebouncedValue } from "@mantine/hooks";
 import { useMutation, useQuery, useQueryClient } from "@tanstack/react-query";
 import { Link } from "@tanstack/react-router";
