@@ -142,7 +142,7 @@ func TestInvitation(t *testing.T) {
 	}
 
 	_, err = links.ConfirmEmail(t.Context(), &identityv1.ConfirmEmailRequest{Token: token})
-	require.Equal(t, "LINK_INVALID", reason(err), "it is for a password only")
+	require.Equal(t, "MAIL_LINK_INVALID", reason(err), "it is for a password only")
 	_, err = links.SetPasswordByLink(t.Context(), &identityv1.SetPasswordByLinkRequest{Token: token, Password: "password12"})
 	require.Equal(t, "PASSWORD_WEAK", reason(err))
 	set, err := links.SetPasswordByLink(t.Context(), &identityv1.SetPasswordByLinkRequest{Token: token, Password: newPassword})
@@ -150,9 +150,9 @@ func TestInvitation(t *testing.T) {
 	require.Equal(t, "ann@acme.example", set.GetEmail())
 	s.signIn(t, "ann@acme.example", newPassword)
 	_, err = links.SetPasswordByLink(t.Context(), &identityv1.SetPasswordByLinkRequest{Token: token, Password: "another-" + newPassword})
-	require.Equal(t, "LINK_INVALID", reason(err))
+	require.Equal(t, "MAIL_LINK_INVALID", reason(err))
 	_, err = links.LookUpLink(t.Context(), &identityv1.LookUpLinkRequest{Token: token})
-	require.Equal(t, "LINK_INVALID", reason(err))
+	require.Equal(t, "MAIL_LINK_INVALID", reason(err))
 
 	_, err = identityv1.NewInvitationsServiceClient(s.conn).InviteUser(admin, &identityv1.InviteUserRequest{Id: ann.GetId()})
 	require.Equal(t, "USER_HAS_PASSWORD", reason(err))
@@ -177,13 +177,13 @@ func TestInvitationAgain(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, again.GetLink(), "it was sent: nobody else needs it")
 	second := m.wait(t, "bo@acme.example", 2).token(t)
-	require.Equal(t, "LINK_INVALID", works(first))
+	require.Equal(t, "MAIL_LINK_INVALID", works(first))
 	require.Empty(t, works(second))
 
 	back, err := c.RevokeInvitation(admin, &identityv1.RevokeInvitationRequest{Id: bo.GetId()})
 	require.NoError(t, err)
 	require.Nil(t, back.GetUser().GetInvitation())
-	require.Equal(t, "LINK_INVALID", works(second))
+	require.Equal(t, "MAIL_LINK_INVALID", works(second))
 	_, err = c.RevokeInvitation(admin, &identityv1.RevokeInvitationRequest{Id: bo.GetId()})
 	require.NoError(t, err, "nothing to take back")
 
@@ -216,7 +216,7 @@ func TestInvitationAgain(t *testing.T) {
 	})
 	require.Empty(t, works(third))
 	s.clock.step(7*24*time.Hour + time.Minute)
-	require.Equal(t, "LINK_INVALID", works(third))
+	require.Equal(t, "MAIL_LINK_INVALID", works(third))
 }
 
 // ID-12: without a mail server the administrator passes the link on; nobody invites a stranger's account.
@@ -290,7 +290,7 @@ func TestPasswordReset(t *testing.T) {
 			won++
 			s.signIn(t, "eve@acme.example", newPassword+strings.Repeat("!", i+1))
 		} else {
-			require.Equal(t, "LINK_INVALID", r)
+			require.Equal(t, "MAIL_LINK_INVALID", r)
 		}
 	}
 	require.Equal(t, 1, won, "it works once, however many try at the same time")
@@ -310,7 +310,7 @@ func TestPasswordReset(t *testing.T) {
 	older := m.wait(t, "eve@acme.example", 3).token(t)
 	s.clock.step(61 * time.Minute)
 	_, err = links.LookUpLink(t.Context(), &identityv1.LookUpLinkRequest{Token: older})
-	require.Equal(t, "LINK_INVALID", reason(err))
+	require.Equal(t, "MAIL_LINK_INVALID", reason(err))
 	for range 10 {
 		ask("eve@acme.example")
 		ask("nobody-here@acme.example")
@@ -343,7 +343,7 @@ func TestChangeEmail(t *testing.T) {
 	require.Empty(t, change(password, "fay.new@acme.example"))
 	token := m.wait(t, "fay.new@acme.example", 1).token(t)
 	_, err = links.SetPasswordByLink(t.Context(), &identityv1.SetPasswordByLinkRequest{Token: token, Password: newPassword})
-	require.Equal(t, "LINK_INVALID", reason(err), "it is for the address only")
+	require.Equal(t, "MAIL_LINK_INVALID", reason(err), "it is for the address only")
 	s.signIn(t, "fay@acme.example", password) // nothing has changed yet
 	res, err := links.ConfirmEmail(t.Context(), &identityv1.ConfirmEmailRequest{Token: token})
 	require.NoError(t, err)
@@ -356,7 +356,7 @@ func TestChangeEmail(t *testing.T) {
 	require.Contains(t, told.plain, "fay.new@acme.example")
 	require.NotContains(t, told.plain, "link#")
 	_, err = links.ConfirmEmail(t.Context(), &identityv1.ConfirmEmailRequest{Token: token})
-	require.Equal(t, "LINK_INVALID", reason(err))
+	require.Equal(t, "MAIL_LINK_INVALID", reason(err))
 	testkit.Eventually(t, func() error {
 		u, _ := s.directory.User(s.first.OrganizationID, fay.GetId())
 		if u.Email != "fay.new@acme.example" {

@@ -33,7 +33,7 @@ import (
 // Failures.
 var (
 	// ErrInvalid is the one answer to every link that does not work.
-	ErrInvalid = apperr.NotAllowedNow("LINK_INVALID", "the link does not work any more: it was used, taken back or has expired; ask for another")
+	ErrInvalid = apperr.NotAllowedNow("MAIL_LINK_INVALID", "the link does not work any more: it was used, taken back or has expired; ask for another")
 	// ErrHasPassword says that there is nothing to invite to.
 	ErrHasPassword = apperr.NotAllowedNow("USER_HAS_PASSWORD", "the user has a password; a forgotten one is replaced from the sign-in screen")
 	// ErrNotActive says that the user is deactivated.

@@ -1780,7 +1780,7 @@ export interface paths {
         put?: never;
         /**
          * ConfirmEmail puts the address that the link was sent to in place of the user's, and tells the old one.
-         * @description Errors: LINK_INVALID, SIGN_IN_LIMITED, ACCOUNT_ELSEWHERE; USER_EMAIL_TAKEN if an account has the address by now.
+         * @description Errors: MAIL_LINK_INVALID, SIGN_IN_LIMITED, ACCOUNT_ELSEWHERE; USER_EMAIL_TAKEN if an account has the address by now.
          */
         post: operations["kontor.identity.v1.LinksService.ConfirmEmail"];
         delete?: never;
@@ -1800,7 +1800,7 @@ export interface paths {
         put?: never;
         /**
          * LookUpLink says what a link is for, without using it.
-         * @description Errors: LINK_INVALID for one that is not known, was used, was taken back or has expired; SIGN_IN_LIMITED.
+         * @description Errors: MAIL_LINK_INVALID for one that is not known, was used, was taken back or has expired; SIGN_IN_LIMITED.
          */
         post: operations["kontor.identity.v1.LinksService.LookUpLink"];
         delete?: never;
@@ -1842,7 +1842,7 @@ export interface paths {
         /**
          * SetPasswordByLink sets the password of the user whom an invitation or a link for a new password was sent to, and
          *      ends all of the user's sessions. It signs nobody in: a second factor is asked for as ever.
-         * @description Errors: LINK_INVALID, SIGN_IN_LIMITED, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED; with
+         * @description Errors: MAIL_LINK_INVALID, SIGN_IN_LIMITED, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED; with
          *      the latter four the link still works.
          */
         post: operations["kontor.identity.v1.LinksService.SetPasswordByLink"];

@@ -199,12 +199,12 @@ type LinksServiceClient interface {
 	RequestPasswordReset(ctx context.Context, in *RequestPasswordResetRequest, opts ...grpc.CallOption) (*RequestPasswordResetResponse, error)
 	// LookUpLink says what a link is for, without using it.
 	//
-	// Errors: LINK_INVALID for one that is not known, was used, was taken back or has expired; SIGN_IN_LIMITED.
+	// Errors: MAIL_LINK_INVALID for one that is not known, was used, was taken back or has expired; SIGN_IN_LIMITED.
 	LookUpLink(ctx context.Context, in *LookUpLinkRequest, opts ...grpc.CallOption) (*LookUpLinkResponse, error)
 	// SetPasswordByLink sets the password of the user whom an invitation or a link for a new password was sent to, and
 	// ends all of the user's sessions. It signs nobody in: a second factor is asked for as ever.
 	//
-	// Errors: LINK_INVALID, SIGN_IN_LIMITED, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED; with
+	// Errors: MAIL_LINK_INVALID, SIGN_IN_LIMITED, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED; with
 	// the latter four the link still works.
 	SetPasswordByLink(ctx context.Context, in *SetPasswordByLinkRequest, opts ...grpc.CallOption) (*SetPasswordByLinkResponse, error)
 	// ChangeEmail has a link sent to the caller's new address. The address changes when the link is followed.
@@ -214,7 +214,7 @@ type LinksServiceClient interface {
 	ChangeEmail(ctx context.Context, in *ChangeEmailRequest, opts ...grpc.CallOption) (*ChangeEmailResponse, error)
 	// ConfirmEmail puts the address that the link was sent to in place of the user's, and tells the old one.
 	//
-	// Errors: LINK_INVALID, SIGN_IN_LIMITED, ACCOUNT_ELSEWHERE; USER_EMAIL_TAKEN if an account has the address by now.
+	// Errors: MAIL_LINK_INVALID, SIGN_IN_LIMITED, ACCOUNT_ELSEWHERE; USER_EMAIL_TAKEN if an account has the address by now.
 	ConfirmEmail(ctx context.Context, in *ConfirmEmailRequest, opts ...grpc.CallOption) (*ConfirmEmailResponse, error)
 }
 
@@ -289,12 +289,12 @@ type LinksServiceServer interface {
 	RequestPasswordReset(context.Context, *RequestPasswordResetRequest) (*RequestPasswordResetResponse, error)
 	// LookUpLink says what a link is for, without using it.
 	//
-	// Errors: LINK_INVALID for one that is not known, was used, was taken back or has expired; SIGN_IN_LIMITED.
+	// Errors: MAIL_LINK_INVALID for one that is not known, was used, was taken back or has expired; SIGN_IN_LIMITED.
 	LookUpLink(context.Context, *LookUpLinkRequest) (*LookUpLinkResponse, error)
 	// SetPasswordByLink sets the password of the user whom an invitation or a link for a new password was sent to, and
 	// ends all of the user's sessions. It signs nobody in: a second factor is asked for as ever.
 	//
-	// Errors: LINK_INVALID, SIGN_IN_LIMITED, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED; with
+	// Errors: MAIL_LINK_INVALID, SIGN_IN_LIMITED, PASSWORD_TOO_SHORT, PASSWORD_TOO_LONG, PASSWORD_WEAK, PASSWORD_REUSED; with
 	// the latter four the link still works.
 	SetPasswordByLink(context.Context, *SetPasswordByLinkRequest) (*SetPasswordByLinkResponse, error)
 	// ChangeEmail has a link sent to the caller's new address. The address changes when the link is followed.
@@ -304,7 +304,7 @@ type LinksServiceServer interface {
 	ChangeEmail(context.Context, *ChangeEmailRequest) (*ChangeEmailResponse, error)
 	// ConfirmEmail puts the address that the link was sent to in place of the user's, and tells the old one.
 	//
-	// Errors: LINK_INVALID, SIGN_IN_LIMITED, ACCOUNT_ELSEWHERE; USER_EMAIL_TAKEN if an account has the address by now.
+	// Errors: MAIL_LINK_INVALID, SIGN_IN_LIMITED, ACCOUNT_ELSEWHERE; USER_EMAIL_TAKEN if an account has the address by now.
 	ConfirmEmail(context.Context, *ConfirmEmailRequest) (*ConfirmEmailResponse, error)
 	mustEmbedUnimplementedLinksServiceServer()
 }
