@@ -163,6 +163,8 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		Definitions: custom, Service: Name,
 		Compute: (&work.Formulas{Store: kept, Contacts: contacts, Companies: companies, Leads: leads, Clock: d.Clock}).Compute,
 	})
+	river.AddWorker(workers, &work.Scan{Store: kept, Operations: operations})
+	startScan := work.StartScan(kept, operations, func() *jobs.Client { return worker })
 	worker, err = jobs.New(jobs.Config{
 		DB: d.SystemDB, Workers: workers, Periodic: work.Periodic(), Log: d.Log,
 		Queues: map[string]int{river.QueueDefault: max(cfg.Workers, 1)},
@@ -187,7 +189,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		// ① the gRPC face.
 		api: &api.Server{
 			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Exports: kept, Searcher: kept, Directory: d.Directory,
-			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads()},
+			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads(), Found: kept, Scan: startScan},
 			Merges:     merges(kept, contacts, companies, leads),
 			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Bulk: mass.Start, Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
 		},

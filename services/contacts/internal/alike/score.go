@@ -13,20 +13,22 @@ type Evidence struct {
 // What each thing in common is worth by itself. They are put together as independent evidence: the doubt that is left is
 // the product of the doubts.
 const (
-	taxWeight     = 0.95
-	emailWeight   = 0.85
-	phoneWeight   = 0.75
-	nameWeight    = 0.5
-	addressWeight = 0.3
+	TaxWeight     = 0.95
+	EmailWeight   = 0.85
+	PhoneWeight   = 0.75
+	NameWeight    = 0.5
+	AddressWeight = 0.3
 
 	// SimilarFrom is how alike names must be to speak for a duplicate.
 	SimilarFrom = 0.55
-	// strangers is below which names speak against one: families and offices share numbers.
-	strangers = 0.3
+	// Strangers is below which names speak against one: families and offices share numbers.
+	Strangers = 0.3
+	// PairScore is the least score of a pair that a scan keeps.
+	PairScore = 0.5
 )
 
 // Score is how sure it is that the records are the same, from 0 to 1. The scan of the base reckons alike in SQL
-// (store.scoreSQL).
+// (store.scanSQL).
 func (e Evidence) Score() float64 {
 	doubt := 1.0
 	weigh := func(has bool, weight float64) {
@@ -35,13 +37,13 @@ func (e Evidence) Score() float64 {
 		}
 	}
 	shared := 1.0 // what a shared number or address is worth
-	if e.Names && e.Name < strangers {
+	if e.Names && e.Name < Strangers {
 		shared = 0.5
 	}
-	weigh(e.Tax, taxWeight)
-	weigh(e.Email, emailWeight*shared)
-	weigh(e.Phone, phoneWeight*shared)
-	weigh(e.Name >= SimilarFrom, nameWeight*e.Name)
-	weigh(e.Address, addressWeight)
+	weigh(e.Tax, TaxWeight)
+	weigh(e.Email, EmailWeight*shared)
+	weigh(e.Phone, PhoneWeight*shared)
+	weigh(e.Name >= SimilarFrom, NameWeight*e.Name)
+	weigh(e.Address, AddressWeight)
 	return math.Round((1-doubt)*1000) / 1000
 }

@@ -19,6 +19,9 @@ type Duplicates struct {
 	Contacts  duplicate.Store[contact.Contact]
 	Companies duplicate.Store[company.Company]
 	Leads     duplicate.Store[lead.Lead]
+	// Scan starts the comparison of all records of a kind and returns the UUID of its operation.
+	Scan  func(ctx context.Context, kind record.Kind) (string, error)
+	Found DuplicatePairs
 }
 
 // duplicatesServer serves DuplicatesService.

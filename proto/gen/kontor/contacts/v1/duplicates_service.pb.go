@@ -11,8 +11,9 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	v1 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
-	v1 "kontor.internal/proto/gen/kontor/type/v1"
+	v11 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -76,7 +77,419 @@ func (x DuplicateReason_Match) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DuplicateReason_Match.Descriptor instead.
 func (DuplicateReason_Match) EnumDescriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{7, 0}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{14, 0}
+}
+
+// ScanDuplicatesRequest says what to compare.
+type ScanDuplicatesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "contact", "company" or "lead".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The caller's idempotency key.
+	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScanDuplicatesRequest) Reset() {
+	*x = ScanDuplicatesRequest{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScanDuplicatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScanDuplicatesRequest) ProtoMessage() {}
+
+func (x *ScanDuplicatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScanDuplicatesRequest.ProtoReflect.Descriptor instead.
+func (*ScanDuplicatesRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *ScanDuplicatesRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ScanDuplicatesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// ScanDuplicatesResponse carries the operation.
+type ScanDuplicatesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The operation, to be followed with GetOperation; its result counts the pairs.
+	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ScanDuplicatesResponse) Reset() {
+	*x = ScanDuplicatesResponse{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ScanDuplicatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ScanDuplicatesResponse) ProtoMessage() {}
+
+func (x *ScanDuplicatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ScanDuplicatesResponse.ProtoReflect.Descriptor instead.
+func (*ScanDuplicatesResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *ScanDuplicatesResponse) GetOperation() *v1.Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+// ListDuplicatesRequest selects pairs.
+type ListDuplicatesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "contact", "company" or "lead".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The least score.
+	MinScore float64 `protobuf:"fixed64,2,opt,name=min_score,json=minScore,proto3" json:"min_score,omitempty"`
+	// Only pairs that have this in common, such as "phones"; see DuplicateReason.field. Empty for any.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Whether to return those that were dismissed instead.
+	Dismissed bool `protobuf:"varint,4,opt,name=dismissed,proto3" json:"dismissed,omitempty"`
+	// At most this many; 50 if zero, capped at 200.
+	PageSize int32 `protobuf:"varint,5,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the previous response.
+	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDuplicatesRequest) Reset() {
+	*x = ListDuplicatesRequest{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDuplicatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDuplicatesRequest) ProtoMessage() {}
+
+func (x *ListDuplicatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDuplicatesRequest.ProtoReflect.Descriptor instead.
+func (*ListDuplicatesRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *ListDuplicatesRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *ListDuplicatesRequest) GetMinScore() float64 {
+	if x != nil {
+		return x.MinScore
+	}
+	return 0
+}
+
+func (x *ListDuplicatesRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *ListDuplicatesRequest) GetDismissed() bool {
+	if x != nil {
+		return x.Dismissed
+	}
+	return false
+}
+
+func (x *ListDuplicatesRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *ListDuplicatesRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListDuplicatesResponse carries a page of pairs.
+type ListDuplicatesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The pairs.
+	Pairs []*DuplicatePair `protobuf:"bytes,1,rep,name=pairs,proto3" json:"pairs,omitempty"`
+	// Token for the next page; empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDuplicatesResponse) Reset() {
+	*x = ListDuplicatesResponse{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDuplicatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDuplicatesResponse) ProtoMessage() {}
+
+func (x *ListDuplicatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDuplicatesResponse.ProtoReflect.Descriptor instead.
+func (*ListDuplicatesResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListDuplicatesResponse) GetPairs() []*DuplicatePair {
+	if x != nil {
+		return x.Pairs
+	}
+	return nil
+}
+
+func (x *ListDuplicatesResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// DuplicatePair is two records that may be the same.
+type DuplicatePair struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The two, the one made first before the other.
+	Records []*v11.Ref `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// How sure it is, from 0 to 1.
+	Score float64 `protobuf:"fixed64,2,opt,name=score,proto3" json:"score,omitempty"`
+	// The fields that they have in common; see DuplicateReason.field.
+	Reasons       []string `protobuf:"bytes,3,rep,name=reasons,proto3" json:"reasons,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DuplicatePair) Reset() {
+	*x = DuplicatePair{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DuplicatePair) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DuplicatePair) ProtoMessage() {}
+
+func (x *DuplicatePair) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DuplicatePair.ProtoReflect.Descriptor instead.
+func (*DuplicatePair) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *DuplicatePair) GetRecords() []*v11.Ref {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *DuplicatePair) GetScore() float64 {
+	if x != nil {
+		return x.Score
+	}
+	return 0
+}
+
+func (x *DuplicatePair) GetReasons() []string {
+	if x != nil {
+		return x.Reasons
+	}
+	return nil
+}
+
+// DismissDuplicateRequest names a pair.
+type DismissDuplicateRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "contact", "company" or "lead".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// IDs of the two records.
+	Ids []string `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`
+	// Whether to take it back.
+	Undo          bool `protobuf:"varint,3,opt,name=undo,proto3" json:"undo,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DismissDuplicateRequest) Reset() {
+	*x = DismissDuplicateRequest{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DismissDuplicateRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DismissDuplicateRequest) ProtoMessage() {}
+
+func (x *DismissDuplicateRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DismissDuplicateRequest.ProtoReflect.Descriptor instead.
+func (*DismissDuplicateRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *DismissDuplicateRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *DismissDuplicateRequest) GetIds() []string {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *DismissDuplicateRequest) GetUndo() bool {
+	if x != nil {
+		return x.Undo
+	}
+	return false
+}
+
+// DismissDuplicateResponse has no fields.
+type DismissDuplicateResponse struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DismissDuplicateResponse) Reset() {
+	*x = DismissDuplicateResponse{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DismissDuplicateResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DismissDuplicateResponse) ProtoMessage() {}
+
+func (x *DismissDuplicateResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DismissDuplicateResponse.ProtoReflect.Descriptor instead.
+func (*DismissDuplicateResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{6}
 }
 
 // FindContactDuplicatesRequest says whom to look for.
@@ -94,7 +507,7 @@ type FindContactDuplicatesRequest struct {
 
 func (x *FindContactDuplicatesRequest) Reset() {
 	*x = FindContactDuplicatesRequest{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[0]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -106,7 +519,7 @@ func (x *FindContactDuplicatesRequest) String() string {
 func (*FindContactDuplicatesRequest) ProtoMessage() {}
 
 func (x *FindContactDuplicatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[0]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -119,7 +532,7 @@ func (x *FindContactDuplicatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindContactDuplicatesRequest.ProtoReflect.Descriptor instead.
 func (*FindContactDuplicatesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{0}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *FindContactDuplicatesRequest) GetId() string {
@@ -154,7 +567,7 @@ type FindContactDuplicatesResponse struct {
 
 func (x *FindContactDuplicatesResponse) Reset() {
 	*x = FindContactDuplicatesResponse{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[1]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -166,7 +579,7 @@ func (x *FindContactDuplicatesResponse) String() string {
 func (*FindContactDuplicatesResponse) ProtoMessage() {}
 
 func (x *FindContactDuplicatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[1]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -179,7 +592,7 @@ func (x *FindContactDuplicatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindContactDuplicatesResponse.ProtoReflect.Descriptor instead.
 func (*FindContactDuplicatesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{1}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *FindContactDuplicatesResponse) GetDuplicates() []*Duplicate {
@@ -204,7 +617,7 @@ type FindCompanyDuplicatesRequest struct {
 
 func (x *FindCompanyDuplicatesRequest) Reset() {
 	*x = FindCompanyDuplicatesRequest{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[2]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -216,7 +629,7 @@ func (x *FindCompanyDuplicatesRequest) String() string {
 func (*FindCompanyDuplicatesRequest) ProtoMessage() {}
 
 func (x *FindCompanyDuplicatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[2]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -229,7 +642,7 @@ func (x *FindCompanyDuplicatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindCompanyDuplicatesRequest.ProtoReflect.Descriptor instead.
 func (*FindCompanyDuplicatesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{2}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FindCompanyDuplicatesRequest) GetId() string {
@@ -264,7 +677,7 @@ type FindCompanyDuplicatesResponse struct {
 
 func (x *FindCompanyDuplicatesResponse) Reset() {
 	*x = FindCompanyDuplicatesResponse{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[3]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -276,7 +689,7 @@ func (x *FindCompanyDuplicatesResponse) String() string {
 func (*FindCompanyDuplicatesResponse) ProtoMessage() {}
 
 func (x *FindCompanyDuplicatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[3]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -289,7 +702,7 @@ func (x *FindCompanyDuplicatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindCompanyDuplicatesResponse.ProtoReflect.Descriptor instead.
 func (*FindCompanyDuplicatesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{3}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FindCompanyDuplicatesResponse) GetDuplicates() []*Duplicate {
@@ -314,7 +727,7 @@ type FindLeadDuplicatesRequest struct {
 
 func (x *FindLeadDuplicatesRequest) Reset() {
 	*x = FindLeadDuplicatesRequest{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[4]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -326,7 +739,7 @@ func (x *FindLeadDuplicatesRequest) String() string {
 func (*FindLeadDuplicatesRequest) ProtoMessage() {}
 
 func (x *FindLeadDuplicatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[4]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -339,7 +752,7 @@ func (x *FindLeadDuplicatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindLeadDuplicatesRequest.ProtoReflect.Descriptor instead.
 func (*FindLeadDuplicatesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{4}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FindLeadDuplicatesRequest) GetId() string {
@@ -374,7 +787,7 @@ type FindLeadDuplicatesResponse struct {
 
 func (x *FindLeadDuplicatesResponse) Reset() {
 	*x = FindLeadDuplicatesResponse{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[5]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -386,7 +799,7 @@ func (x *FindLeadDuplicatesResponse) String() string {
 func (*FindLeadDuplicatesResponse) ProtoMessage() {}
 
 func (x *FindLeadDuplicatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[5]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -399,7 +812,7 @@ func (x *FindLeadDuplicatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindLeadDuplicatesResponse.ProtoReflect.Descriptor instead.
 func (*FindLeadDuplicatesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{5}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FindLeadDuplicatesResponse) GetDuplicates() []*Duplicate {
@@ -413,7 +826,7 @@ func (x *FindLeadDuplicatesResponse) GetDuplicates() []*Duplicate {
 type Duplicate struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// The record.
-	Record *v1.Ref `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
+	Record *v11.Ref `protobuf:"bytes,1,opt,name=record,proto3" json:"record,omitempty"`
 	// Its name.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// How sure it is, from 0 to 1.
@@ -426,7 +839,7 @@ type Duplicate struct {
 
 func (x *Duplicate) Reset() {
 	*x = Duplicate{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[6]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -438,7 +851,7 @@ func (x *Duplicate) String() string {
 func (*Duplicate) ProtoMessage() {}
 
 func (x *Duplicate) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[6]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -451,10 +864,10 @@ func (x *Duplicate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Duplicate.ProtoReflect.Descriptor instead.
 func (*Duplicate) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{6}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{13}
 }
 
-func (x *Duplicate) GetRecord() *v1.Ref {
+func (x *Duplicate) GetRecord() *v11.Ref {
 	if x != nil {
 		return x.Record
 	}
@@ -499,7 +912,7 @@ type DuplicateReason struct {
 
 func (x *DuplicateReason) Reset() {
 	*x = DuplicateReason{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[7]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -511,7 +924,7 @@ func (x *DuplicateReason) String() string {
 func (*DuplicateReason) ProtoMessage() {}
 
 func (x *DuplicateReason) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[7]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -524,7 +937,7 @@ func (x *DuplicateReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DuplicateReason.ProtoReflect.Descriptor instead.
 func (*DuplicateReason) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{7}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *DuplicateReason) GetField() string {
@@ -559,7 +972,33 @@ var File_kontor_contacts_v1_duplicates_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_duplicates_service_proto_rawDesc = "" +
 	"\n" +
-	"+kontor/contacts/v1/duplicates_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a\"kontor/options/v1/permission.proto\x1a\x18kontor/type/v1/ref.proto\"\xa8\x01\n" +
+	"+kontor/contacts/v1/duplicates_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x18kontor/type/v1/ref.proto\"s\n" +
+	"\x15ScanDuplicatesRequest\x121\n" +
+	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\acontactR\acompanyR\x04leadR\x04kind\x12'\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"V\n" +
+	"\x16ScanDuplicatesResponse\x12<\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\x8e\x02\n" +
+	"\x15ListDuplicatesRequest\x121\n" +
+	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\acontactR\acompanyR\x04leadR\x04kind\x124\n" +
+	"\tmin_score\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\bminScore\x12\x1f\n" +
+	"\x06reason\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06reason\x12\x1c\n" +
+	"\tdismissed\x18\x04 \x01(\bR\tdismissed\x12$\n" +
+	"\tpage_size\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"y\n" +
+	"\x16ListDuplicatesResponse\x127\n" +
+	"\x05pairs\x18\x01 \x03(\v2!.kontor.contacts.v1.DuplicatePairR\x05pairs\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"n\n" +
+	"\rDuplicatePair\x12-\n" +
+	"\arecords\x18\x01 \x03(\v2\x13.kontor.type.v1.RefR\arecords\x12\x14\n" +
+	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x18\n" +
+	"\areasons\x18\x03 \x03(\tR\areasons\"\x87\x01\n" +
+	"\x17DismissDuplicateRequest\x121\n" +
+	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\acontactR\acompanyR\x04leadR\x04kind\x12%\n" +
+	"\x03ids\x18\x02 \x03(\tB\x13\xbaH\x10\x92\x01\r\b\x02\x10\x02\x18\x01\"\x05r\x03\xb0\x01\x01R\x03ids\x12\x12\n" +
+	"\x04undo\x18\x03 \x01(\bR\x04undo\"\x1a\n" +
+	"\x18DismissDuplicateResponse\"\xa8\x01\n" +
 	"\x1cFindContactDuplicatesRequest\x12\x1b\n" +
 	"\x02id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x02id\x125\n" +
 	"\acontact\x18\x02 \x01(\v2\x1b.kontor.contacts.v1.ContactR\acontact\x124\n" +
@@ -599,14 +1038,18 @@ const file_kontor_contacts_v1_duplicates_service_proto_rawDesc = "" +
 	"\x05Match\x12\x15\n" +
 	"\x11MATCH_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMATCH_EQUAL\x10\x01\x12\x11\n" +
-	"\rMATCH_SIMILAR\x10\x022\xa7\x04\n" +
+	"\rMATCH_SIMILAR\x10\x022\xe2\a\n" +
 	"\x11DuplicatesService\x12\xb3\x01\n" +
 	"\x15FindContactDuplicates\x120.kontor.contacts.v1.FindContactDuplicatesRequest\x1a1.kontor.contacts.v1.FindContactDuplicatesResponse\"5\xca\xf3\x18\v\n" +
 	"\acontact\x10\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/contacts:findDuplicates\x12\xb4\x01\n" +
 	"\x15FindCompanyDuplicates\x120.kontor.contacts.v1.FindCompanyDuplicatesRequest\x1a1.kontor.contacts.v1.FindCompanyDuplicatesResponse\"6\xca\xf3\x18\v\n" +
 	"\acompany\x10\x01\x82\xd3\xe4\x93\x02!:\x01*\"\x1c/v1/companies:findDuplicates\x12\xa4\x01\n" +
 	"\x12FindLeadDuplicates\x12-.kontor.contacts.v1.FindLeadDuplicatesRequest\x1a..kontor.contacts.v1.FindLeadDuplicatesResponse\"/\xca\xf3\x18\b\n" +
-	"\x04lead\x10\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/leads:findDuplicatesB9Z7kontor.internal/proto/gen/kontor/contacts/v1;contactsv1b\x06proto3"
+	"\x04lead\x10\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/leads:findDuplicates\x12\x97\x01\n" +
+	"\x0eScanDuplicates\x12).kontor.contacts.v1.ScanDuplicatesRequest\x1a*.kontor.contacts.v1.ScanDuplicatesResponse\".\xca\xf3\x18\f\n" +
+	"\bsettings\x10\x03\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/duplicates:scan\x12\x85\x01\n" +
+	"\x0eListDuplicates\x12).kontor.contacts.v1.ListDuplicatesRequest\x1a*.kontor.contacts.v1.ListDuplicatesResponse\"\x1c\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/duplicates\x12\x96\x01\n" +
+	"\x10DismissDuplicate\x12+.kontor.contacts.v1.DismissDuplicateRequest\x1a,.kontor.contacts.v1.DismissDuplicateResponse\"'\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/duplicates:dismissB9Z7kontor.internal/proto/gen/kontor/contacts/v1;contactsv1b\x06proto3"
 
 var (
 	file_kontor_contacts_v1_duplicates_service_proto_rawDescOnce sync.Once
@@ -621,43 +1064,60 @@ func file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_contacts_v1_duplicates_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_contacts_v1_duplicates_service_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
+var file_kontor_contacts_v1_duplicates_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
 var file_kontor_contacts_v1_duplicates_service_proto_goTypes = []any{
 	(DuplicateReason_Match)(0),            // 0: kontor.contacts.v1.DuplicateReason.Match
-	(*FindContactDuplicatesRequest)(nil),  // 1: kontor.contacts.v1.FindContactDuplicatesRequest
-	(*FindContactDuplicatesResponse)(nil), // 2: kontor.contacts.v1.FindContactDuplicatesResponse
-	(*FindCompanyDuplicatesRequest)(nil),  // 3: kontor.contacts.v1.FindCompanyDuplicatesRequest
-	(*FindCompanyDuplicatesResponse)(nil), // 4: kontor.contacts.v1.FindCompanyDuplicatesResponse
-	(*FindLeadDuplicatesRequest)(nil),     // 5: kontor.contacts.v1.FindLeadDuplicatesRequest
-	(*FindLeadDuplicatesResponse)(nil),    // 6: kontor.contacts.v1.FindLeadDuplicatesResponse
-	(*Duplicate)(nil),                     // 7: kontor.contacts.v1.Duplicate
-	(*DuplicateReason)(nil),               // 8: kontor.contacts.v1.DuplicateReason
-	(*Contact)(nil),                       // 9: kontor.contacts.v1.Contact
-	(*Company)(nil),                       // 10: kontor.contacts.v1.Company
-	(*Lead)(nil),                          // 11: kontor.contacts.v1.Lead
-	(*v1.Ref)(nil),                        // 12: kontor.type.v1.Ref
+	(*ScanDuplicatesRequest)(nil),         // 1: kontor.contacts.v1.ScanDuplicatesRequest
+	(*ScanDuplicatesResponse)(nil),        // 2: kontor.contacts.v1.ScanDuplicatesResponse
+	(*ListDuplicatesRequest)(nil),         // 3: kontor.contacts.v1.ListDuplicatesRequest
+	(*ListDuplicatesResponse)(nil),        // 4: kontor.contacts.v1.ListDuplicatesResponse
+	(*DuplicatePair)(nil),                 // 5: kontor.contacts.v1.DuplicatePair
+	(*DismissDuplicateRequest)(nil),       // 6: kontor.contacts.v1.DismissDuplicateRequest
+	(*DismissDuplicateResponse)(nil),      // 7: kontor.contacts.v1.DismissDuplicateResponse
+	(*FindContactDuplicatesRequest)(nil),  // 8: kontor.contacts.v1.FindContactDuplicatesRequest
+	(*FindContactDuplicatesResponse)(nil), // 9: kontor.contacts.v1.FindContactDuplicatesResponse
+	(*FindCompanyDuplicatesRequest)(nil),  // 10: kontor.contacts.v1.FindCompanyDuplicatesRequest
+	(*FindCompanyDuplicatesResponse)(nil), // 11: kontor.contacts.v1.FindCompanyDuplicatesResponse
+	(*FindLeadDuplicatesRequest)(nil),     // 12: kontor.contacts.v1.FindLeadDuplicatesRequest
+	(*FindLeadDuplicatesResponse)(nil),    // 13: kontor.contacts.v1.FindLeadDuplicatesResponse
+	(*Duplicate)(nil),                     // 14: kontor.contacts.v1.Duplicate
+	(*DuplicateReason)(nil),               // 15: kontor.contacts.v1.DuplicateReason
+	(*v1.Operation)(nil),                  // 16: kontor.operation.v1.Operation
+	(*v11.Ref)(nil),                       // 17: kontor.type.v1.Ref
+	(*Contact)(nil),                       // 18: kontor.contacts.v1.Contact
+	(*Company)(nil),                       // 19: kontor.contacts.v1.Company
+	(*Lead)(nil),                          // 20: kontor.contacts.v1.Lead
 }
 var file_kontor_contacts_v1_duplicates_service_proto_depIdxs = []int32{
-	9,  // 0: kontor.contacts.v1.FindContactDuplicatesRequest.contact:type_name -> kontor.contacts.v1.Contact
-	7,  // 1: kontor.contacts.v1.FindContactDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
-	10, // 2: kontor.contacts.v1.FindCompanyDuplicatesRequest.company:type_name -> kontor.contacts.v1.Company
-	7,  // 3: kontor.contacts.v1.FindCompanyDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
-	11, // 4: kontor.contacts.v1.FindLeadDuplicatesRequest.lead:type_name -> kontor.contacts.v1.Lead
-	7,  // 5: kontor.contacts.v1.FindLeadDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
-	12, // 6: kontor.contacts.v1.Duplicate.record:type_name -> kontor.type.v1.Ref
-	8,  // 7: kontor.contacts.v1.Duplicate.reasons:type_name -> kontor.contacts.v1.DuplicateReason
-	0,  // 8: kontor.contacts.v1.DuplicateReason.match:type_name -> kontor.contacts.v1.DuplicateReason.Match
-	1,  // 9: kontor.contacts.v1.DuplicatesService.FindContactDuplicates:input_type -> kontor.contacts.v1.FindContactDuplicatesRequest
-	3,  // 10: kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates:input_type -> kontor.contacts.v1.FindCompanyDuplicatesRequest
-	5,  // 11: kontor.contacts.v1.DuplicatesService.FindLeadDuplicates:input_type -> kontor.contacts.v1.FindLeadDuplicatesRequest
-	2,  // 12: kontor.contacts.v1.DuplicatesService.FindContactDuplicates:output_type -> kontor.contacts.v1.FindContactDuplicatesResponse
-	4,  // 13: kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates:output_type -> kontor.contacts.v1.FindCompanyDuplicatesResponse
-	6,  // 14: kontor.contacts.v1.DuplicatesService.FindLeadDuplicates:output_type -> kontor.contacts.v1.FindLeadDuplicatesResponse
-	12, // [12:15] is the sub-list for method output_type
-	9,  // [9:12] is the sub-list for method input_type
-	9,  // [9:9] is the sub-list for extension type_name
-	9,  // [9:9] is the sub-list for extension extendee
-	0,  // [0:9] is the sub-list for field type_name
+	16, // 0: kontor.contacts.v1.ScanDuplicatesResponse.operation:type_name -> kontor.operation.v1.Operation
+	5,  // 1: kontor.contacts.v1.ListDuplicatesResponse.pairs:type_name -> kontor.contacts.v1.DuplicatePair
+	17, // 2: kontor.contacts.v1.DuplicatePair.records:type_name -> kontor.type.v1.Ref
+	18, // 3: kontor.contacts.v1.FindContactDuplicatesRequest.contact:type_name -> kontor.contacts.v1.Contact
+	14, // 4: kontor.contacts.v1.FindContactDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
+	19, // 5: kontor.contacts.v1.FindCompanyDuplicatesRequest.company:type_name -> kontor.contacts.v1.Company
+	14, // 6: kontor.contacts.v1.FindCompanyDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
+	20, // 7: kontor.contacts.v1.FindLeadDuplicatesRequest.lead:type_name -> kontor.contacts.v1.Lead
+	14, // 8: kontor.contacts.v1.FindLeadDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
+	17, // 9: kontor.contacts.v1.Duplicate.record:type_name -> kontor.type.v1.Ref
+	15, // 10: kontor.contacts.v1.Duplicate.reasons:type_name -> kontor.contacts.v1.DuplicateReason
+	0,  // 11: kontor.contacts.v1.DuplicateReason.match:type_name -> kontor.contacts.v1.DuplicateReason.Match
+	8,  // 12: kontor.contacts.v1.DuplicatesService.FindContactDuplicates:input_type -> kontor.contacts.v1.FindContactDuplicatesRequest
+	10, // 13: kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates:input_type -> kontor.contacts.v1.FindCompanyDuplicatesRequest
+	12, // 14: kontor.contacts.v1.DuplicatesService.FindLeadDuplicates:input_type -> kontor.contacts.v1.FindLeadDuplicatesRequest
+	1,  // 15: kontor.contacts.v1.DuplicatesService.ScanDuplicates:input_type -> kontor.contacts.v1.ScanDuplicatesRequest
+	3,  // 16: kontor.contacts.v1.DuplicatesService.ListDuplicates:input_type -> kontor.contacts.v1.ListDuplicatesRequest
+	6,  // 17: kontor.contacts.v1.DuplicatesService.DismissDuplicate:input_type -> kontor.contacts.v1.DismissDuplicateRequest
+	9,  // 18: kontor.contacts.v1.DuplicatesService.FindContactDuplicates:output_type -> kontor.contacts.v1.FindContactDuplicatesResponse
+	11, // 19: kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates:output_type -> kontor.contacts.v1.FindCompanyDuplicatesResponse
+	13, // 20: kontor.contacts.v1.DuplicatesService.FindLeadDuplicates:output_type -> kontor.contacts.v1.FindLeadDuplicatesResponse
+	2,  // 21: kontor.contacts.v1.DuplicatesService.ScanDuplicates:output_type -> kontor.contacts.v1.ScanDuplicatesResponse
+	4,  // 22: kontor.contacts.v1.DuplicatesService.ListDuplicates:output_type -> kontor.contacts.v1.ListDuplicatesResponse
+	7,  // 23: kontor.contacts.v1.DuplicatesService.DismissDuplicate:output_type -> kontor.contacts.v1.DismissDuplicateResponse
+	18, // [18:24] is the sub-list for method output_type
+	12, // [12:18] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_duplicates_service_proto_init() }
@@ -674,7 +1134,7 @@ func file_kontor_contacts_v1_duplicates_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_duplicates_service_proto_rawDesc), len(file_kontor_contacts_v1_duplicates_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   8,
+			NumMessages:   15,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

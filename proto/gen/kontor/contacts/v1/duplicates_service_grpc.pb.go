@@ -22,6 +22,9 @@ const (
 	DuplicatesService_FindContactDuplicates_FullMethodName = "/kontor.contacts.v1.DuplicatesService/FindContactDuplicates"
 	DuplicatesService_FindCompanyDuplicates_FullMethodName = "/kontor.contacts.v1.DuplicatesService/FindCompanyDuplicates"
 	DuplicatesService_FindLeadDuplicates_FullMethodName    = "/kontor.contacts.v1.DuplicatesService/FindLeadDuplicates"
+	DuplicatesService_ScanDuplicates_FullMethodName        = "/kontor.contacts.v1.DuplicatesService/ScanDuplicates"
+	DuplicatesService_ListDuplicates_FullMethodName        = "/kontor.contacts.v1.DuplicatesService/ListDuplicates"
+	DuplicatesService_DismissDuplicate_FullMethodName      = "/kontor.contacts.v1.DuplicatesService/DismissDuplicate"
 )
 
 // DuplicatesServiceClient is the client API for DuplicatesService service.
@@ -43,6 +46,18 @@ type DuplicatesServiceClient interface {
 	//
 	// Errors: LEAD_NOT_FOUND, FIELD_INVALID.
 	FindLeadDuplicates(ctx context.Context, in *FindLeadDuplicatesRequest, opts ...grpc.CallOption) (*FindLeadDuplicatesResponse, error)
+	// ScanDuplicates compares all records of a kind with each other, as an operation. What it finds is listed by
+	// ListDuplicates, in the place of what the scan before has found; what was dismissed stays so.
+	ScanDuplicates(ctx context.Context, in *ScanDuplicatesRequest, opts ...grpc.CallOption) (*ScanDuplicatesResponse, error)
+	// ListDuplicates returns pairs that the last scan has found, surest first; only those of which the caller may see both, and
+	// which are both still there.
+	//
+	// Errors: INVALID_PAGE_TOKEN.
+	ListDuplicates(ctx context.Context, in *ListDuplicatesRequest, opts ...grpc.CallOption) (*ListDuplicatesResponse, error)
+	// DismissDuplicate notes that two records are not the same, for all scans to come, or takes that back.
+	//
+	// Errors: DUPLICATE_NOT_FOUND.
+	DismissDuplicate(ctx context.Context, in *DismissDuplicateRequest, opts ...grpc.CallOption) (*DismissDuplicateResponse, error)
 }
 
 type duplicatesServiceClient struct {
@@ -83,6 +98,36 @@ func (c *duplicatesServiceClient) FindLeadDuplicates(ctx context.Context, in *Fi
 	return out, nil
 }
 
+func (c *duplicatesServiceClient) ScanDuplicates(ctx context.Context, in *ScanDuplicatesRequest, opts ...grpc.CallOption) (*ScanDuplicatesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ScanDuplicatesResponse)
+	err := c.cc.Invoke(ctx, DuplicatesService_ScanDuplicates_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *duplicatesServiceClient) ListDuplicates(ctx context.Context, in *ListDuplicatesRequest, opts ...grpc.CallOption) (*ListDuplicatesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(ListDuplicatesResponse)
+	err := c.cc.Invoke(ctx, DuplicatesService_ListDuplicates_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *duplicatesServiceClient) DismissDuplicate(ctx context.Context, in *DismissDuplicateRequest, opts ...grpc.CallOption) (*DismissDuplicateResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DismissDuplicateResponse)
+	err := c.cc.Invoke(ctx, DuplicatesService_DismissDuplicate_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // DuplicatesServiceServer is the server API for DuplicatesService service.
 // All implementations must embed UnimplementedDuplicatesServiceServer
 // for forward compatibility.
@@ -102,6 +147,18 @@ type DuplicatesServiceServer interface {
 	//
 	// Errors: LEAD_NOT_FOUND, FIELD_INVALID.
 	FindLeadDuplicates(context.Context, *FindLeadDuplicatesRequest) (*FindLeadDuplicatesResponse, error)
+	// ScanDuplicates compares all records of a kind with each other, as an operation. What it finds is listed by
+	// ListDuplicates, in the place of what the scan before has found; what was dismissed stays so.
+	ScanDuplicates(context.Context, *ScanDuplicatesRequest) (*ScanDuplicatesResponse, error)
+	// ListDuplicates returns pairs that the last scan has found, surest first; only those of which the caller may see both, and
+	// which are both still there.
+	//
+	// Errors: INVALID_PAGE_TOKEN.
+	ListDuplicates(context.Context, *ListDuplicatesRequest) (*ListDuplicatesResponse, error)
+	// DismissDuplicate notes that two records are not the same, for all scans to come, or takes that back.
+	//
+	// Errors: DUPLICATE_NOT_FOUND.
+	DismissDuplicate(context.Context, *DismissDuplicateRequest) (*DismissDuplicateResponse, error)
 	mustEmbedUnimplementedDuplicatesServiceServer()
 }
 
@@ -120,6 +177,15 @@ func (UnimplementedDuplicatesServiceServer) FindCompanyDuplicates(context.Contex
 }
 func (UnimplementedDuplicatesServiceServer) FindLeadDuplicates(context.Context, *FindLeadDuplicatesRequest) (*FindLeadDuplicatesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method FindLeadDuplicates not implemented")
+}
+func (UnimplementedDuplicatesServiceServer) ScanDuplicates(context.Context, *ScanDuplicatesRequest) (*ScanDuplicatesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ScanDuplicates not implemented")
+}
+func (UnimplementedDuplicatesServiceServer) ListDuplicates(context.Context, *ListDuplicatesRequest) (*ListDuplicatesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method ListDuplicates not implemented")
+}
+func (UnimplementedDuplicatesServiceServer) DismissDuplicate(context.Context, *DismissDuplicateRequest) (*DismissDuplicateResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DismissDuplicate not implemented")
 }
 func (UnimplementedDuplicatesServiceServer) mustEmbedUnimplementedDuplicatesServiceServer() {}
 func (UnimplementedDuplicatesServiceServer) testEmbeddedByValue()                           {}
@@ -196,6 +262,60 @@ func _DuplicatesService_FindLeadDuplicates_Handler(srv interface{}, ctx context.
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DuplicatesService_ScanDuplicates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ScanDuplicatesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DuplicatesServiceServer).ScanDuplicates(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DuplicatesService_ScanDuplicates_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DuplicatesServiceServer).ScanDuplicates(ctx, req.(*ScanDuplicatesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DuplicatesService_ListDuplicates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(ListDuplicatesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DuplicatesServiceServer).ListDuplicates(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DuplicatesService_ListDuplicates_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DuplicatesServiceServer).ListDuplicates(ctx, req.(*ListDuplicatesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _DuplicatesService_DismissDuplicate_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DismissDuplicateRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DuplicatesServiceServer).DismissDuplicate(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DuplicatesService_DismissDuplicate_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DuplicatesServiceServer).DismissDuplicate(ctx, req.(*DismissDuplicateRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // DuplicatesService_ServiceDesc is the grpc.ServiceDesc for DuplicatesService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -214,6 +334,18 @@ var DuplicatesService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "FindLeadDuplicates",
 			Handler:    _DuplicatesService_FindLeadDuplicates_Handler,
+		},
+		{
+			MethodName: "ScanDuplicates",
+			Handler:    _DuplicatesService_ScanDuplicates_Handler,
+		},
+		{
+			MethodName: "ListDuplicates",
+			Handler:    _DuplicatesService_ListDuplicates_Handler,
+		},
+		{
+			MethodName: "DismissDuplicate",
+			Handler:    _DuplicatesService_DismissDuplicate_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},
