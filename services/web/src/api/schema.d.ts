@@ -1078,6 +1078,68 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/duplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListDuplicates returns pairs that the last scan has found, surest first; only those of which the caller may see both, and
+         *      which are both still there.
+         * @description Errors: INVALID_PAGE_TOKEN.
+         */
+        get: operations["kontor.contacts.v1.DuplicatesService.ListDuplicates"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/duplicates:dismiss": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * DismissDuplicate notes that two records are not the same, for all scans to come, or takes that back.
+         * @description Errors: DUPLICATE_NOT_FOUND.
+         */
+        post: operations["kontor.contacts.v1.DuplicatesService.DismissDuplicate"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/duplicates:scan": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * ScanDuplicates
+         * @description ScanDuplicates compares all records of a kind with each other, as an operation. What it finds is listed by
+         *      ListDuplicates, in the place of what the scan before has found; what was dismissed stays so.
+         */
+        post: operations["kontor.contacts.v1.DuplicatesService.ScanDuplicates"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/exchangeRates": {
         parameters: {
             query?: never;
@@ -7190,6 +7252,33 @@ export interface components {
             lead?: components["schemas"]["kontor.contacts.v1.Lead"];
         };
         /**
+         * DismissDuplicateRequest
+         * @description DismissDuplicateRequest names a pair.
+         */
+        "kontor.contacts.v1.DismissDuplicateRequest": {
+            /**
+             * ids
+             * @description IDs of the two records.
+             */
+            ids?: string[];
+            /**
+             * kind
+             * @description "contact", "company" or "lead".
+             * @enum {string}
+             */
+            kind?: "contact" | "company" | "lead";
+            /**
+             * undo
+             * @description Whether to take it back.
+             */
+            undo?: boolean;
+        };
+        /**
+         * DismissDuplicateResponse
+         * @description DismissDuplicateResponse has no fields.
+         */
+        "kontor.contacts.v1.DismissDuplicateResponse": Record<string, never>;
+        /**
          * Duplicate
          * @description Duplicate is a record that may be the same as the one looked for.
          */
@@ -7236,6 +7325,28 @@ export interface components {
              * @description The record, a contact or a company.
              */
             record?: components["schemas"]["kontor.type.v1.Ref"];
+        };
+        /**
+         * DuplicatePair
+         * @description DuplicatePair is two records that may be the same.
+         */
+        "kontor.contacts.v1.DuplicatePair": {
+            /**
+             * reasons
+             * @description The fields that they have in common; see DuplicateReason.field.
+             */
+            reasons?: string[];
+            /**
+             * records
+             * @description The two, the one made first before the other.
+             */
+            records?: components["schemas"]["kontor.type.v1.Ref"][];
+            /**
+             * score
+             * Format: double
+             * @description How sure it is, from 0 to 1.
+             */
+            score?: number;
         };
         /**
          * DuplicateReason
@@ -8464,6 +8575,61 @@ export interface components {
             nextPageToken?: string;
         };
         /**
+         * ListDuplicatesRequest
+         * @description ListDuplicatesRequest selects pairs.
+         */
+        "kontor.contacts.v1.ListDuplicatesRequest": {
+            /**
+             * dismissed
+             * @description Whether to return those that were dismissed instead.
+             */
+            dismissed?: boolean;
+            /**
+             * kind
+             * @description "contact", "company" or "lead".
+             * @enum {string}
+             */
+            kind?: "contact" | "company" | "lead";
+            /**
+             * min_score
+             * Format: double
+             * @description The least score.
+             */
+            minScore?: number;
+            /**
+             * page_size
+             * Format: int32
+             * @description At most this many; 50 if zero, capped at 200.
+             */
+            pageSize?: number;
+            /**
+             * page_token
+             * @description next_page_token of the previous response.
+             */
+            pageToken?: string;
+            /**
+             * reason
+             * @description Only pairs that have this in common, such as "phones"; see DuplicateReason.field. Empty for any.
+             */
+            reason?: string;
+        };
+        /**
+         * ListDuplicatesResponse
+         * @description ListDuplicatesResponse carries a page of pairs.
+         */
+        "kontor.contacts.v1.ListDuplicatesResponse": {
+            /**
+             * next_page_token
+             * @description Token for the next page; empty on the last.
+             */
+            nextPageToken?: string;
+            /**
+             * pairs
+             * @description The pairs.
+             */
+            pairs?: components["schemas"]["kontor.contacts.v1.DuplicatePair"][];
+        };
+        /**
          * ListExported
          * @description ListExported is told when somebody begins to take a list out of the suite as a file.
          */
@@ -9187,6 +9353,34 @@ export interface components {
              * @description Number for value added tax, such as "DE136695976". Its check digits are verified.
              */
             vatNumber?: string;
+        };
+        /**
+         * ScanDuplicatesRequest
+         * @description ScanDuplicatesRequest says what to compare.
+         */
+        "kontor.contacts.v1.ScanDuplicatesRequest": {
+            /**
+             * kind
+             * @description "contact", "company" or "lead".
+             * @enum {string}
+             */
+            kind?: "contact" | "company" | "lead";
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+        };
+        /**
+         * ScanDuplicatesResponse
+         * @description ScanDuplicatesResponse carries the operation.
+         */
+        "kontor.contacts.v1.ScanDuplicatesResponse": {
+            /**
+             * operation
+             * @description The operation, to be followed with GetOperation; its result counts the pairs.
+             */
+            operation?: components["schemas"]["kontor.operation.v1.Operation"];
         };
         /**
          * Signatory
@@ -19723,6 +19917,90 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.UndeleteDepartmentResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.DuplicatesService.ListDuplicates": {
+        parameters: {
+            query?: {
+                /** @description Whether to return those that were dismissed instead. */
+                dismissed?: boolean;
+                /** @description "contact", "company" or "lead". */
+                kind?: "contact" | "company" | "lead";
+                /** @description The least score. */
+                minScore?: number;
+                /** @description At most this many; 50 if zero, capped at 200. */
+                pageSize?: number;
+                /** @description next_page_token of the previous response. */
+                pageToken?: string;
+                /** @description Only pairs that have this in common, such as "phones"; see DuplicateReason.field. Empty for any. */
+                reason?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.ListDuplicatesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.DuplicatesService.DismissDuplicate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.DismissDuplicateRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.DismissDuplicateResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.DuplicatesService.ScanDuplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.ScanDuplicatesRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.ScanDuplicatesResponse"];
                 };
             };
             default: components["responses"]["Problem"];
