@@ -181,8 +181,8 @@ func (b *card) line(s string) {
 		for cut > 0 && !utf8.RuneStart(s[cut]) {
 			cut--
 		}
-		b.WriteString(s[:cut] + "\r\n ")
+		_, _ = b.WriteString(s[:cut] + "\r\n ")
 		s = s[cut:]
 	}
-	b.WriteString(s + "\r\n")
+	_, _ = b.WriteString(s + "\r\n")
 }

@@ -347,13 +347,13 @@ func (f *filling) other(p property, text string) error {
 		kind = strings.Join(p.types, ", ")
 	}
 	switch {
-	case p.bytes != nil && len(p.bytes) > smallBytes && f.keep != nil:
+	case len(p.bytes) > smallBytes && f.keep != nil:
 		fileID, err := f.keep(p.bytes, "application/octet-stream")
 		if err != nil {
 			return err
 		}
 		f.note(fmt.Sprintf("%sfile %s", named(p.name, kind), fileID))
-	case p.bytes != nil && len(p.bytes) > smallBytes:
+	case len(p.bytes) > smallBytes:
 		f.note(fmt.Sprintf("%s%d bytes", named(p.name, kind), len(p.bytes)))
 	case p.bytes != nil:
 		f.note(named(p.name, kind) + strings.TrimSpace(p.value))

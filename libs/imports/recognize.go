@@ -47,7 +47,7 @@ func recognize(header []string) string {
 }
 
 // pairOf takes "Phone 1 - Value" apart.
-var pairOf = regexp.MustCompile(`^(?i)(phone|e-?mail|website|im) (\d+) - value$`) //nolint:gochecknoglobals // constant
+var pairOf = regexp.MustCompile(`^(?i)(phone|e-?mail|website|im) (\d+) - value$`)
 
 // itemsFor proposes what fills a list, of all columns that are called like one of its items. used are columns that are
 // taken; those that it takes are marked.
