@@ -109,6 +109,29 @@ func TestSecondFactorIsNotGuessed(t *testing.T) {
 	require.Equal(t, "SIGN_IN_LIMITED", reason(err))
 }
 
+// ID-7, ID-9: nor are the codes of a factor that is being set up at sign-in.
+func TestSecondFactorBeingSetUpIsNotGuessed(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	admin := s.admin(t)
+	email := testkit.Unique("ann") + "@acme.example"
+	s.user(t, admin, "Ann Lee", email, "manager", annPassword)
+	_, err := identityv1.NewSettingsServiceClient(s.conn).UpdateSettings(admin, &identityv1.UpdateSettingsRequest{
+		Settings:   &identityv1.Settings{SecondFactor: &identityv1.SecondFactorPolicy{RoleIds: []string{s.role(t, admin, "manager")}}},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"second_factor"}},
+	})
+	require.NoError(t, err)
+	first, err := s.try(t, email, "")
+	require.NoError(t, err)
+	secret := first.GetSecondFactorSetup().GetSecret()
+	for range 10 {
+		_, err = s.try(t, email, "12345") // never a code: those have six digits
+		require.Equal(t, "SECOND_FACTOR_WRONG", reason(err))
+	}
+	_, err = s.try(t, email, s.code(t, secret))
+	require.Equal(t, "SIGN_IN_LIMITED", reason(err))
+}
+
 // ID-7: an organisation that asks a role for a second factor: who has the role and no factor sets one up at the next
 // sign-in, cannot remove it, and sessions without end; an administrator helps who has lost it.
 func TestSecondFactorEnforced(t *testing.T) {

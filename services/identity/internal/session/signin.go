@@ -136,11 +136,15 @@ func (s *Service) SignIn(ctx context.Context, in SignIn) (*Tokens, error) {
 	if err != nil {
 		return nil, err
 	}
-	s.Limiter.Forgive(ctx, keys...)
 	if len(members) > 1 {
+		s.Limiter.Forgive(ctx, keys...)
 		return &Tokens{Choices: members}, nil
 	}
-	return s.enter(ctx, a, members[0], in, use)
+	t, err := s.enter(ctx, a, members[0], in, use)
+	if !errors.Is(err, account.ErrCodeWrong) { // of a factor that is being set up, or used before
+		s.Limiter.Forgive(ctx, keys...)
+	}
+	return t, err
 }
 
 // enter begins a session once the password, and the code if one is asked for, have been found right.
