@@ -3403,8 +3403,8 @@ export interface paths {
         put?: never;
         /**
          * CreateView saves a view, owned by the caller.
-         * @description Errors: VIEW_INVALID, VIEW_NAME_TAKEN, VIEW_TOO_MANY, DEPARTMENT_NOT_FOUND for one that the caller is not a member of,
-         *      REQUEST_ID_REUSED.
+         * @description Errors: VIEW_INVALID, VIEW_NAME_TAKEN, VIEW_TOO_MANY, VIEW_DEFAULT_NOT_YOURS, DEPARTMENT_NOT_FOUND for one that the
+         *      caller is not a member of, REQUEST_ID_REUSED.
          */
         post: operations["kontor.identity.v1.ViewsService.CreateView"];
         delete?: never;
@@ -3436,8 +3436,8 @@ export interface paths {
         head?: never;
         /**
          * UpdateView changes the fields named in update_mask.
-         * @description Errors: VIEW_NOT_FOUND, VIEW_ETAG_MISMATCH, VIEW_NOT_YOURS, VIEW_INVALID, VIEW_NAME_TAKEN, DEPARTMENT_NOT_FOUND,
-         *      INVALID_UPDATE_MASK.
+         * @description Errors: VIEW_NOT_FOUND, VIEW_ETAG_MISMATCH, VIEW_NOT_YOURS, VIEW_DEFAULT_NOT_YOURS, VIEW_INVALID, VIEW_NAME_TAKEN,
+         *      DEPARTMENT_NOT_FOUND, INVALID_UPDATE_MASK.
          */
         patch: operations["kontor.identity.v1.ViewsService.UpdateView"];
         trace?: never;
@@ -9792,7 +9792,7 @@ export interface components {
             customField: components["schemas"]["kontor.customfields.v1.CustomField"];
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             * @description The kind of record: "lead", "contact", "company" or "deal".
              */
             kind?: string;
             /**
@@ -9871,7 +9871,7 @@ export interface components {
             key?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company", "deal" or "product". Cannot be changed.
+             * @description The kind of record: "lead", "contact", "company" or "deal". Cannot be changed.
              */
             kind?: string;
             /**
@@ -10009,7 +10009,7 @@ export interface components {
             id?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             * @description The kind of record: "lead", "contact", "company" or "deal".
              */
             kind?: string;
         };
@@ -10031,7 +10031,7 @@ export interface components {
         "kontor.customfields.v1.ListCustomFieldsRequest": {
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             * @description The kind of record: "lead", "contact", "company" or "deal".
              */
             kind?: string;
             /**
@@ -10063,7 +10063,7 @@ export interface components {
             ids?: string[];
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             * @description The kind of record: "lead", "contact", "company" or "deal".
              */
             kind?: string;
             /**
@@ -10107,7 +10107,7 @@ export interface components {
             id?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             * @description The kind of record: "lead", "contact", "company" or "deal".
              */
             kind?: string;
             /**
@@ -10145,7 +10145,7 @@ export interface components {
             id?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             * @description The kind of record: "lead", "contact", "company" or "deal".
              */
             kind?: string;
             /**
@@ -10195,7 +10195,7 @@ export interface components {
             id?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
+             * @description The kind of record: "lead", "contact", "company" or "deal".
              */
             kind?: string;
             /**
@@ -14237,7 +14237,7 @@ export interface components {
             /**
              * kept
              * Format: int64
-             * @description How many stay with the successor after all, because somebody changed them meanwhile.
+             * @description How many could not go back, mostly because somebody gave them to another meanwhile.
              */
             kept?: number | string;
             /**
@@ -16493,7 +16493,8 @@ export interface components {
             /**
              * default_view
              * @description Whether the list opens with it. Of several that apply a personal one counts before a department's, and that before
-             *      everyone's; setting it takes it away from the audience's other view of the kind.
+             *      everyone's; setting it takes it away from the audience's other view of the kind. For everyone only those who may change settings set
+             *      it, for a department also its head.
              */
             defaultView?: boolean;
             /**
@@ -18889,7 +18890,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                /** @description The kind of record: "lead", "contact", "company" or "deal". */
                 kind: string;
             };
             cookie?: never;
@@ -18916,7 +18917,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                /** @description The kind of record: "lead", "contact", "company" or "deal". */
                 kind: string;
             };
             cookie?: never;
@@ -18945,7 +18946,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                /** @description The kind of record: "lead", "contact", "company" or "deal". */
                 kind: string;
             };
             cookie?: never;
@@ -18986,7 +18987,7 @@ export interface operations {
             path: {
                 /** @description The field. */
                 id: string;
-                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                /** @description The kind of record: "lead", "contact", "company" or "deal". */
                 kind: string;
             };
             cookie?: never;
@@ -19017,7 +19018,7 @@ export interface operations {
             path: {
                 /** @description The field. */
                 id: string;
-                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                /** @description The kind of record: "lead", "contact", "company" or "deal". */
                 kind: string;
             };
             cookie?: never;
@@ -19048,7 +19049,7 @@ export interface operations {
             path: {
                 /** @description The field. */
                 id: string;
-                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                /** @description The kind of record: "lead", "contact", "company" or "deal". */
                 kind: string;
             };
             cookie?: never;
@@ -19089,7 +19090,7 @@ export interface operations {
             path: {
                 /** @description The field. */
                 id: string;
-                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
+                /** @description The kind of record: "lead", "contact", "company" or "deal". */
                 kind: string;
             };
             cookie?: never;

@@ -12,7 +12,6 @@ import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/ca
 import { Timeline } from "../../parts/card/Timeline";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
-import { CustomFieldsGroup, useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import {
   ChoiceField,
   MoneyField,
@@ -200,11 +199,9 @@ function NewProduct({
   });
   const base = priceTypes.find((type) => type.base);
   const price = draft.price.trim() ? parseDecimal(draft.price) : "";
-  const custom = useRequiredCustomFields("product");
   const submit = (): void =>
     create.mutate(
       {
-        ...custom.body,
         name: draft.name.trim(),
         sku: draft.sku.trim(),
         unit: draft.unit.trim(),
@@ -237,7 +234,7 @@ function NewProduct({
       onClose={onClose}
       onSubmit={submit}
       busy={create.isPending}
-      disabled={!draft.name.trim() || price === undefined || !custom.complete}
+      disabled={!draft.name.trim() || price === undefined}
       error={create.error}
     >
       <TextInput
@@ -272,7 +269,6 @@ function NewProduct({
         value={draft.sectionId}
         onChange={(sectionId) => change({ sectionId })}
       />
-      {custom.inputs}
     </Dialog>
   );
 }
@@ -451,7 +447,6 @@ function ProductBody({ product }: { product: Product }) {
               </PlainField>
             )}
           </FieldGroup>
-          <CustomFieldsGroup resource={products} record={product} readOnly={ro} />
           <FieldGroup>
             <TextBlockField
               label={t("product.description")}
