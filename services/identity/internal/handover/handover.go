@@ -6,7 +6,8 @@
 // The records belong to other contexts. A job changes them there one by one, through the contract that people use, with
 // the rights of whoever asked, so that histories, counts and boards follow as with any other change. What is about to
 // be moved is noted before it is, and each change has an idempotency key: a job that dies goes on where it was. A record
-// is given back only as it was left by the handover; whoever has changed it since keeps it.
+// is given back as long as the successor is responsible for it, whatever has been done to it since: by the successor, or
+// by the system, whose reminders, formulas and rates make versions too. It is kept if somebody gave it to another.
 package handover
 
 import (

@@ -56,7 +56,11 @@ type Worker struct {
 	Log *slog.Logger
 }
 
-const page = 100
+const (
+	page = 100
+	// tries is how often a record that others are changing is read again.
+	tries = 5
+)
 
 // errCancelled says that the user asked to stop.
 var errCancelled = errors.New("cancelled")
@@ -142,8 +146,21 @@ func (w *Worker) forthOf(ctx context.Context, org string, h *Handover, b Book, t
 	}
 }
 
-// back gives every record that was moved back, unless somebody has changed it since.
+// back gives every record that was moved back, unless somebody has given it to another since.
 func (w *Worker) back(ctx context.Context, org string, h *Handover) error {
+	for _, b := range w.Books {
+		as, err := w.As(ctx, org, h.ActorID)
+		if err != nil {
+			return err
+		}
+		if err := w.each(ctx, as, org, h, b, Pending, h.Moved+h.Returned+h.Kept, w.find); err != nil {
+			return err
+		}
+	}
+	h, err := w.Store.GetHandover(ctx, org, h.ID) // with what was found to have been moved
+	if err != nil {
+		return err
+	}
 	total := h.Moved + h.Returned + h.Kept
 	for _, b := range w.Books {
 		as, err := w.As(ctx, org, h.ActorID)
@@ -188,7 +205,6 @@ func (w *Worker) each(ctx, as context.Context, org string, h *Handover, b Book, 
 
 // move gives a record to the successor. A record that somebody changes at the same time is read again.
 func (w *Worker) move(ctx context.Context, h *Handover, b Book, r *Record) error {
-	const tries = 5
 	for range tries {
 		etag, err := b.Assign(ctx, r.ID, r.Etag, h.SuccessorID, "handover/"+h.ID+"/"+r.ID+"/"+r.Etag)
 		if err == nil {
@@ -215,14 +231,50 @@ func (w *Worker) move(ctx context.Context, h *Handover, b Book, r *Record) error
 	return nil
 }
 
-// giveBack gives a record back if it is as the handover left it.
-func (w *Worker) giveBack(ctx context.Context, h *Handover, b Book, r *Record) error {
-	etag, err := b.Assign(ctx, r.ID, r.Etag, h.UserID, "handover-revert/"+h.ID+"/"+r.ID)
-	if err == nil {
-		r.Fate, r.Etag = Returned, etag
-		return nil
+// find says where a record is that was to be moved when the job ended for good: it may have been, without the job living
+// to note it.
+func (w *Worker) find(ctx context.Context, h *Handover, b Book, r *Record) error {
+	now, err := b.Get(ctx, r.ID)
+	switch {
+	case err != nil:
+		return r.stays(Kept, err)
+	case now.ResponsibleID == h.SuccessorID:
+		r.Fate, r.Etag = Moved, now.Etag
+	case now.ResponsibleID == h.UserID:
+		r.Fate = Left
+	default:
+		r.Fate, r.Reason = Left, "REASSIGNED"
 	}
-	return r.stays(Kept, err)
+	return nil
+}
+
+// giveBack gives a record back if the successor is still responsible for it. One that is of another version than the
+// handover left is read again.
+func (w *Worker) giveBack(ctx context.Context, h *Handover, b Book, r *Record) error {
+	for range tries {
+		etag, err := b.Assign(ctx, r.ID, r.Etag, h.UserID, "handover-revert/"+h.ID+"/"+r.ID+"/"+r.Etag)
+		if err == nil {
+			r.Fate, r.Etag = Returned, etag
+			return nil
+		}
+		if !stale(err) {
+			return r.stays(Kept, err)
+		}
+		now, err := b.Get(ctx, r.ID)
+		switch {
+		case err != nil:
+			return r.stays(Kept, err)
+		case now.ResponsibleID == h.UserID:
+			r.Fate, r.Etag = Returned, now.Etag // by the attempt that died before it could say so, or by hand
+			return nil
+		case now.ResponsibleID != h.SuccessorID:
+			r.Fate, r.Reason = Kept, "REASSIGNED"
+			return nil
+		}
+		r.Etag = now.Etag
+	}
+	r.Fate, r.Reason = Kept, "CHANGING"
+	return nil
 }
 
 // stays notes why a record could not be changed; errors that may pass are returned instead.

@@ -97,7 +97,7 @@ const (
 	HandoverRecordState_HANDOVER_RECORD_STATE_LEFT HandoverRecordState = 3
 	// Back with the user.
 	HandoverRecordState_HANDOVER_RECORD_STATE_RETURNED HandoverRecordState = 4
-	// Could not go back, as somebody has changed it meanwhile.
+	// Could not go back, mostly as somebody has given it to another meanwhile.
 	HandoverRecordState_HANDOVER_RECORD_STATE_KEPT HandoverRecordState = 5
 )
 
@@ -165,7 +165,7 @@ type Handover struct {
 	Left int64 `protobuf:"varint,6,opt,name=left,proto3" json:"left,omitempty"`
 	// How many have gone back.
 	Returned int64 `protobuf:"varint,7,opt,name=returned,proto3" json:"returned,omitempty"`
-	// How many stay with the successor after all, because somebody changed them meanwhile.
+	// How many could not go back, mostly because somebody gave them to another meanwhile.
 	Kept int64 `protobuf:"varint,8,opt,name=kept,proto3" json:"kept,omitempty"`
 	// The operation that is working or has worked on it last, with its progress.
 	OperationId string `protobuf:"bytes,9,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
