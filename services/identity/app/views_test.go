@@ -64,6 +64,10 @@ func TestSavedViewsOfLists(t *testing.T) { // CON-13, ID-5
 		res, err := c.CreateView(ctx, &identityv1.CreateViewRequest{View: v})
 		return res.GetView(), err
 	}
+	update := func(ctx context.Context, v *identityv1.View, paths ...string) (*identityv1.View, error) {
+		res, err := c.UpdateView(ctx, &identityv1.UpdateViewRequest{Id: v.GetId(), View: v, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths}})
+		return res.GetView(), err
+	}
 
 	mine, err := create(asAnn, &identityv1.View{
 		Kind: "contact", Name: " Mine ", Filter: `vip = true AND update_time >= "2026-11-01T10:00:05Z"`, OrderBy: "name, create_time desc",
@@ -77,7 +81,9 @@ func TestSavedViewsOfLists(t *testing.T) { // CON-13, ID-5
 	require.Equal(t, "VIEW_NAME_TAKEN", reason(err))
 	_, err = create(asBen, &identityv1.View{Kind: "contact", Name: "Mine"}) // names are the owner's own
 	require.NoError(t, err)
-	shared, err := create(asAnn, &identityv1.View{Kind: "contact", Name: "All", Audience: everyone, DefaultView: true})
+	shared, err := create(asAnn, &identityv1.View{Kind: "contact", Name: "All", Audience: everyone})
+	require.NoError(t, err)
+	shared, err = update(admin, &identityv1.View{Id: shared.GetId(), DefaultView: true}, "default_view")
 	require.NoError(t, err)
 	_, err = create(asAnn, &identityv1.View{Kind: "contact", Name: "Team", Audience: department, DepartmentId: sales})
 	require.NoError(t, err)
@@ -92,10 +98,6 @@ func TestSavedViewsOfLists(t *testing.T) { // CON-13, ID-5
 	require.Empty(t, names(t, c, asAnn, "deal"))
 
 	// Only the owner or an administrator changes a shared one.
-	update := func(ctx context.Context, v *identityv1.View, paths ...string) (*identityv1.View, error) {
-		res, err := c.UpdateView(ctx, &identityv1.UpdateViewRequest{Id: v.GetId(), View: v, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths}})
-		return res.GetView(), err
-	}
 	_, err = update(asBen, &identityv1.View{Id: shared.GetId(), Name: "X"}, "name")
 	require.Equal(t, "VIEW_NOT_YOURS", reason(err), err)
 	_, err = c.DeleteView(asBen, &identityv1.DeleteViewRequest{Id: shared.GetId()})
@@ -106,12 +108,12 @@ func TestSavedViewsOfLists(t *testing.T) { // CON-13, ID-5
 	require.Equal(t, "VIEW_NOT_FOUND", reason(err))
 	renamed, err := update(admin, &identityv1.View{Id: shared.GetId(), Name: "Everybody", Etag: shared.GetEtag()}, "name")
 	require.NoError(t, err)
-	require.Equal(t, "v2", renamed.GetEtag())
+	require.Equal(t, "v3", renamed.GetEtag())
 	_, err = update(asAnn, &identityv1.View{Id: shared.GetId(), Name: "All", Etag: shared.GetEtag()}, "name")
 	require.Equal(t, "VIEW_ETAG_MISMATCH", reason(err))
 
 	// Another default takes its place, of the same audience only.
-	_, err = create(asBen, &identityv1.View{Kind: "contact", Name: "Newest", Audience: everyone, DefaultView: true})
+	_, err = create(admin, &identityv1.View{Kind: "contact", Name: "Newest", Audience: everyone, DefaultView: true})
 	require.NoError(t, err)
 	require.Equal(t, []string{"Mine*", "Team", "Everybody", "Newest*"}, names(t, c, asAnn, "contact"))
 
@@ -136,7 +138,77 @@ func TestSavedViewsOfLists(t *testing.T) { // CON-13, ID-5
 		types = append(types, typ)
 	}
 	require.NoError(t, rows.Err())
-	require.Equal(t, []string{"kontor.identity.v1.ViewCreated", "kontor.identity.v1.ViewUpdated", "kontor.identity.v1.ViewUpdated"}, types)
+	const updated = "kontor.identity.v1.ViewUpdated"
+	require.Equal(t, []string{"kontor.identity.v1.ViewCreated", updated, updated, updated}, types)
+}
+
+// CON-13, ID-4: what a list opens with for others is not for every employee to say: for everyone it is for who may change
+// settings, for a department for its head too, and for oneself for anybody.
+func TestWhoSaysWhatListsOpenWith(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	admin := s.admin(t)
+	c := identityv1.NewViewsServiceClient(s.conn)
+	head := s.user(t, admin, "Hal", "hal@acme.example", "department_head", adminPassword)
+	ann := s.user(t, admin, "Ann", "ann@acme.example", "manager", adminPassword)
+	dep, err := identityv1.NewDepartmentsServiceClient(s.conn).CreateDepartment(admin, &identityv1.CreateDepartmentRequest{
+		Department: &identityv1.Department{Name: "Sales", HeadId: head.GetId()},
+	})
+	require.NoError(t, err)
+	sales := dep.GetDepartment().GetId()
+	_, err = identityv1.NewUsersServiceClient(s.conn).UpdateUser(admin, &identityv1.UpdateUserRequest{
+		Id: ann.GetId(), User: &identityv1.User{DepartmentId: sales}, UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"department_id"}},
+	})
+	require.NoError(t, err)
+	asHead, _ := s.signIn(t, "hal@acme.example", adminPassword)
+	asAnn, _ := s.signIn(t, "ann@acme.example", adminPassword)
+	testkit.Eventually(t, func() error {
+		if u, _ := s.directory.User(s.first.OrganizationID, ann.GetId()); u.DepartmentID != sales {
+			return context.DeadlineExceeded
+		}
+		return nil
+	})
+
+	for _, tt := range []struct {
+		name     string
+		ctx      context.Context
+		audience identityv1.ViewAudience
+		reason   string
+	}{
+		{"administrator, everyone", admin, everyone, ""},
+		{"administrator, department", admin, department, ""},
+		{"head, everyone", asHead, everyone, "VIEW_DEFAULT_NOT_YOURS"},
+		{"head, department", asHead, department, ""},
+		{"member, everyone", asAnn, everyone, "VIEW_DEFAULT_NOT_YOURS"},
+		{"member, department", asAnn, department, "VIEW_DEFAULT_NOT_YOURS"},
+		{"member, personal", asAnn, personal, ""},
+	} {
+		v := &identityv1.View{Kind: "lead", Name: tt.name, Audience: tt.audience, DefaultView: true}
+		if tt.audience == department {
+			v.DepartmentId = sales
+		}
+		_, err := c.CreateView(tt.ctx, &identityv1.CreateViewRequest{View: v})
+		require.Equal(t, tt.reason, reason(err), tt.name)
+	}
+	before := []string{"member, personal*", "administrator, department", "head, department*", "administrator, everyone*"}
+	require.Equal(t, before, names(t, c, asAnn, "lead"))
+
+	// Nor by way of a change, of the box or of whom the view is for; what it is already stays, whatever else is changed.
+	plain, err := c.CreateView(asAnn, &identityv1.CreateViewRequest{View: &identityv1.View{Kind: "lead", Name: "plain", Audience: everyone}})
+	require.NoError(t, err)
+	change := func(ctx context.Context, v *identityv1.View, paths ...string) error {
+		_, err := c.UpdateView(ctx, &identityv1.UpdateViewRequest{
+			Id: plain.GetView().GetId(), View: v, UpdateMask: &fieldmaskpb.FieldMask{Paths: paths},
+		})
+		return err
+	}
+	require.Equal(t, "VIEW_DEFAULT_NOT_YOURS", reason(change(asAnn, &identityv1.View{DefaultView: true}, "default_view")))
+	require.NoError(t, change(asAnn, &identityv1.View{Audience: personal, DefaultView: true}, "audience", "default_view"))
+	require.Equal(t, "VIEW_DEFAULT_NOT_YOURS", reason(change(asAnn, &identityv1.View{Audience: everyone}, "audience")))
+	require.NoError(t, change(asAnn, &identityv1.View{Audience: everyone}, "audience", "default_view"))
+	require.NoError(t, change(admin, &identityv1.View{DefaultView: true}, "default_view"))
+	require.NoError(t, change(asAnn, &identityv1.View{Name: "still"}, "name"))
+	require.Contains(t, names(t, c, asAnn, "lead"), "still*")
 }
 
 func TestARepeatedViewIsSavedOnce(t *testing.T) { // CON-13

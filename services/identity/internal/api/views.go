@@ -26,7 +26,7 @@ func (s *views) CreateView(ctx context.Context, req *identityv1.CreateViewReques
 	w := viewer(ctx)
 	v := &view.View{ID: id.New(), OwnerID: w.UserID}
 	publish.FillView(v, req.GetView())
-	if err := admitted(w, v); err != nil {
+	if err := admitted(w, &view.View{}, v); err != nil {
 		return nil, err
 	}
 	err := s.Store.CreateView(ctx, w, v)
@@ -99,10 +99,7 @@ func (s *views) UpdateView(ctx context.Context, req *identityv1.UpdateViewReques
 		if v.Audience != view.Department && !mask.Has("department_id") {
 			v.DepartmentID = ""
 		}
-		if v.DepartmentID == before.DepartmentID {
-			return mask.Paths(), v.Normalize()
-		}
-		return mask.Paths(), admitted(w, v)
+		return mask.Paths(), admitted(w, &before, v)
 	})
 	var replay *idem.Replay
 	if errors.As(err, &replay) { // a repeated change: the view as it is
@@ -128,15 +125,16 @@ func (s *views) DeleteView(ctx context.Context, req *identityv1.DeleteViewReques
 	return &identityv1.DeleteViewResponse{}, nil
 }
 
-// admitted checks a view and that the department it is for is one of the viewer's; an administrator shares with any.
-func admitted(w view.Viewer, v *view.View) error {
+// admitted checks the change of before, which is empty for a new view, to v: that a department it comes to be for is one
+// of the viewer's, for an administrator shares with any, and that the viewer decides what those lists open with.
+func admitted(w view.Viewer, before, v *view.View) error {
 	if err := v.Normalize(); err != nil {
 		return err
 	}
-	if v.DepartmentID != "" && !w.Administrator && !w.In(v.DepartmentID) {
+	if v.DepartmentID != "" && v.DepartmentID != before.DepartmentID && !w.Administrator && !w.In(v.DepartmentID) {
 		return department.ErrNotFound
 	}
-	return nil
+	return w.Decide(before, v)
 }
 
 // viewer is the caller: the departments are those the caller is in or heads.
@@ -155,7 +153,7 @@ func viewer(ctx context.Context) view.Viewer {
 	}
 	for _, dep := range d.Departments(p.OrganizationID) {
 		if dep.HeadID == p.UserID {
-			w.Departments = append(w.Departments, dep.ID)
+			w.Departments, w.Heads = append(w.Departments, dep.ID), append(w.Heads, dep.ID)
 		}
 	}
 	return w

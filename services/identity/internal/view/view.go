@@ -3,6 +3,7 @@
 package view
 
 import (
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -19,6 +20,8 @@ var (
 	ErrNotFound  = apperr.NotFound("VIEW_NOT_FOUND", "there is no such view, or it is not for you")
 	ErrStale     = apperr.Conflict("VIEW_ETAG_MISMATCH", "the view was changed by someone else; read it again")
 	ErrNotYours  = apperr.Forbidden("VIEW_NOT_YOURS", "only its owner or an administrator changes a view; save your own instead")
+	ErrDefault   = apperr.Forbidden("VIEW_DEFAULT_NOT_YOURS",
+		"what a list opens with for everyone is for who may change settings, and for a department also for its head; save the view without it")
 	ErrInvalid   = apperr.Invalid("VIEW_INVALID", "the view's data is not valid")
 	ErrNameTaken = apperr.AlreadyExists("VIEW_NAME_TAKEN", "there is a view of this name; choose another")
 	ErrTooMany   = apperr.NotAllowedNow("VIEW_TOO_MANY", "there are 100 views of this list; delete one first")
@@ -58,6 +61,8 @@ type Viewer struct {
 	OrganizationID, UserID string
 	// Departments whose views are for the viewer.
 	Departments []string
+	// Heads are those among them that the viewer is the head of.
+	Heads []string
 	// Administrator may see and change all shared views.
 	Administrator bool
 }
@@ -73,14 +78,22 @@ func (w Viewer) Sees(v *View) bool {
 	return v.Audience == Everyone || w.Administrator || w.In(v.DepartmentID)
 }
 
+// Decide returns ErrDefault if the change of before, which is empty for a new view, to v makes lists open with it for
+// others whose lists the viewer has no say in.
+func (w Viewer) Decide(before, v *View) error {
+	was := before.Default && before.Audience == v.Audience && before.DepartmentID == v.DepartmentID
+	switch {
+	case !v.Default, was, v.Audience == Personal, w.Administrator:
+		return nil
+	case v.Audience == Department && slices.Contains(w.Heads, v.DepartmentID):
+		return nil
+	}
+	return ErrDefault
+}
+
 // In reports whether a department is the viewer's.
 func (w Viewer) In(department string) bool {
-	for _, d := range w.Departments {
-		if d == department {
-			return true
-		}
-	}
-	return false
+	return slices.Contains(w.Departments, department)
 }
 
 // Change returns ErrNotFound or ErrNotYours unless the viewer may change the view, and ErrStale if it is of another

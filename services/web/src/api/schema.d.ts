@@ -16493,8 +16493,8 @@ export interface components {
             /**
              * default_view
              * @description Whether the list opens with it. Of several that apply a personal one counts before a department's, and that before
-             *      everyone's; setting it takes it away from the audience's other view of the kind. For everyone only those who may change settings set
-             *      it, for a department also its head.
+             *      everyone's; setting it takes it away from the audience's other view of the kind. For everyone only those who may
+             *      change settings set it, for a department also its head.
              */
             defaultView?: boolean;
             /**

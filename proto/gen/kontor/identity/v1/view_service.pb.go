@@ -104,7 +104,8 @@ type View struct {
 	// The department it is for, if it is for one.
 	DepartmentId string `protobuf:"bytes,8,opt,name=department_id,json=departmentId,proto3" json:"department_id,omitempty"`
 	// Whether the list opens with it. Of several that apply a personal one counts before a department's, and that before
-	// everyone's; setting it takes it away from the audience's other view of the kind.
+	// everyone's; setting it takes it away from the audience's other view of the kind. For everyone only those who may
+	// change settings set it, for a department also its head.
 	DefaultView bool `protobuf:"varint,9,opt,name=default_view,json=defaultView,proto3" json:"default_view,omitempty"`
 	// Who made it.
 	OwnerId string `protobuf:"bytes,10,opt,name=owner_id,json=ownerId,proto3" json:"owner_id,omitempty"`

@@ -34,8 +34,8 @@ const (
 type ViewsServiceClient interface {
 	// CreateView saves a view, owned by the caller.
 	//
-	// Errors: VIEW_INVALID, VIEW_NAME_TAKEN, VIEW_TOO_MANY, DEPARTMENT_NOT_FOUND for one that the caller is not a member of,
-	// REQUEST_ID_REUSED.
+	// Errors: VIEW_INVALID, VIEW_NAME_TAKEN, VIEW_TOO_MANY, VIEW_DEFAULT_NOT_YOURS, DEPARTMENT_NOT_FOUND for one that the
+	// caller is not a member of, REQUEST_ID_REUSED.
 	CreateView(ctx context.Context, in *CreateViewRequest, opts ...grpc.CallOption) (*CreateViewResponse, error)
 	// GetView returns a view that is for the caller.
 	//
@@ -46,8 +46,8 @@ type ViewsServiceClient interface {
 	ListViews(ctx context.Context, in *ListViewsRequest, opts ...grpc.CallOption) (*ListViewsResponse, error)
 	// UpdateView changes the fields named in update_mask.
 	//
-	// Errors: VIEW_NOT_FOUND, VIEW_ETAG_MISMATCH, VIEW_NOT_YOURS, VIEW_INVALID, VIEW_NAME_TAKEN, DEPARTMENT_NOT_FOUND,
-	// INVALID_UPDATE_MASK.
+	// Errors: VIEW_NOT_FOUND, VIEW_ETAG_MISMATCH, VIEW_NOT_YOURS, VIEW_DEFAULT_NOT_YOURS, VIEW_INVALID, VIEW_NAME_TAKEN,
+	// DEPARTMENT_NOT_FOUND, INVALID_UPDATE_MASK.
 	UpdateView(ctx context.Context, in *UpdateViewRequest, opts ...grpc.CallOption) (*UpdateViewResponse, error)
 	// DeleteView deletes a view for good.
 	//
@@ -121,8 +121,8 @@ func (c *viewsServiceClient) DeleteView(ctx context.Context, in *DeleteViewReque
 type ViewsServiceServer interface {
 	// CreateView saves a view, owned by the caller.
 	//
-	// Errors: VIEW_INVALID, VIEW_NAME_TAKEN, VIEW_TOO_MANY, DEPARTMENT_NOT_FOUND for one that the caller is not a member of,
-	// REQUEST_ID_REUSED.
+	// Errors: VIEW_INVALID, VIEW_NAME_TAKEN, VIEW_TOO_MANY, VIEW_DEFAULT_NOT_YOURS, DEPARTMENT_NOT_FOUND for one that the
+	// caller is not a member of, REQUEST_ID_REUSED.
 	CreateView(context.Context, *CreateViewRequest) (*CreateViewResponse, error)
 	// GetView returns a view that is for the caller.
 	//
@@ -133,8 +133,8 @@ type ViewsServiceServer interface {
 	ListViews(context.Context, *ListViewsRequest) (*ListViewsResponse, error)
 	// UpdateView changes the fields named in update_mask.
 	//
-	// Errors: VIEW_NOT_FOUND, VIEW_ETAG_MISMATCH, VIEW_NOT_YOURS, VIEW_INVALID, VIEW_NAME_TAKEN, DEPARTMENT_NOT_FOUND,
-	// INVALID_UPDATE_MASK.
+	// Errors: VIEW_NOT_FOUND, VIEW_ETAG_MISMATCH, VIEW_NOT_YOURS, VIEW_DEFAULT_NOT_YOURS, VIEW_INVALID, VIEW_NAME_TAKEN,
+	// DEPARTMENT_NOT_FOUND, INVALID_UPDATE_MASK.
 	UpdateView(context.Context, *UpdateViewRequest) (*UpdateViewResponse, error)
 	// DeleteView deletes a view for good.
 	//
