@@ -6,7 +6,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -88,7 +87,7 @@ func (r *Runner) since(ctx context.Context, s *state, kind string, spans []span)
 		switch {
 		case cause == r.cause(s):
 			sp.done = true
-		case slices.Contains(upkeep, typ):
+		case upkeep != nil && upkeep(typ, cause):
 		case sp.changed == "":
 			sp.changed = fmt.Sprintf("%s changed it at %s", actor, when.UTC().Format(time.RFC3339))
 		}

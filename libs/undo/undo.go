@@ -82,9 +82,9 @@ type Target struct {
 	// to be locked, and left if their version is not the span's Now. An *apperr.Error or a broken constraint leaves the
 	// record alone that it is about; any other error is an outage.
 	Undo func(ctx context.Context, tx pgx.Tx, b Batch) ([]Result, []event.Event, error)
-	// Upkeep are the types of events with which the service itself goes on with a record, such as that a lead is
-	// overdue: a record with such later events is taken back all the same.
-	Upkeep []string
+	// Upkeep says of an event, by its type and cause, that the service itself went on with a record, such as that a lead
+	// is overdue: a record with such later events is taken back all the same. Nil if there are none.
+	Upkeep func(typ, cause string) bool
 }
 
 // Operations keeps what users are told; *operation.Store does.

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"kontor.internal/libs/testkit"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	customfieldsv1 "kontor.internal/proto/gen/kontor/customfields/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
 )
 
@@ -18,6 +20,26 @@ func (w *world) undo(m member, opID string) *operationv1.Operation {
 	resp, err := w.operations.UndoOperation(m.ctx, &operationv1.UndoOperationRequest{Id: opID})
 	require.NoError(w.t, err)
 	return w.finished(m, resp.GetOperation().GetId())
+}
+
+// CON-12, CON-17: what a formula computes for imported records is no reason to keep them.
+func TestImportIsTakenBackAfterAFormula(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	w.runJobs()
+	m := w.organization()
+	op := w.importContacts(m, people, "id,first,last,born,phone,mobile,mail,firm,role,owner\n1,Ann,Lee,,,,,,,\n2,Bob,Ray,,,,,,,\n")
+	require.Equal(t, outcome(2, 0, 0, 0), counts(op), "%v", op.GetErrors())
+	w.define(m, "contact", &customfieldsv1.CustomField{Label: "Price", Type: customfieldsv1.Type_TYPE_FORMULA, Formula: "2.0 * 10.0"})
+	testkit.Eventually(t, func() error {
+		resp, err := w.contacts.ListContacts(m.ctx, &contactsv1.ListContactsRequest{Filter: "custom_fields.price = 20"})
+		if err == nil && len(resp.GetContacts()) != 2 {
+			err = fmt.Errorf("%d contacts", len(resp.GetContacts()))
+		}
+		return err
+	})
+	back := w.undo(m, op.GetId())
+	require.Equal(t, map[string]int{"removed": 2, "restored": 0, "unchanged": 0, "left": 0}, counts(back), "%v", back.GetErrors())
 }
 
 // CON-17, architecture rule 12: an import is taken back as a whole: what it made goes, what it changed is exactly what it

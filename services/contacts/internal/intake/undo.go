@@ -25,18 +25,23 @@ func Undos(s *store.Store, contacts *contact.Contacts, companies *company.Compan
 	return map[string]undo.Target{
 		string(record.Contact): {Undo: (&taking[contact.Contact, *contact.Contact]{
 			name: record.Contact, book: contacts, table: s.Contacts(), keep: func(_, _ *contact.Contact) {},
-		}).undo},
+		}).undo, Upkeep: upkeep},
 		string(record.Company): {Undo: (&taking[company.Company, *company.Company]{
 			name: record.Company, book: companies, table: s.Companies(), keep: func(_, _ *company.Company) {},
-		}).undo},
+		}).undo, Upkeep: upkeep},
 		string(record.Lead): {
-			Upkeep: []string{"kontor.contacts.v1.LeadOverdue"},
+			Upkeep: upkeep,
 			Undo: (&taking[lead.Lead, *lead.Lead]{
 				name: record.Lead, book: &leads.Book, table: s.Leads(),
 				keep: func(now, was *lead.Lead) { was.OverdueAt = now.OverdueAt }, // no event has it
 			}).undo,
 		},
 	}
+}
+
+// upkeep says of an event that we ourselves went on with a record: a lead is overdue, a formula has been computed.
+func upkeep(typ, cause string) bool {
+	return typ == "kontor.contacts.v1.LeadOverdue" || cause == store.FormulaCause
 }
 
 // earlier is what taking back needs of a kind's store.

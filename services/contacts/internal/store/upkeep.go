@@ -135,6 +135,9 @@ func (t *table[T, P]) purge(ctx context.Context, org string, before time.Time) (
 	}
 }
 
+// FormulaCause is the cause of changes that a new or another formula brings.
+const FormulaCause = "custom-field"
+
 // Recompute saves the records with IDs above after, at most limit, whose formulas have other values than they had, and
 // returns the last ID it came to; "" if there are no more (CON-12).
 func (t *table[T, P]) Recompute(
@@ -160,7 +163,7 @@ func (t *table[T, P]) Recompute(
 				continue // what cannot be computed stays as it is
 			}
 			m.UpdatedAt = now
-			changes = append(changes, &record.Change[T]{What: record.Updated, Before: r, After: &next, Cause: "custom-field"})
+			changes = append(changes, &record.Change[T]{What: record.Updated, Before: r, After: &next, Cause: FormulaCause})
 		}
 		return t.SaveMany(ctx, tx, org, changes)
 	})
