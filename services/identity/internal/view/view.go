@@ -17,10 +17,10 @@ const MaxPerOwner = 100
 
 // Failures.
 var (
-	ErrNotFound  = apperr.NotFound("VIEW_NOT_FOUND", "there is no such view, or it is not for you")
-	ErrStale     = apperr.Conflict("VIEW_ETAG_MISMATCH", "the view was changed by someone else; read it again")
-	ErrNotYours  = apperr.Forbidden("VIEW_NOT_YOURS", "only its owner or an administrator changes a view; save your own instead")
-	ErrDefault   = apperr.Forbidden("VIEW_DEFAULT_NOT_YOURS",
+	ErrNotFound = apperr.NotFound("VIEW_NOT_FOUND", "there is no such view, or it is not for you")
+	ErrStale    = apperr.Conflict("VIEW_ETAG_MISMATCH", "the view was changed by someone else; read it again")
+	ErrNotYours = apperr.Forbidden("VIEW_NOT_YOURS", "only its owner or an administrator changes a view; save your own instead")
+	ErrDefault  = apperr.Forbidden("VIEW_DEFAULT_NOT_YOURS",
 		"what a list opens with for everyone is for who may change settings, and for a department also for its head; save the view without it")
 	ErrInvalid   = apperr.Invalid("VIEW_INVALID", "the view's data is not valid")
 	ErrNameTaken = apperr.AlreadyExists("VIEW_NAME_TAKEN", "there is a view of this name; choose another")
