@@ -38,18 +38,22 @@ export function useMe(): Me {
   return data;
 }
 
+/** What can be done to records. */
+type Action = "view" | "create" | "update" | "delete" | "export" | "import";
+
+/** How far the user may do something to records of a kind; undefined if not at all. */
+export function reach(me: Me, kind: string, action: Action): Reach | undefined {
+  return me.permissions[kind]?.actions[action] ?? me.permissions["*"]?.actions[action];
+}
+
 /** Whether the user may do something to records of a kind at all. */
-export function can(
-  me: Me,
-  kind: string,
-  action: "view" | "create" | "update" | "delete" | "export" | "import",
-): boolean {
-  const reach = me.permissions[kind]?.actions[action] ?? me.permissions["*"]?.actions[action];
-  return reach !== undefined && reach !== "SCOPE_UNSPECIFIED";
+export function can(me: Me, kind: string, action: Action): boolean {
+  const far = reach(me, kind, action);
+  return far !== undefined && far !== "SCOPE_UNSPECIFIED";
 }
 
 /** Whether the user may do something, as a hook. */
-export function useCan(kind: string, action: Parameters<typeof can>[2]): boolean {
+export function useCan(kind: string, action: Action): boolean {
   return can(useMe(), kind, action);
 }
 

@@ -1,7 +1,7 @@
 import { Button, Checkbox, Menu, Select, TextInput } from "@mantine/core";
 import { useQuery, useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
-import { useMe } from "../../api/directory";
+import { departmentsOptions, reach, useMe } from "../../api/directory";
 import { createView, deleteView, updateView, viewsOptions, type View } from "../../api/views";
 import { t } from "../../i18n";
 import { Dialog } from "../Dialog";
@@ -112,11 +112,18 @@ interface SaveProps {
 
 function SaveView({ kind, content, onClose, onSaved }: SaveProps) {
   const me = useMe();
+  const departments = useQuery(departmentsOptions).data;
   const [name, setName] = useState("");
   const [audience, setAudience] = useState("VIEW_AUDIENCE_PERSONAL");
   const [isDefault, setDefault] = useState(false);
   const [error, setError] = useState<unknown>();
   const [busy, setBusy] = useState(false);
+  // What a list opens with for others is not for everybody to say.
+  const decides =
+    audience === "VIEW_AUDIENCE_PERSONAL" ||
+    reach(me, "settings", "update") === "SCOPE_ALL" ||
+    (audience === "VIEW_AUDIENCE_DEPARTMENT" &&
+      departments?.find((department) => department.id === me.user.departmentId)?.headId === me.user.id);
   const save = async (): Promise<void> => {
     setBusy(true);
     try {
@@ -126,7 +133,7 @@ function SaveView({ kind, content, onClose, onSaved }: SaveProps) {
         name,
         audience: audience as View["audience"],
         departmentId: audience === "VIEW_AUDIENCE_DEPARTMENT" ? me.user.departmentId : "",
-        defaultView: isDefault,
+        defaultView: isDefault && decides,
       });
       onSaved(view);
       onClose();
@@ -165,11 +172,13 @@ function SaveView({ kind, content, onClose, onSaved }: SaveProps) {
         value={audience}
         onChange={(value) => setAudience(value ?? "VIEW_AUDIENCE_PERSONAL")}
       />
-      <Checkbox
-        label={t("view.default")}
-        checked={isDefault}
-        onChange={(e) => setDefault(e.currentTarget.checked)}
-      />
+      {decides && (
+        <Checkbox
+          label={t("view.default")}
+          checked={isDefault}
+          onChange={(e) => setDefault(e.currentTarget.checked)}
+        />
+      )}
     </Dialog>
   );
 }
