@@ -145,12 +145,13 @@ func (w *Worker) isUnique(ctx context.Context, a Job) (unique bool, err error) {
 	return unique, err
 }
 
-// claim marks the values that only one record has as unique, page by page.
+// claim marks each value as unique with one record, the first that has it, page by page: nobody else may take it, also
+// where several have it already.
 func (w *Worker) claim(ctx context.Context, a Job) error {
 	return w.pages(ctx, a, `UPDATE custom_values v SET is_unique = true FROM page
 		WHERE v.organization_id = $1 AND v.field_id = $2 AND v.record_id = page.record_id AND v.value = page.value
 			AND NOT EXISTS (SELECT FROM custom_values o WHERE o.organization_id = $1 AND o.field_id = $2 AND o.value = v.value
-				AND o.record_id <> v.record_id AND o.live)`, `live AND NOT is_unique`)
+				AND o.record_id <> v.record_id AND o.live AND (o.is_unique OR o.record_id < v.record_id))`, `live AND NOT is_unique`)
 }
 
 // pages runs a statement over the index rows of a field, in the order of its index.
@@ -206,13 +207,13 @@ func (w *Worker) report(ctx context.Context, a Job) error {
 	return err
 }
 
-// conflicts lists the values of rows that could not be claimed.
+// conflicts lists the values that several records have.
 func (c *change) conflicts(ctx context.Context, fieldID string) ([]*customfieldsv1.Conflict, error) {
 	rows, err := c.tx.Query(ctx, `
 		SELECT value, (array_agg(record_id::text ORDER BY record_id))[1:$3]
 		FROM custom_values
 		WHERE organization_id = $1 AND field_id = $2 AND live
-		GROUP BY value HAVING count(*) > 1 AND NOT bool_or(is_unique)
+		GROUP BY value HAVING count(*) > 1
 		ORDER BY value LIMIT $4`, c.org, fieldID, maxOffenders, maxConflicts)
 	if err != nil {
 		return nil, fmt.Errorf("list values that are there twice: %w", err)

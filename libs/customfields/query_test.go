@@ -210,7 +210,9 @@ func TestMadeUniqueLater(t *testing.T) {
 	require.Equal(t, customfieldsv1.UniqueState_UNIQUE_STATE_CONFLICTS, f.GetUniqueState())
 	require.Len(t, f.GetConflicts(), 1)
 	require.Equal(t, []string{x, y}, f.GetConflicts()[0].GetRecordIds())
-	require.True(t, customfields.IsTaken(w.put(id.New(), "late", customfields.Values{"number": "n-77"})))
+	for _, number := range []string{"n-77", "Twice"} {
+		require.True(t, customfields.IsTaken(w.put(id.New(), "late", customfields.Values{"number": number})), number)
+	}
 
 	// Mended, and asked for again.
 	require.NoError(t, w.db.App.Write(t.Context(), w.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
