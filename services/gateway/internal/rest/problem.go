@@ -100,6 +100,8 @@ func outward(st *status.Status) *status.Status {
 		return st
 	}
 	switch st.Code() {
+	case codes.InvalidArgument: // the body or a parameter did not parse
+		return apperr.ToStatus(malformed(st.Message()))
 	case codes.Unavailable:
 		return apperr.ToStatus(upstream.ErrOpen)
 	case codes.DeadlineExceeded:
@@ -143,9 +145,6 @@ func problemOf(code int, st *status.Status) *Problem {
 func reason(st *status.Status) string {
 	if i := info(st); i != nil {
 		return i.GetReason()
-	}
-	if st.Code() == codes.InvalidArgument {
-		return ErrMalformed.Reason // the body or a parameter did not parse
 	}
 	var name strings.Builder
 	for i, c := range st.Code().String() {
