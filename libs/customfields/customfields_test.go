@@ -69,7 +69,8 @@ func (w *world) process() *customfields.Definitions {
 	return &customfields.Definitions{
 		DB: w.db.App, Topic: "kontor.test.v1",
 		Kinds: []customfields.KindSpec{
-			{Name: "contact", Message: &contactsv1.Contact{}}, {Name: "lead", Message: &contactsv1.Lead{}, Stages: true},
+			{Name: "contact", Message: &contactsv1.Contact{}},
+			{Name: "lead", Message: &contactsv1.Lead{}, Stages: true},
 			{Name: "deal", Pipelines: true, Stages: true},
 		},
 		Enqueue: func(_ context.Context, _ pgx.Tx, job customfields.Job) error {

@@ -4,6 +4,7 @@ import (
 	"archive/zip"
 	"bytes"
 	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -104,7 +105,7 @@ func TestFilesWithDirt(t *testing.T) {
 	w := newWorld(t)
 	var head, row []string
 	for i := range 200 {
-		head, row = append(head, fmt.Sprint("column ", i)), append(row, fmt.Sprint(i))
+		head, row = append(head, fmt.Sprint("column ", i)), append(row, strconv.Itoa(i))
 	}
 	head[150], row[150] = "name", "wide"
 	p, err := w.look(t, strings.Join(head, ";")+"\n"+strings.Join(row, ";")+"\n", nil)
@@ -131,9 +132,14 @@ func TestExportsOfOtherProgramsAreRecognised(t *testing.T) {
 	w.runner.Targets["thing"] = imports.Target{
 		Kind: "thing", Apply: w.apply,
 		Fields: []imports.Field{
-			{Name: "first_name", Type: imports.Text, Required: true}, {Name: "last_name", Type: imports.Text},
-			{Name: "honorific", Type: imports.Text}, {Name: "position", Type: imports.Text}, {Name: "street", Type: imports.Text},
-			{Name: "phones", Type: imports.TextList}, {Name: "emails", Type: imports.TextList}, {Name: "sites", Type: imports.TextList},
+			{Name: "first_name", Type: imports.Text, Required: true},
+			{Name: "last_name", Type: imports.Text},
+			{Name: "honorific", Type: imports.Text},
+			{Name: "position", Type: imports.Text},
+			{Name: "street", Type: imports.Text},
+			{Name: "phones", Type: imports.TextList},
+			{Name: "emails", Type: imports.TextList},
+			{Name: "sites", Type: imports.TextList},
 		},
 	}
 	tests := []struct{ program, content, phones, emails string }{

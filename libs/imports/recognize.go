@@ -23,17 +23,26 @@ func recognize(header []string) string {
 	}{
 		{"google", [][]string{{"email1value", "phone1value"}, {"email1value", "namesuffix"}, {"phone1value", "namesuffix"}}},
 		{"outlook", [][]string{
-			{"emailaddress", "businessphone", "businessstreet"}, {"emailadresse", "telefongeschäftlich"},
-			{"adresdemessagerie", "téléphonebureau"}, {"адресэлпочты", "рабочийтелефон"}, {"adresemail", "telefonsłużbowy"},
+			{"emailaddress", "businessphone", "businessstreet"},
+			{"emailadresse", "telefongeschäftlich"},
+			{"adresdemessagerie", "téléphonebureau"},
+			{"адресэлпочты", "рабочийтелефон"},
+			{"adresemail", "telefonsłużbowy"},
 		}},
 		{"hubspot", [][]string{
-			{"recordid", "contactowner"}, {"recordid", "companyowner"}, {"recordid", "dealowner"}, {"recordid", "lifecyclestage"},
+			{"recordid", "contactowner"},
+			{"recordid", "companyowner"},
+			{"recordid", "dealowner"},
+			{"recordid", "lifecyclestage"},
 			{"datensatzid", "zuständigermitarbeiterfürkontakt"},
 		}},
 		{"bitrix24", [][]string{
-			{"id", "workphone", "responsibleperson"}, {"id", "workemail", "responsibleperson"},
-			{"id", "рабочийтелефон", "ответственный"}, {"id", "рабочийemail", "ответственный"},
-			{"id", "telefongeschäftlich", "verantwortlicheperson"}, {"id", "companyname", "responsibleperson"},
+			{"id", "workphone", "responsibleperson"},
+			{"id", "workemail", "responsibleperson"},
+			{"id", "рабочийтелефон", "ответственный"},
+			{"id", "рабочийemail", "ответственный"},
+			{"id", "telefongeschäftlich", "verantwortlicheperson"},
+			{"id", "companyname", "responsibleperson"},
 			{"id", "названиекомпании", "ответственный"},
 		}},
 	} {

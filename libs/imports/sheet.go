@@ -149,9 +149,9 @@ func (s *sheetReader) value(c *cell) (string, error) {
 	case "b":
 		return strconv.FormatBool(raw == "1"), nil
 	case "", "n":
-		f, err := strconv.ParseFloat(strings.TrimSpace(raw), 64)
-		if err != nil {
-			return raw, nil
+		f, notNumber := strconv.ParseFloat(strings.TrimSpace(raw), 64)
+		if notNumber != nil {
+			return raw, nil // as it is there
 		}
 		if c.style >= 0 && c.style < len(s.book.dates) && s.book.dates[c.style] {
 			if text, ok := serial(f, s.book.is1904); ok {

@@ -12,11 +12,12 @@ import (
 	"kontor.internal/services/contacts/internal/record"
 )
 
-// scanSQL compares all records of kind $2 by what they are looked up by: within each number, address and name that a few of them
-// share, and each name with its neighbours in the order of the names, read forwards and backwards. So it takes time by the
+// scanSQL compares all records of kind $2 by what they are looked up by: within each number, address and name that a few of
+// them share, and each name with its neighbours in the order of the names, read forwards and backwards. So it takes time by the
 // number of records and not by its square. Blocks of many say nothing: a switchboard's number, a name that thousands bear.
 // Scores are those of alike.Evidence.
-var scanSQL = fmt.Sprintf(`
+func scanSQL() string {
+	return fmt.Sprintf(`
 	WITH points AS MATERIALIZED (
 		SELECT kind, value, record_id FROM contact_points WHERE organization_id = $1 AND record_kind = $2
 	), blocks AS (
@@ -64,7 +65,8 @@ var scanSQL = fmt.Sprintf(`
 	FROM scored WHERE score >= %[8]g
 	ON CONFLICT (organization_id, kind, first_id, second_id) DO UPDATE
 	SET score = excluded.score, reasons = excluded.reasons, scan_id = excluded.scan_id`,
-	alike.SimilarFrom, alike.Strangers, alike.TaxWeight, alike.EmailWeight, alike.PhoneWeight, alike.NameWeight, alike.AddressWeight, alike.PairScore)
+		alike.SimilarFrom, alike.Strangers, alike.TaxWeight, alike.EmailWeight, alike.PhoneWeight, alike.NameWeight, alike.AddressWeight, alike.PairScore)
+}
 
 // Tx runs fn in a transaction of the organisation that leaves no events.
 func (s *Store) Tx(ctx context.Context, org string, fn func(ctx context.Context, tx pgx.Tx) error) error {
@@ -81,7 +83,7 @@ func (s *Store) ScanDuplicates(
 		if _, err := tx.Exec(ctx, `SELECT set_config('work_mem', '128MB', true)`); err != nil {
 			return nil, err
 		}
-		found, err := tx.Exec(ctx, scanSQL, org, string(kind), scanID)
+		found, err := tx.Exec(ctx, scanSQL(), org, string(kind), scanID)
 		if err != nil {
 			return nil, err
 		}

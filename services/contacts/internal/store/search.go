@@ -85,7 +85,8 @@ func (s *Store) SearchParts(contacts, companies, leads record.Caller, q search.Q
 		}),
 		s.leads.part(leads, q, phones, "title_key", func(l *lead.Lead) shown {
 			return shown{record.Join(l.PersonName(), l.CompanyName), &l.Points, []search.Field{
-				{Name: "title", Text: l.Title, Weight: 1}, {Name: "name", Text: l.PersonName(), Weight: 1},
+				{Name: "title", Text: l.Title, Weight: 1},
+				{Name: "name", Text: l.PersonName(), Weight: 1},
 				{Name: "company_name", Text: l.CompanyName, Weight: others},
 			}}
 		}),
