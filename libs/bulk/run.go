@@ -352,9 +352,9 @@ var errRecord = apperr.Invalid("RECORD_REFUSED", "the record would break a rule 
 
 // told is a failure's message with the fields at fault.
 func told(e *apperr.Error) string {
-	msg := e.Msg
+	parts := []string{e.Msg}
 	for _, f := range e.Fields {
-		msg += "; " + f.Field + ": " + f.Description
+		parts = append(parts, f.Field+": "+f.Description)
 	}
-	return msg
+	return strings.Join(parts, "; ")
 }

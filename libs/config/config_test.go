@@ -27,7 +27,6 @@ type settings struct {
 	Level    slog.Level    `env:"LOG_LEVEL" default:"info" help:"least level"`
 	Redis    string        `env:"REDIS_URL" help:"where Redis is"`
 	Database database
-	internal string
 	Ignored  map[string]string
 }
 

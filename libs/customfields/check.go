@@ -141,6 +141,7 @@ func (f *Field) missing(r Record) bool {
 		}
 		before, now := r.Reached(f.Def.GetRequiredStageId())
 		return now && (r.New || taken || !before)
+	default:
 	}
 	return false
 }
@@ -198,6 +199,7 @@ func (f *Field) check(v, old any, user func(string) bool) (any, error) {
 		return checkURL(v)
 	case customfieldsv1.Type_TYPE_ADDRESS:
 		return checkAddress(v)
+	default:
 	}
 	return nil, errors.New("cannot be set")
 }

@@ -205,6 +205,7 @@ func canBeUnique(t customfieldsv1.Type) bool {
 		customfieldsv1.Type_TYPE_DATE_TIME, customfieldsv1.Type_TYPE_URL, customfieldsv1.Type_TYPE_USER,
 		customfieldsv1.Type_TYPE_LINK, customfieldsv1.Type_TYPE_FILE:
 		return true
+	default:
 	}
 	return false
 }

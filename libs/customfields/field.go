@@ -166,6 +166,7 @@ func (f *Field) demands() bool {
 	switch f.Def.GetRequired() {
 	case customfieldsv1.Required_REQUIRED_ALWAYS, customfieldsv1.Required_REQUIRED_FROM_STAGE:
 		return true
+	default:
 	}
 	return false
 }

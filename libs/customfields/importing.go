@@ -36,6 +36,7 @@ func (k *Kind) ImportFields() []imports.Field {
 		case customfieldsv1.Type_TYPE_LINK:
 			// Not a Ref: not every kind can be looked up everywhere, and a link may come with its ID.
 			field.Doc = f.Def.GetLabel() + ": the ID of a " + f.Def.GetLinkKind()
+		default:
 		}
 		out = append(out, field)
 	}
@@ -89,6 +90,7 @@ func (f *Field) imported(row imports.Row) any {
 		return row.Ref(f.path)
 	case customfieldsv1.Type_TYPE_ADDRESS:
 		return map[string]string{"street": row.Text(f.path)}
+	default:
 	}
 	return row.Text(f.path)
 }

@@ -112,6 +112,7 @@ func (f *Field) searchable() bool {
 	switch f.effective() {
 	case customfieldsv1.Type_TYPE_STRING, customfieldsv1.Type_TYPE_TEXT, customfieldsv1.Type_TYPE_URL, customfieldsv1.Type_TYPE_ADDRESS:
 		return true
+	default:
 	}
 	return false
 }
@@ -129,6 +130,7 @@ func (f *Field) keys(value any) []string {
 				return nil // not reached: checked
 			}
 			return []string{instantKey(t)}
+		default:
 		}
 		return []string{v} // days and IDs
 	case json.Number:

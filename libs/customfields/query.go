@@ -92,6 +92,7 @@ func (f *Field) sortable() bool {
 	switch f.effective() {
 	case customfieldsv1.Type_TYPE_CHOICES, customfieldsv1.Type_TYPE_ADDRESS:
 		return false
+	default:
 	}
 	return true
 }

@@ -72,6 +72,7 @@ func read(m protoreflect.Message, f protoreflect.FieldDescriptor) any {
 		return readMessage(v.Message())
 	case protoreflect.FloatKind, protoreflect.DoubleKind:
 		return json.Number(number(v.Float()))
+	default:
 	}
 	return json.Number(v.String())
 }
@@ -102,6 +103,7 @@ func (f *Field) custom(v any) any {
 			if t, err := time.Parse(time.RFC3339Nano, x); err == nil {
 				return t
 			}
+		default:
 		}
 	case map[string]string:
 		if f.effective() == customfieldsv1.Type_TYPE_MONEY {

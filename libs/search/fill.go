@@ -35,9 +35,8 @@ const (
 func (f *Filler) Run(ctx context.Context) error {
 	for {
 		err := f.Once(ctx)
-		if err == nil || ctx.Err() != nil {
-			<-ctx.Done()
-			return nil
+		if err == nil {
+			break
 		}
 		f.Log.ErrorContext(ctx, "search keys are not made", "error", err)
 		select {
@@ -46,6 +45,8 @@ func (f *Filler) Run(ctx context.Context) error {
 		case <-time.After(fillAgain):
 		}
 	}
+	<-ctx.Done()
+	return nil
 }
 
 // Once fills what is to be filled.

@@ -55,9 +55,9 @@ func (q Query) Score(fields []Field) (float64, []Match) {
 	sum := 0.0
 	for _, w := range q.words {
 		best, in, where := 0.0, -1, Range{}
-		for i := range folded {
+		for i, f := range fields {
 			score, r := folded[i].find(w)
-			if score *= fields[i].Weight; score > best {
+			if score *= f.Weight; score > best {
 				best, in, where = score, i, r
 			}
 		}

@@ -204,21 +204,21 @@ func (k *kind[T, P, M]) change(ctx context.Context, b bulk.Batch) (func(*T) (*re
 	if err != nil {
 		return nil, err
 	}
-	revise := func(*T) (*T, error) { return nil, ErrAction }
-	switch req.GetAction() {
-	case typev1.BulkAction_BULK_ACTION_REASSIGN:
-		revise = func(cur *T) (*T, error) {
+	var in M
+	var mask aip.Mask
+	if req.GetAction() == typev1.BulkAction_BULK_ACTION_UPDATE {
+		in = k.values(req)
+		if mask, err = aip.UpdateMask(req.GetUpdateMask(), in, k.fields...); err != nil {
+			return nil, err
+		}
+	}
+	revise := func(cur *T) (*T, error) {
+		switch req.GetAction() {
+		case typev1.BulkAction_BULK_ACTION_REASSIGN:
 			next := *cur
 			P(&next).Common().ResponsibleID = req.GetResponsibleId()
 			return &next, nil
-		}
-	case typev1.BulkAction_BULK_ACTION_UPDATE:
-		in := k.values(req)
-		mask, err := aip.UpdateMask(req.GetUpdateMask(), in, k.fields...)
-		if err != nil {
-			return nil, err
-		}
-		revise = func(cur *T) (*T, error) {
+		case typev1.BulkAction_BULK_ACTION_UPDATE:
 			m := k.wire(cur)
 			mask.Apply(m, in)
 			next, err := k.from(m)
@@ -226,8 +226,9 @@ func (k *kind[T, P, M]) change(ctx context.Context, b bulk.Batch) (func(*T) (*re
 				k.keep(cur, next, wire.Worked(mask))
 			}
 			return next, err
+		default:
+			return nil, ErrAction
 		}
-	default:
 	}
 	return func(cur *T) (*record.Change[T], error) { return k.book.Revised(who, check, cur, 0, revise) }, nil
 }

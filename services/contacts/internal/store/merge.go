@@ -233,6 +233,7 @@ func (s *Store) follow(ctx context.Context, tx pgx.Tx, org string, d *merge.Done
 			return nil, err
 		}
 		return evs, add(repoint(ctx, tx, org, &s.leads.table, d, ` AND company_id = ANY($2::uuid[])`, lead))
+	default:
 	}
 	return nil, nil
 }

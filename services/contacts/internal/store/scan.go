@@ -118,6 +118,11 @@ type Pairs struct {
 	After *Pair
 }
 
+// sees is the condition that a record t of a pair p is as condition says.
+func sees(kind record.Kind, column, condition string) string {
+	return "EXISTS (SELECT FROM " + tableOf(kind) + " t WHERE t.organization_id = $1 AND t.id = p." + column + " AND " + condition + ")"
+}
+
 // Duplicates returns pairs, surest first, of which the caller sees both.
 func (s *Store) Duplicates(ctx context.Context, c record.Caller, q Pairs) ([]Pair, error) {
 	args := []any{c.OrganizationID, string(q.Kind), q.MinScore, q.Reason, q.Limit}
@@ -127,11 +132,8 @@ func (s *Store) Duplicates(ctx context.Context, c record.Caller, q Pairs) ([]Pai
 	if q.Dismissed {
 		sql += "NOT "
 	}
-	sql += "NULL"
-	for _, id := range []string{"first_id", "second_id"} {
-		sql += ` AND EXISTS (SELECT FROM ` + tableOf(q.Kind) + ` t
-			WHERE t.organization_id = $1 AND t.id = p.` + id + ` AND t.deleted_at IS NULL AND ` + visible(c, &args) + `)`
-	}
+	live := visible(c, &args) + " AND t.deleted_at IS NULL"
+	sql += "NULL AND " + sees(q.Kind, "first_id", live) + " AND " + sees(q.Kind, "second_id", live)
 	if a := q.After; a != nil {
 		n := len(args)
 		args = append(args, a.Score, a.FirstID, a.SecondID)
@@ -158,9 +160,8 @@ func (s *Store) Dismiss(ctx context.Context, c record.Caller, kind record.Kind, 
 		UPDATE duplicate_pairs p
 		SET dismissed_at = CASE WHEN $5 THEN NULL ELSE now() END, dismissed_by = CASE WHEN $5 THEN NULL ELSE $6::uuid END
 		WHERE organization_id = $1 AND kind = $2 AND first_id = $3 AND second_id = $4`
-	for _, id := range []string{"first_id", "second_id"} {
-		sql += ` AND EXISTS (SELECT FROM ` + tableOf(kind) + ` t WHERE t.organization_id = $1 AND t.id = p.` + id + ` AND ` + visible(c, &args) + `)`
-	}
+	seen := visible(c, &args)
+	sql += " AND " + sees(kind, "first_id", seen) + " AND " + sees(kind, "second_id", seen)
 	var id string
 	err := s.db.QueryRow(ctx, c.OrganizationID, sql+` RETURNING first_id`, args...).Scan(idRef{&id})
 	if errors.Is(err, pgx.ErrNoRows) {
