@@ -40,7 +40,7 @@ func newSearches(s Services) searches {
 
 // Search see [searchv1.SearchServiceClient]. A service that does not answer in time, or not at all, is named instead of
 // its hits. What is wrong with the request itself is told.
-func (s searches) Search(ctx context.Context, req *searchv1.SearchRequest, opts ...grpc.CallOption) (*searchv1.SearchResponse, error) {
+func (s searches) Search(ctx context.Context, req *searchv1.SearchRequest, _ ...grpc.CallOption) (*searchv1.SearchResponse, error) {
 	within := suggestWithin
 	if req.GetPatient() {
 		within = answerWithin
@@ -53,7 +53,7 @@ func (s searches) Search(ctx context.Context, req *searchv1.SearchRequest, opts 
 	var refused error
 	for name, c := range s {
 		wait.Go(func() {
-			resp, err := c.Search(ctx, req, opts...)
+			resp, err := c.Search(ctx, req) // options that note headers are good for one call
 			mu.Lock()
 			defer mu.Unlock()
 			switch {
