@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -104,7 +105,7 @@ func against(v any, want string) (order int, ok bool) {
 	case string:
 		return strings.Compare(fold(v), fold(want)), true
 	case bool:
-		return strings.Compare(fmt.Sprint(v), want), want == "true" || want == "false"
+		return strings.Compare(strconv.FormatBool(v), want), want == "true" || want == "false"
 	case json.Number:
 		a, err := decimal.NewFromString(v.String())
 		b, berr := decimal.NewFromString(want)

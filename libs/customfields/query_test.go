@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -125,7 +126,7 @@ func TestUniqueValueHasOneWinner(t *testing.T) {
 	won := make(chan bool, 8)
 	for i := range 8 {
 		go func() {
-			err := w.put(id.New(), fmt.Sprint(i), customfields.Values{"number": "N-1"})
+			err := w.put(id.New(), strconv.Itoa(i), customfields.Values{"number": "N-1"})
 			won <- err == nil
 			if err != nil && !customfields.IsTaken(err) {
 				t.Errorf("%v", err)

@@ -2,6 +2,7 @@ package app_test
 
 import (
 	"fmt"
+	"strconv"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -249,7 +250,7 @@ fields:
 	require.Equal(t, outcome(2, 0, 0, 2), counts(op), "%v", op.GetErrors())
 	reasons := map[string]string{}
 	for _, r := range op.GetErrors() {
-		reasons[fmt.Sprint(r.GetLine())] = r.GetReason()
+		reasons[strconv.FormatInt(r.GetLine(), 10)] = r.GetReason()
 	}
 	require.Equal(t, map[string]string{"4": "CUSTOM_FIELD_VALUE_TAKEN", "5": "CUSTOM_FIELDS_INVALID"}, reasons)
 	list, err := w.contacts.ListContacts(m.ctx, &contactsv1.ListContactsRequest{Filter: `custom_fields.size = "Large" AND custom_fields.since < "2025-01-01"`})
@@ -270,7 +271,7 @@ func TestListByCustomFieldStaysInScope(t *testing.T) {
 		if i%2 == 0 {
 			who = plain
 		}
-		_, err := w.contactWith(who, fmt.Sprint(i), map[string]*structpb.Value{"area": number(float64(i))})
+		_, err := w.contactWith(who, strconv.Itoa(i), map[string]*structpb.Value{"area": number(float64(i))})
 		require.NoError(t, err)
 	}
 	var seen []string

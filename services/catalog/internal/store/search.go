@@ -34,7 +34,8 @@ func (s *Products) SearchPart(v search.Viewer) search.Part {
 			var name, barcode string
 			err := row.Scan(&r.ID, &name, &r.Subtitle, &barcode)
 			r.Fields = []search.Field{
-				{Name: "name", Text: name, Weight: 1}, {Name: "sku", Text: r.Subtitle, Weight: numbers, Solid: true},
+				{Name: "name", Text: name, Weight: 1},
+				{Name: "sku", Text: r.Subtitle, Weight: numbers, Solid: true},
 				{Name: "barcode", Text: barcode, Weight: numbers, Solid: true},
 			}
 			return r, err

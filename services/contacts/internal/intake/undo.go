@@ -120,7 +120,7 @@ func (k *taking[T, P]) one(who record.Caller, s undo.Span, now, was *T) (undo.Re
 		return undo.Result{Outcome: undo.Left, Reason: undo.ReasonChanged, Message: "it has just been changed; it is left as it is"}, nil
 	}
 	restores := was != nil && m.Deleted() && !P(was).Common().Deleted()
-	if err := k.book.Admit(who, m, 0); err != nil && !(restores && errors.Is(err, k.book.ErrDeleted)) {
+	if err := k.book.Admit(who, m, 0); err != nil && (!restores || !errors.Is(err, k.book.ErrDeleted)) {
 		return kept(err), nil
 	}
 	if was == nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"strconv"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -165,9 +166,9 @@ func (m *merger[T, P]) write(ctx context.Context, tx pgx.Tx, org string, d *merg
 		return nil, err
 	}
 	changes := lookUpRows{}
-	changes.add(survivor.ID, []pair{{kind, fmt.Sprint(survivor.Version)}})
+	changes.add(survivor.ID, []pair{{kind, strconv.FormatInt(survivor.Version, 10)}})
 	for _, e := range followed {
-		changes.add(e.RecordID, []pair{{e.Kind, fmt.Sprint(e.Version)}})
+		changes.add(e.RecordID, []pair{{e.Kind, strconv.FormatInt(e.Version, 10)}})
 	}
 	b = &pgx.Batch{}
 	b.Queue(`DELETE FROM `+m.t.name+` WHERE organization_id = $1 AND id = ANY($2::uuid[])`, org, d.MergedIDs)

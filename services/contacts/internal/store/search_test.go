@@ -1,7 +1,7 @@
 package store_test
 
 import (
-	"fmt"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -194,5 +194,5 @@ func (b *bundle) fillSearch(t testing.TB, n int) {
 	require.NoError(t, err)
 	defer func() { _ = owner.Close(t.Context()) }()
 	_, err = owner.Exec(t.Context(), `VACUUM ANALYZE contacts`)
-	require.NoError(t, err, fmt.Sprint(n))
+	require.NoError(t, err, strconv.Itoa(n))
 }

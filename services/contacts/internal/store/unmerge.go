@@ -239,7 +239,7 @@ func (s *Store) unfollow(
 	of := func(kind record.Kind) map[string]int64 {
 		out := map[string]int64{}
 		for _, c := range changes {
-			if c.kind == string(kind) && !(kind == d.Kind && c.id == d.SurvivorID) {
+			if c.kind == string(kind) && (kind != d.Kind || c.id != d.SurvivorID) {
 				out[c.id] = c.version
 			}
 		}

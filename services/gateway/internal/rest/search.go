@@ -71,15 +71,15 @@ func (s searches) Search(ctx context.Context, req *searchv1.SearchRequest, _ ...
 	if refused != nil {
 		return nil, refused
 	}
-	slices.Sort(all.Incomplete)
-	slices.SortFunc(all.Hits, func(a, b *searchv1.Hit) int {
+	slices.Sort(all.GetIncomplete())
+	slices.SortFunc(all.GetHits(), func(a, b *searchv1.Hit) int {
 		return cmp.Or(cmp.Compare(b.GetScore(), a.GetScore()), cmp.Compare(a.GetTitle(), b.GetTitle()), cmp.Compare(a.GetId(), b.GetId()))
 	})
 	most := standardHits
 	if n := int(req.GetPageSize()); n > 0 {
 		most = min(n, mostHits)
 	}
-	all.Hits = all.Hits[:min(len(all.Hits), most)]
+	all.Hits = all.GetHits()[:min(len(all.GetHits()), most)]
 	return all, nil
 }
 
@@ -88,6 +88,7 @@ func callersFault(err error) bool {
 	switch status.Code(err) {
 	case codes.InvalidArgument, codes.Unauthenticated, codes.PermissionDenied:
 		return true
+	default:
+		return false
 	}
-	return false
 }
