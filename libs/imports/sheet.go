@@ -149,18 +149,23 @@ func (s *sheetReader) value(c *cell) (string, error) {
 	case "b":
 		return strconv.FormatBool(raw == "1"), nil
 	case "", "n":
-		f, notNumber := strconv.ParseFloat(strings.TrimSpace(raw), 64)
-		if notNumber != nil {
-			return raw, nil // as it is there
-		}
-		if c.style >= 0 && c.style < len(s.book.dates) && s.book.dates[c.style] {
-			if text, ok := serial(f, s.book.is1904); ok {
-				return text, nil
-			}
-		}
-		return typed(f), nil
+		return s.number(raw, c.style), nil
 	}
 	return raw, nil
+}
+
+// number is a number as it is shown: a day where its style is one of dates. What is no number stays as it is.
+func (s *sheetReader) number(raw string, style int) string {
+	f, err := strconv.ParseFloat(strings.TrimSpace(raw), 64)
+	if err != nil {
+		return raw
+	}
+	if style >= 0 && style < len(s.book.dates) && s.book.dates[style] {
+		if text, ok := serial(f, s.book.is1904); ok {
+			return text
+		}
+	}
+	return typed(f)
 }
 
 // typed is a number as a person has typed it: a double has about 15 digits that mean something, and files hold 17.

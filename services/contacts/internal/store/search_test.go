@@ -73,9 +73,9 @@ func TestSearch(t *testing.T) {
 	} {
 		titles, hit := b.find(t, b.all(), typed)
 		require.Equal(t, []string{want.title}, titles, typed)
-		fields := ""
+		var fields []string
 		for _, m := range hit.GetMatches() {
-			fields += m.GetField() + " "
+			fields = append(fields, m.GetField())
 			require.NotEmpty(t, m.GetRanges(), typed)
 		}
 		require.Contains(t, fields, want.field, typed)
