@@ -301,12 +301,12 @@ func (c *caller) count(collection, filter string) int {
 	return number(c.t, out["count"])
 }
 
-// all lists a collection to its end.
-func (c *caller) all(collection, filter string) []object {
+// all lists a collection to its end; what else the list asks for is given as names and values.
+func (c *caller) all(collection, filter string, query ...string) []object {
 	c.t.Helper()
 	var out []object
 	for token := ""; ; {
-		page := c.get("/v1/"+collection, "pageSize", "500", "pageToken", token, "filter", filter)
+		page := c.get("/v1/"+collection, append([]string{"pageSize", "500", "pageToken", token, "filter", filter}, query...)...)
 		list, _ := page[collection].([]any)
 		for _, r := range list {
 			rec, ok := r.(object)

@@ -70,12 +70,15 @@ func hidden(t *testing.T, in *installation, conn *grpc.ClientConn, methods []met
 		"name": secret, "companyId": company["id"], "contactId": contact["id"],
 		"lines": []object{{"productId": product["id"], "quantity": "1", "price": "10"}},
 	})
+	field := post("/v1/customFields/company", object{"label": secret, "type": "TYPE_STRING"})
+	post("/v1/views", object{"name": secret, "kind": "company"})
 	file := upload(t, c, secret+".csv", "name\n"+secret+"\n")
 	operation := post("/v1/companies:import", object{"fileId": file, "mapping": "kind: company\nfields: {name: {column: name}}"})
 	v.nobody = in.signIn(t, text(t, user, "email"))
 
 	v.records = gather(t, conn, c, methods)
 	v.records["Operation"] = []string{text(t, operation, "id")}
+	v.records["CustomField"] = []string{text(t, field, "id")}
 	return v
 }
 

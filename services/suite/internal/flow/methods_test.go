@@ -195,6 +195,9 @@ func (f filler) fill(m protoreflect.Message, depth int) {
 			l := m.Mutable(fd).List()
 			if v, ok := f.value(fd, rules.GetRepeated().GetItems(), depth, func() protoreflect.Value { return l.NewElement() }); ok {
 				l.Append(v)
+				for fd.Kind() == protoreflect.StringKind && uint64(l.Len()) < rules.GetRepeated().GetMinItems() {
+					l.Append(protoreflect.ValueOfString(id.New())) // beside the one that is asked for
+				}
 			}
 		default:
 			if v, ok := f.value(fd, rules, depth, func() protoreflect.Value { return m.NewField(fd) }); ok {
@@ -278,7 +281,7 @@ func (f filler) text(name string, rules *validate.StringRules) string {
 	case name == "request_id", name == "etag", name == "page_token", name == "order_by":
 		return ""
 	}
-	required := rules.GetMinLen() > 0 || rules.GetPattern() != "" || rules.GetEmail()
+	required := len(rules.GetIn()) > 0 || rules.GetMinLen() > 0 || rules.GetPattern() != "" || rules.GetEmail()
 	if f.sparse && !required {
 		return ""
 	}
@@ -291,6 +294,8 @@ func (f filler) text(name string, rules *validate.StringRules) string {
 		return "funnel"
 	case rules.GetEmail():
 		return id.New() + "@example.com"
+	case len(rules.GetIn()) > 0:
+		return rules.GetIn()[0]
 	case rules.GetPattern() != "":
 		return fitting(rules.GetPattern())
 	}
