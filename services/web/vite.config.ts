@@ -12,7 +12,7 @@ export default defineConfig(({ command }) => ({
     chunkSizeWarningLimit: 700,
     rolldownOptions: {
       output: {
-        // What the first screen needs is one file, and what several areas share is a few: a request costs more than
+        // What the first screen needs is one file, and what several areas share is another: cut finer, its files import each other in a circle, and a request costs more than
         // some bytes that are needed a click later. The browser keeps them apart from the areas, which change more often.
         codeSplitting: {
           groups: [
@@ -20,8 +20,6 @@ export default defineConfig(({ command }) => ({
             {
               name: "shared",
               minShareCount: 2,
-              entriesAware: true,
-              entriesAwareMergeThreshold: 40_000,
               priority: 1,
             },
           ],
