@@ -35,8 +35,10 @@ func member(t *testing.T, admin *caller, name string) string {
 func leaving(t *testing.T) *leaver {
 	t.Helper()
 	admin := running(t).organization(t, "Handover")
-	l := &leaver{admin: admin, user: member(t, admin, "Lea Leaver"), successor: member(t, admin, "Sue Successor"),
-		third: member(t, admin, "Tom Third")}
+	l := &leaver{
+		admin: admin, user: member(t, admin, "Lea Leaver"), successor: member(t, admin, "Sue Successor"),
+		third: member(t, admin, "Tom Third"),
+	}
 	make := func(path, field string, body object) object {
 		t.Helper()
 		var out object
