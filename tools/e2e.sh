@@ -9,6 +9,14 @@ export KONTOR_DATA_DIR=$data/data KONTOR_HTTP_ADDR=127.0.0.1:18080 KONTOR_GRPC_A
 	KONTOR_ADMIN_ADDR=127.0.0.1:19100 KONTOR_ADMIN_EMAIL=admin@example.com KONTOR_ADMIN_PASSWORD=correct-horse-battery-7
 unset KONTOR_POSTGRES_URL KONTOR_KAFKA_BROKERS KONTOR_REDIS_URL
 
+# An answer here comes from a server of somebody else: the journeys would prove nothing about this one.
+for addr in "$KONTOR_HTTP_ADDR" "$KONTOR_GRPC_ADDR" "$KONTOR_ADMIN_ADDR"; do
+	if (exec 3<>"/dev/tcp/${addr%:*}/${addr#*:}") 2>/dev/null; then
+		echo "e2e: $addr is taken by another program; stop it first" >&2
+		exit 1
+	fi
+done
+
 bin/kontor suite >"$data/suite.log" 2>&1 &
 suite=$!
 finish() {

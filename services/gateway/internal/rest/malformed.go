@@ -38,11 +38,12 @@ func malformed(said string) *apperr.Error {
 
 // camel is a field's name as JSON has it.
 func camel(name string) string {
-	head, rest, _ := strings.Cut(name, "_")
-	for part := range strings.SplitSeq(rest, "_") {
-		if part != "" {
-			head += strings.ToUpper(part[:1]) + part[1:]
+	var b strings.Builder
+	for i, part := range strings.Split(name, "_") {
+		if i > 0 && part != "" {
+			part = strings.ToUpper(part[:1]) + part[1:]
 		}
+		b.WriteString(part)
 	}
-	return head
+	return b.String()
 }
