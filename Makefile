@@ -71,7 +71,7 @@ $(WEB)/node_modules/.package-lock.json: $(WEB)/package-lock.json
 	npm --prefix $(WEB) ci --no-audit --no-fund --prefer-offline --silent
 	@touch $@
 
-$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html -type f 2>/dev/null)
+$(WEB)/dist/index.html: $(WEB)/node_modules/.package-lock.json $(shell find $(WEB)/src $(WEB)/public $(WEB)/index.html $(WEB)/vite.config.ts $(WEB)/tsconfig.json -type f 2>/dev/null)
 	npm --prefix $(WEB) run build --silent
 	@find services/gateway/internal/site/client -mindepth 1 -not -name .gitignore -not -name unbuilt.html -delete
 	@cp -R $(WEB)/dist/. services/gateway/internal/site/client/

@@ -37,4 +37,4 @@ for _ in $(seq 300); do
 	sleep 0.2
 done
 KONTOR_URL="http://$KONTOR_HTTP_ADDR" KONTOR_EMAIL=$KONTOR_ADMIN_EMAIL KONTOR_PASSWORD=$KONTOR_ADMIN_PASSWORD \
-	npm --prefix services/web run --silent "${1:-e2e}"
+	npm --prefix services/web run --silent "${1:-e2e}" -- "${@:2}"
