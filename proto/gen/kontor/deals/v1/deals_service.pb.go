@@ -9,12 +9,9 @@ package dealsv1
 import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	_ "google.golang.org/genproto/googleapis/api/annotations"
-	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
-	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
-	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	v11 "kontor.internal/proto/gen/kontor/operation/v1"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
@@ -29,63 +26,6 @@ const (
 	// Verify that runtime/protoimpl is sufficiently up-to-date.
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
-
-// BoardGroupBy says what the columns of a board are.
-type BoardGroupBy int32
-
-const (
-	// Not stated; by stage.
-	BoardGroupBy_BOARD_GROUP_BY_UNSPECIFIED BoardGroupBy = 0
-	// The stages of the pipeline.
-	BoardGroupBy_BOARD_GROUP_BY_STAGE BoardGroupBy = 1
-	// The responsible users that have deals.
-	BoardGroupBy_BOARD_GROUP_BY_RESPONSIBLE BoardGroupBy = 2
-	// The months in which deals are planned to close.
-	BoardGroupBy_BOARD_GROUP_BY_MONTH BoardGroupBy = 3
-)
-
-// Enum value maps for BoardGroupBy.
-var (
-	BoardGroupBy_name = map[int32]string{
-		0: "BOARD_GROUP_BY_UNSPECIFIED",
-		1: "BOARD_GROUP_BY_STAGE",
-		2: "BOARD_GROUP_BY_RESPONSIBLE",
-		3: "BOARD_GROUP_BY_MONTH",
-	}
-	BoardGroupBy_value = map[string]int32{
-		"BOARD_GROUP_BY_UNSPECIFIED": 0,
-		"BOARD_GROUP_BY_STAGE":       1,
-		"BOARD_GROUP_BY_RESPONSIBLE": 2,
-		"BOARD_GROUP_BY_MONTH":       3,
-	}
-)
-
-func (x BoardGroupBy) Enum() *BoardGroupBy {
-	p := new(BoardGroupBy)
-	*p = x
-	return p
-}
-
-func (x BoardGroupBy) String() string {
-	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
-}
-
-func (BoardGroupBy) Descriptor() protoreflect.EnumDescriptor {
-	return file_kontor_deals_v1_deals_service_proto_enumTypes[0].Descriptor()
-}
-
-func (BoardGroupBy) Type() protoreflect.EnumType {
-	return &file_kontor_deals_v1_deals_service_proto_enumTypes[0]
-}
-
-func (x BoardGroupBy) Number() protoreflect.EnumNumber {
-	return protoreflect.EnumNumber(x)
-}
-
-// Deprecated: Use BoardGroupBy.Descriptor instead.
-func (BoardGroupBy) EnumDescriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{0}
-}
 
 // CreateDealRequest carries a new deal.
 type CreateDealRequest struct {
@@ -1669,772 +1609,6 @@ func (x *ReopenDealResponse) GetDeal() *Deal {
 	return nil
 }
 
-// GetDealHistoryRequest names a deal and a page of its history.
-type GetDealHistoryRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The deal.
-	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	// At most this many entries; 50 if zero, capped at 500.
-	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// next_page_token of the previous response.
-	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetDealHistoryRequest) Reset() {
-	*x = GetDealHistoryRequest{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[26]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetDealHistoryRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetDealHistoryRequest) ProtoMessage() {}
-
-func (x *GetDealHistoryRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[26]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetDealHistoryRequest.ProtoReflect.Descriptor instead.
-func (*GetDealHistoryRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{26}
-}
-
-func (x *GetDealHistoryRequest) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-func (x *GetDealHistoryRequest) GetPageSize() int32 {
-	if x != nil {
-		return x.PageSize
-	}
-	return 0
-}
-
-func (x *GetDealHistoryRequest) GetPageToken() string {
-	if x != nil {
-		return x.PageToken
-	}
-	return ""
-}
-
-// GetDealHistoryResponse is a page of a deal's history.
-type GetDealHistoryResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// What happened, newest first.
-	Entries []*v1.HistoryEntry `protobuf:"bytes,1,rep,name=entries,proto3" json:"entries,omitempty"`
-	// Token for the next page. Empty at the end.
-	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetDealHistoryResponse) Reset() {
-	*x = GetDealHistoryResponse{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[27]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetDealHistoryResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetDealHistoryResponse) ProtoMessage() {}
-
-func (x *GetDealHistoryResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[27]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetDealHistoryResponse.ProtoReflect.Descriptor instead.
-func (*GetDealHistoryResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{27}
-}
-
-func (x *GetDealHistoryResponse) GetEntries() []*v1.HistoryEntry {
-	if x != nil {
-		return x.Entries
-	}
-	return nil
-}
-
-func (x *GetDealHistoryResponse) GetNextPageToken() string {
-	if x != nil {
-		return x.NextPageToken
-	}
-	return ""
-}
-
-// ListDealStageChangesRequest names a deal.
-type ListDealStageChangesRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The deal.
-	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListDealStageChangesRequest) Reset() {
-	*x = ListDealStageChangesRequest{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[28]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListDealStageChangesRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListDealStageChangesRequest) ProtoMessage() {}
-
-func (x *ListDealStageChangesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[28]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListDealStageChangesRequest.ProtoReflect.Descriptor instead.
-func (*ListDealStageChangesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{28}
-}
-
-func (x *ListDealStageChangesRequest) GetId() string {
-	if x != nil {
-		return x.Id
-	}
-	return ""
-}
-
-// ListDealStageChangesResponse is a deal's way through the stages.
-type ListDealStageChangesResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The stays in stages, oldest first, at most the last 1,000.
-	Stays         []*StageStay `protobuf:"bytes,1,rep,name=stays,proto3" json:"stays,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *ListDealStageChangesResponse) Reset() {
-	*x = ListDealStageChangesResponse{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[29]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *ListDealStageChangesResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*ListDealStageChangesResponse) ProtoMessage() {}
-
-func (x *ListDealStageChangesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[29]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use ListDealStageChangesResponse.ProtoReflect.Descriptor instead.
-func (*ListDealStageChangesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{29}
-}
-
-func (x *ListDealStageChangesResponse) GetStays() []*StageStay {
-	if x != nil {
-		return x.Stays
-	}
-	return nil
-}
-
-// StageStay is one stay of a deal in a stage.
-type StageStay struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pipeline.
-	PipelineId string `protobuf:"bytes,1,opt,name=pipeline_id,json=pipelineId,proto3" json:"pipeline_id,omitempty"`
-	// The stage.
-	StageId string `protobuf:"bytes,2,opt,name=stage_id,json=stageId,proto3" json:"stage_id,omitempty"`
-	// The stage it came from. Empty for the first one.
-	FromStageId string `protobuf:"bytes,3,opt,name=from_stage_id,json=fromStageId,proto3" json:"from_stage_id,omitempty"`
-	// When it entered. Absent if not known.
-	EnterTime *timestamppb.Timestamp `protobuf:"bytes,4,opt,name=enter_time,json=enterTime,proto3" json:"enter_time,omitempty"`
-	// When it left. Absent while it is there.
-	LeaveTime *timestamppb.Timestamp `protobuf:"bytes,5,opt,name=leave_time,json=leaveTime,proto3" json:"leave_time,omitempty"`
-	// How long it was there, up to now if it still is. Absent if not known.
-	Duration *durationpb.Duration `protobuf:"bytes,6,opt,name=duration,proto3" json:"duration,omitempty"`
-	// Who took it there.
-	UserId        string `protobuf:"bytes,7,opt,name=user_id,json=userId,proto3" json:"user_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *StageStay) Reset() {
-	*x = StageStay{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[30]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *StageStay) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*StageStay) ProtoMessage() {}
-
-func (x *StageStay) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[30]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use StageStay.ProtoReflect.Descriptor instead.
-func (*StageStay) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{30}
-}
-
-func (x *StageStay) GetPipelineId() string {
-	if x != nil {
-		return x.PipelineId
-	}
-	return ""
-}
-
-func (x *StageStay) GetStageId() string {
-	if x != nil {
-		return x.StageId
-	}
-	return ""
-}
-
-func (x *StageStay) GetFromStageId() string {
-	if x != nil {
-		return x.FromStageId
-	}
-	return ""
-}
-
-func (x *StageStay) GetEnterTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.EnterTime
-	}
-	return nil
-}
-
-func (x *StageStay) GetLeaveTime() *timestamppb.Timestamp {
-	if x != nil {
-		return x.LeaveTime
-	}
-	return nil
-}
-
-func (x *StageStay) GetDuration() *durationpb.Duration {
-	if x != nil {
-		return x.Duration
-	}
-	return nil
-}
-
-func (x *StageStay) GetUserId() string {
-	if x != nil {
-		return x.UserId
-	}
-	return ""
-}
-
-// GetBoardRequest selects a board, or further cards of one of its columns.
-type GetBoardRequest struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The pipeline. Empty: the organisation's default pipeline.
-	PipelineId string `protobuf:"bytes,1,opt,name=pipeline_id,json=pipelineId,proto3" json:"pipeline_id,omitempty"`
-	// As in ListDealsRequest, without pipeline_id.
-	Filter string `protobuf:"bytes,2,opt,name=filter,proto3" json:"filter,omitempty"`
-	// What the columns are.
-	GroupBy BoardGroupBy `protobuf:"varint,3,opt,name=group_by,json=groupBy,proto3,enum=kontor.deals.v1.BoardGroupBy" json:"group_by,omitempty"`
-	// At most this many cards in a column; 25 if zero, capped at 200.
-	PageSize int32 `protobuf:"varint,4,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
-	// Key of the one column to return. Empty: all columns.
-	ColumnKey string `protobuf:"bytes,5,opt,name=column_key,json=columnKey,proto3" json:"column_key,omitempty"`
-	// next_page_token of that column. Only with column_key.
-	PageToken     string `protobuf:"bytes,6,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetBoardRequest) Reset() {
-	*x = GetBoardRequest{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[31]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetBoardRequest) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetBoardRequest) ProtoMessage() {}
-
-func (x *GetBoardRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[31]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetBoardRequest.ProtoReflect.Descriptor instead.
-func (*GetBoardRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{31}
-}
-
-func (x *GetBoardRequest) GetPipelineId() string {
-	if x != nil {
-		return x.PipelineId
-	}
-	return ""
-}
-
-func (x *GetBoardRequest) GetFilter() string {
-	if x != nil {
-		return x.Filter
-	}
-	return ""
-}
-
-func (x *GetBoardRequest) GetGroupBy() BoardGroupBy {
-	if x != nil {
-		return x.GroupBy
-	}
-	return BoardGroupBy_BOARD_GROUP_BY_UNSPECIFIED
-}
-
-func (x *GetBoardRequest) GetPageSize() int32 {
-	if x != nil {
-		return x.PageSize
-	}
-	return 0
-}
-
-func (x *GetBoardRequest) GetColumnKey() string {
-	if x != nil {
-		return x.ColumnKey
-	}
-	return ""
-}
-
-func (x *GetBoardRequest) GetPageToken() string {
-	if x != nil {
-		return x.PageToken
-	}
-	return ""
-}
-
-// GetBoardResponse is a board.
-type GetBoardResponse struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The columns in order.
-	Columns []*BoardColumn `protobuf:"bytes,1,rep,name=columns,proto3" json:"columns,omitempty"`
-	// The pipeline shown.
-	PipelineId    string `protobuf:"bytes,2,opt,name=pipeline_id,json=pipelineId,proto3" json:"pipeline_id,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *GetBoardResponse) Reset() {
-	*x = GetBoardResponse{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[32]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *GetBoardResponse) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*GetBoardResponse) ProtoMessage() {}
-
-func (x *GetBoardResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[32]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use GetBoardResponse.ProtoReflect.Descriptor instead.
-func (*GetBoardResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{32}
-}
-
-func (x *GetBoardResponse) GetColumns() []*BoardColumn {
-	if x != nil {
-		return x.Columns
-	}
-	return nil
-}
-
-func (x *GetBoardResponse) GetPipelineId() string {
-	if x != nil {
-		return x.PipelineId
-	}
-	return ""
-}
-
-// BoardColumn is one column of a board.
-type BoardColumn struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// Key of the column: ID of the stage, ID of the user, or month as "2026-11". "none" for deals without a planned
-	// close date.
-	Key string `protobuf:"bytes,1,opt,name=key,proto3" json:"key,omitempty"`
-	// What the column is called.
-	Title string `protobuf:"bytes,2,opt,name=title,proto3" json:"title,omitempty"`
-	// The stage, when grouped by stage.
-	Stage *Stage `protobuf:"bytes,3,opt,name=stage,proto3" json:"stage,omitempty"`
-	// How many deals are in it, those not loaded included.
-	Count int32 `protobuf:"varint,4,opt,name=count,proto3" json:"count,omitempty"`
-	// Their sum in each currency.
-	Totals []*v1.Money `protobuf:"bytes,5,rep,name=totals,proto3" json:"totals,omitempty"`
-	// Their sum in the organisation's base currency.
-	BaseTotal *v1.Money `protobuf:"bytes,6,opt,name=base_total,json=baseTotal,proto3" json:"base_total,omitempty"`
-	// How many of them are not in base_total because there was no rate.
-	UnratedCount int32 `protobuf:"varint,7,opt,name=unrated_count,json=unratedCount,proto3" json:"unrated_count,omitempty"`
-	// The cards, by the time they entered the stage, newest first; by planned close date when grouped by month.
-	Cards []*BoardCard `protobuf:"bytes,8,rep,name=cards,proto3" json:"cards,omitempty"`
-	// Token for the column's next cards. Empty at the end.
-	NextPageToken string `protobuf:"bytes,9,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BoardColumn) Reset() {
-	*x = BoardColumn{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[33]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BoardColumn) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BoardColumn) ProtoMessage() {}
-
-func (x *BoardColumn) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[33]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BoardColumn.ProtoReflect.Descriptor instead.
-func (*BoardColumn) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{33}
-}
-
-func (x *BoardColumn) GetKey() string {
-	if x != nil {
-		return x.Key
-	}
-	return ""
-}
-
-func (x *BoardColumn) GetTitle() string {
-	if x != nil {
-		return x.Title
-	}
-	return ""
-}
-
-func (x *BoardColumn) GetStage() *Stage {
-	if x != nil {
-		return x.Stage
-	}
-	return nil
-}
-
-func (x *BoardColumn) GetCount() int32 {
-	if x != nil {
-		return x.Count
-	}
-	return 0
-}
-
-func (x *BoardColumn) GetTotals() []*v1.Money {
-	if x != nil {
-		return x.Totals
-	}
-	return nil
-}
-
-func (x *BoardColumn) GetBaseTotal() *v1.Money {
-	if x != nil {
-		return x.BaseTotal
-	}
-	return nil
-}
-
-func (x *BoardColumn) GetUnratedCount() int32 {
-	if x != nil {
-		return x.UnratedCount
-	}
-	return 0
-}
-
-func (x *BoardColumn) GetCards() []*BoardCard {
-	if x != nil {
-		return x.Cards
-	}
-	return nil
-}
-
-func (x *BoardColumn) GetNextPageToken() string {
-	if x != nil {
-		return x.NextPageToken
-	}
-	return ""
-}
-
-// BoardCard is a deal on a board.
-type BoardCard struct {
-	state protoimpl.MessageState `protogen:"open.v1"`
-	// The deal.
-	DealId string `protobuf:"bytes,1,opt,name=deal_id,json=dealId,proto3" json:"deal_id,omitempty"`
-	// Version of the deal, to be sent with a move.
-	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// What it is called.
-	Name string `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
-	// The stage it is in.
-	StageId string `protobuf:"bytes,4,opt,name=stage_id,json=stageId,proto3" json:"stage_id,omitempty"`
-	// Open, won or lost.
-	State DealState `protobuf:"varint,5,opt,name=state,proto3,enum=kontor.deals.v1.DealState" json:"state,omitempty"`
-	// What it is worth.
-	Amount *v1.Money `protobuf:"bytes,6,opt,name=amount,proto3" json:"amount,omitempty"`
-	// The client.
-	CompanyId string `protobuf:"bytes,7,opt,name=company_id,json=companyId,proto3" json:"company_id,omitempty"`
-	// Name of the client.
-	CompanyName string `protobuf:"bytes,8,opt,name=company_name,json=companyName,proto3" json:"company_name,omitempty"`
-	// The person.
-	ContactId string `protobuf:"bytes,9,opt,name=contact_id,json=contactId,proto3" json:"contact_id,omitempty"`
-	// Name of the person.
-	ContactName string `protobuf:"bytes,10,opt,name=contact_name,json=contactName,proto3" json:"contact_name,omitempty"`
-	// Who answers for it.
-	ResponsibleId string `protobuf:"bytes,11,opt,name=responsible_id,json=responsibleId,proto3" json:"responsible_id,omitempty"`
-	// Name of the one who answers for it.
-	ResponsibleName string `protobuf:"bytes,12,opt,name=responsible_name,json=responsibleName,proto3" json:"responsible_name,omitempty"`
-	// The day it is expected to close.
-	PlannedCloseDate *date.Date `protobuf:"bytes,13,opt,name=planned_close_date,json=plannedCloseDate,proto3" json:"planned_close_date,omitempty"`
-	// Whether that day has passed and the deal is still open.
-	Overdue bool `protobuf:"varint,14,opt,name=overdue,proto3" json:"overdue,omitempty"`
-	// Whole days it has been in the stage. 0 if not known when it entered.
-	DaysInStage int32 `protobuf:"varint,15,opt,name=days_in_stage,json=daysInStage,proto3" json:"days_in_stage,omitempty"`
-	// Whether that is above the stage's limit.
-	StageOverdue bool `protobuf:"varint,16,opt,name=stage_overdue,json=stageOverdue,proto3" json:"stage_overdue,omitempty"`
-	// Chance of winning, in percent.
-	Probability   int32 `protobuf:"varint,17,opt,name=probability,proto3" json:"probability,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
-}
-
-func (x *BoardCard) Reset() {
-	*x = BoardCard{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[34]
-	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-	ms.StoreMessageInfo(mi)
-}
-
-func (x *BoardCard) String() string {
-	return protoimpl.X.MessageStringOf(x)
-}
-
-func (*BoardCard) ProtoMessage() {}
-
-func (x *BoardCard) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[34]
-	if x != nil {
-		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
-		if ms.LoadMessageInfo() == nil {
-			ms.StoreMessageInfo(mi)
-		}
-		return ms
-	}
-	return mi.MessageOf(x)
-}
-
-// Deprecated: Use BoardCard.ProtoReflect.Descriptor instead.
-func (*BoardCard) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{34}
-}
-
-func (x *BoardCard) GetDealId() string {
-	if x != nil {
-		return x.DealId
-	}
-	return ""
-}
-
-func (x *BoardCard) GetEtag() string {
-	if x != nil {
-		return x.Etag
-	}
-	return ""
-}
-
-func (x *BoardCard) GetName() string {
-	if x != nil {
-		return x.Name
-	}
-	return ""
-}
-
-func (x *BoardCard) GetStageId() string {
-	if x != nil {
-		return x.StageId
-	}
-	return ""
-}
-
-func (x *BoardCard) GetState() DealState {
-	if x != nil {
-		return x.State
-	}
-	return DealState_DEAL_STATE_UNSPECIFIED
-}
-
-func (x *BoardCard) GetAmount() *v1.Money {
-	if x != nil {
-		return x.Amount
-	}
-	return nil
-}
-
-func (x *BoardCard) GetCompanyId() string {
-	if x != nil {
-		return x.CompanyId
-	}
-	return ""
-}
-
-func (x *BoardCard) GetCompanyName() string {
-	if x != nil {
-		return x.CompanyName
-	}
-	return ""
-}
-
-func (x *BoardCard) GetContactId() string {
-	if x != nil {
-		return x.ContactId
-	}
-	return ""
-}
-
-func (x *BoardCard) GetContactName() string {
-	if x != nil {
-		return x.ContactName
-	}
-	return ""
-}
-
-func (x *BoardCard) GetResponsibleId() string {
-	if x != nil {
-		return x.ResponsibleId
-	}
-	return ""
-}
-
-func (x *BoardCard) GetResponsibleName() string {
-	if x != nil {
-		return x.ResponsibleName
-	}
-	return ""
-}
-
-func (x *BoardCard) GetPlannedCloseDate() *date.Date {
-	if x != nil {
-		return x.PlannedCloseDate
-	}
-	return nil
-}
-
-func (x *BoardCard) GetOverdue() bool {
-	if x != nil {
-		return x.Overdue
-	}
-	return false
-}
-
-func (x *BoardCard) GetDaysInStage() int32 {
-	if x != nil {
-		return x.DaysInStage
-	}
-	return 0
-}
-
-func (x *BoardCard) GetStageOverdue() bool {
-	if x != nil {
-		return x.StageOverdue
-	}
-	return false
-}
-
-func (x *BoardCard) GetProbability() int32 {
-	if x != nil {
-		return x.Probability
-	}
-	return 0
-}
-
 // PreviewDealImportRequest names a file and says how it is to be imported.
 type PreviewDealImportRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -2452,7 +1626,7 @@ type PreviewDealImportRequest struct {
 
 func (x *PreviewDealImportRequest) Reset() {
 	*x = PreviewDealImportRequest{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[35]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2464,7 +1638,7 @@ func (x *PreviewDealImportRequest) String() string {
 func (*PreviewDealImportRequest) ProtoMessage() {}
 
 func (x *PreviewDealImportRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[35]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2477,7 +1651,7 @@ func (x *PreviewDealImportRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewDealImportRequest.ProtoReflect.Descriptor instead.
 func (*PreviewDealImportRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{35}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *PreviewDealImportRequest) GetFileId() string {
@@ -2519,7 +1693,7 @@ type PreviewDealImportResponse struct {
 
 func (x *PreviewDealImportResponse) Reset() {
 	*x = PreviewDealImportResponse{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[36]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2531,7 +1705,7 @@ func (x *PreviewDealImportResponse) String() string {
 func (*PreviewDealImportResponse) ProtoMessage() {}
 
 func (x *PreviewDealImportResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[36]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2544,7 +1718,7 @@ func (x *PreviewDealImportResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use PreviewDealImportResponse.ProtoReflect.Descriptor instead.
 func (*PreviewDealImportResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{36}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *PreviewDealImportResponse) GetPreview() *v1.ImportPreview {
@@ -2571,7 +1745,7 @@ type ImportDealsRequest struct {
 
 func (x *ImportDealsRequest) Reset() {
 	*x = ImportDealsRequest{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[37]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[28]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2583,7 +1757,7 @@ func (x *ImportDealsRequest) String() string {
 func (*ImportDealsRequest) ProtoMessage() {}
 
 func (x *ImportDealsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[37]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[28]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2596,7 +1770,7 @@ func (x *ImportDealsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDealsRequest.ProtoReflect.Descriptor instead.
 func (*ImportDealsRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{37}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{28}
 }
 
 func (x *ImportDealsRequest) GetFileId() string {
@@ -2638,7 +1812,7 @@ type ImportDealsResponse struct {
 
 func (x *ImportDealsResponse) Reset() {
 	*x = ImportDealsResponse{}
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[38]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[29]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2650,7 +1824,7 @@ func (x *ImportDealsResponse) String() string {
 func (*ImportDealsResponse) ProtoMessage() {}
 
 func (x *ImportDealsResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[38]
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[29]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2663,7 +1837,7 @@ func (x *ImportDealsResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ImportDealsResponse.ProtoReflect.Descriptor instead.
 func (*ImportDealsResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{38}
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{29}
 }
 
 func (x *ImportDealsResponse) GetOperation() *v11.Operation {
@@ -2673,11 +1847,121 @@ func (x *ImportDealsResponse) GetOperation() *v11.Operation {
 	return nil
 }
 
+// GetDealHistoryRequest names a deal and a page of its history.
+type GetDealHistoryRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The deal.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// At most this many entries; 50 if zero, capped at 500.
+	PageSize int32 `protobuf:"varint,2,opt,name=page_size,json=pageSize,proto3" json:"page_size,omitempty"`
+	// next_page_token of the previous response.
+	PageToken     string `protobuf:"bytes,3,opt,name=page_token,json=pageToken,proto3" json:"page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetDealHistoryRequest) Reset() {
+	*x = GetDealHistoryRequest{}
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetDealHistoryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetDealHistoryRequest) ProtoMessage() {}
+
+func (x *GetDealHistoryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetDealHistoryRequest.ProtoReflect.Descriptor instead.
+func (*GetDealHistoryRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *GetDealHistoryRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *GetDealHistoryRequest) GetPageSize() int32 {
+	if x != nil {
+		return x.PageSize
+	}
+	return 0
+}
+
+func (x *GetDealHistoryRequest) GetPageToken() string {
+	if x != nil {
+		return x.PageToken
+	}
+	return ""
+}
+
+// ListDealStageChangesRequest names a deal.
+type ListDealStageChangesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The deal.
+	Id            string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListDealStageChangesRequest) Reset() {
+	*x = ListDealStageChangesRequest{}
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListDealStageChangesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListDealStageChangesRequest) ProtoMessage() {}
+
+func (x *ListDealStageChangesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_deals_v1_deals_service_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListDealStageChangesRequest.ProtoReflect.Descriptor instead.
+func (*ListDealStageChangesRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_deals_v1_deals_service_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *ListDealStageChangesRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
 var File_kontor_deals_v1_deals_service_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\n" +
-	"#kontor/deals/v1/deals_service.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1egoogle/protobuf/duration.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\x1ekontor/deals/v1/pipeline.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x1akontor/type/v1/money.proto\"\x95\x01\n" +
+	"#kontor/deals/v1/deals_service.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1bkontor/deals/v1/board.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\"kontor/deals/v1/deal_history.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1bkontor/type/v1/import.proto\"\x95\x01\n" +
 	"\x11CreateDealRequest\x121\n" +
 	"\x04deal\x18\x01 \x01(\v2\x15.kontor.deals.v1.DealB\x06\xbaH\x03\xc8\x01\x01R\x04deal\x12$\n" +
 	"\adeal_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06dealId\x12'\n" +
@@ -2792,76 +2076,7 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"?\n" +
 	"\x12ReopenDealResponse\x12)\n" +
-	"\x04deal\x18\x01 \x01(\v2\x15.kontor.deals.v1.DealR\x04deal\"\x80\x01\n" +
-	"\x15GetDealHistoryRequest\x12\x18\n" +
-	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
-	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
-	"\n" +
-	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"x\n" +
-	"\x16GetDealHistoryResponse\x126\n" +
-	"\aentries\x18\x01 \x03(\v2\x1c.kontor.type.v1.HistoryEntryR\aentries\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"7\n" +
-	"\x1bListDealStageChangesRequest\x12\x18\n" +
-	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"P\n" +
-	"\x1cListDealStageChangesResponse\x120\n" +
-	"\x05stays\x18\x01 \x03(\v2\x1a.kontor.deals.v1.StageStayR\x05stays\"\xb1\x02\n" +
-	"\tStageStay\x12\x1f\n" +
-	"\vpipeline_id\x18\x01 \x01(\tR\n" +
-	"pipelineId\x12\x19\n" +
-	"\bstage_id\x18\x02 \x01(\tR\astageId\x12\"\n" +
-	"\rfrom_stage_id\x18\x03 \x01(\tR\vfromStageId\x129\n" +
-	"\n" +
-	"enter_time\x18\x04 \x01(\v2\x1a.google.protobuf.TimestampR\tenterTime\x129\n" +
-	"\n" +
-	"leave_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\tleaveTime\x125\n" +
-	"\bduration\x18\x06 \x01(\v2\x19.google.protobuf.DurationR\bduration\x12\x17\n" +
-	"\auser_id\x18\a \x01(\tR\x06userId\"\x9d\x02\n" +
-	"\x0fGetBoardRequest\x12,\n" +
-	"\vpipeline_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\n" +
-	"pipelineId\x12!\n" +
-	"\x06filter\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\x06filter\x12B\n" +
-	"\bgroup_by\x18\x03 \x01(\x0e2\x1d.kontor.deals.v1.BoardGroupByB\b\xbaH\x05\x82\x01\x02\x10\x01R\agroupBy\x12$\n" +
-	"\tpage_size\x18\x04 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12&\n" +
-	"\n" +
-	"column_key\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\tcolumnKey\x12'\n" +
-	"\n" +
-	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"k\n" +
-	"\x10GetBoardResponse\x126\n" +
-	"\acolumns\x18\x01 \x03(\v2\x1c.kontor.deals.v1.BoardColumnR\acolumns\x12\x1f\n" +
-	"\vpipeline_id\x18\x02 \x01(\tR\n" +
-	"pipelineId\"\xdd\x02\n" +
-	"\vBoardColumn\x12\x10\n" +
-	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05title\x18\x02 \x01(\tR\x05title\x12,\n" +
-	"\x05stage\x18\x03 \x01(\v2\x16.kontor.deals.v1.StageR\x05stage\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x05R\x05count\x12-\n" +
-	"\x06totals\x18\x05 \x03(\v2\x15.kontor.type.v1.MoneyR\x06totals\x124\n" +
-	"\n" +
-	"base_total\x18\x06 \x01(\v2\x15.kontor.type.v1.MoneyR\tbaseTotal\x12#\n" +
-	"\runrated_count\x18\a \x01(\x05R\funratedCount\x120\n" +
-	"\x05cards\x18\b \x03(\v2\x1a.kontor.deals.v1.BoardCardR\x05cards\x12&\n" +
-	"\x0fnext_page_token\x18\t \x01(\tR\rnextPageToken\"\xe4\x04\n" +
-	"\tBoardCard\x12\x17\n" +
-	"\adeal_id\x18\x01 \x01(\tR\x06dealId\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x12\n" +
-	"\x04name\x18\x03 \x01(\tR\x04name\x12\x19\n" +
-	"\bstage_id\x18\x04 \x01(\tR\astageId\x120\n" +
-	"\x05state\x18\x05 \x01(\x0e2\x1a.kontor.deals.v1.DealStateR\x05state\x12-\n" +
-	"\x06amount\x18\x06 \x01(\v2\x15.kontor.type.v1.MoneyR\x06amount\x12\x1d\n" +
-	"\n" +
-	"company_id\x18\a \x01(\tR\tcompanyId\x12!\n" +
-	"\fcompany_name\x18\b \x01(\tR\vcompanyName\x12\x1d\n" +
-	"\n" +
-	"contact_id\x18\t \x01(\tR\tcontactId\x12!\n" +
-	"\fcontact_name\x18\n" +
-	" \x01(\tR\vcontactName\x12%\n" +
-	"\x0eresponsible_id\x18\v \x01(\tR\rresponsibleId\x12)\n" +
-	"\x10responsible_name\x18\f \x01(\tR\x0fresponsibleName\x12?\n" +
-	"\x12planned_close_date\x18\r \x01(\v2\x11.google.type.DateR\x10plannedCloseDate\x12\x18\n" +
-	"\aoverdue\x18\x0e \x01(\bR\aoverdue\x12\"\n" +
-	"\rdays_in_stage\x18\x0f \x01(\x05R\vdaysInStage\x12#\n" +
-	"\rstage_overdue\x18\x10 \x01(\bR\fstageOverdue\x12 \n" +
-	"\vprobability\x18\x11 \x01(\x05R\vprobability\"\xb7\x01\n" +
+	"\x04deal\x18\x01 \x01(\v2\x15.kontor.deals.v1.DealR\x04deal\"\xb7\x01\n" +
 	"\x18PreviewDealImportRequest\x12!\n" +
 	"\afile_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x06fileId\x12#\n" +
 	"\amapping\x18\x02 \x01(\tB\t\xbaH\x06r\x04\x18\x80\x80\x10R\amapping\x124\n" +
@@ -2876,12 +2091,14 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"S\n" +
 	"\x13ImportDealsResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation*\x82\x01\n" +
-	"\fBoardGroupBy\x12\x1e\n" +
-	"\x1aBOARD_GROUP_BY_UNSPECIFIED\x10\x00\x12\x18\n" +
-	"\x14BOARD_GROUP_BY_STAGE\x10\x01\x12\x1e\n" +
-	"\x1aBOARD_GROUP_BY_RESPONSIBLE\x10\x02\x12\x18\n" +
-	"\x14BOARD_GROUP_BY_MONTH\x10\x032\xbc\x11\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\x80\x01\n" +
+	"\x15GetDealHistoryRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12$\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
+	"\n" +
+	"page_token\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\tpageToken\"7\n" +
+	"\x1bListDealStageChangesRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id2\xbc\x11\n" +
 	"\fDealsService\x12z\n" +
 	"\n" +
 	"CreateDeal\x12\".kontor.deals.v1.CreateDealRequest\x1a#.kontor.deals.v1.CreateDealResponse\"#\xca\xf3\x18\b\n" +
@@ -2935,139 +2152,114 @@ func file_kontor_deals_v1_deals_service_proto_rawDescGZIP() []byte {
 	return file_kontor_deals_v1_deals_service_proto_rawDescData
 }
 
-var file_kontor_deals_v1_deals_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_deals_v1_deals_service_proto_msgTypes = make([]protoimpl.MessageInfo, 41)
+var file_kontor_deals_v1_deals_service_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_kontor_deals_v1_deals_service_proto_goTypes = []any{
-	(BoardGroupBy)(0),                    // 0: kontor.deals.v1.BoardGroupBy
-	(*CreateDealRequest)(nil),            // 1: kontor.deals.v1.CreateDealRequest
-	(*CreateDealResponse)(nil),           // 2: kontor.deals.v1.CreateDealResponse
-	(*GetDealRequest)(nil),               // 3: kontor.deals.v1.GetDealRequest
-	(*GetDealResponse)(nil),              // 4: kontor.deals.v1.GetDealResponse
-	(*DealNames)(nil),                    // 5: kontor.deals.v1.DealNames
-	(*ListDealsRequest)(nil),             // 6: kontor.deals.v1.ListDealsRequest
-	(*ListDealsResponse)(nil),            // 7: kontor.deals.v1.ListDealsResponse
-	(*CountDealsRequest)(nil),            // 8: kontor.deals.v1.CountDealsRequest
-	(*CountDealsResponse)(nil),           // 9: kontor.deals.v1.CountDealsResponse
-	(*SearchDealsRequest)(nil),           // 10: kontor.deals.v1.SearchDealsRequest
-	(*SearchDealsResponse)(nil),          // 11: kontor.deals.v1.SearchDealsResponse
-	(*DealHit)(nil),                      // 12: kontor.deals.v1.DealHit
-	(*UpdateDealRequest)(nil),            // 13: kontor.deals.v1.UpdateDealRequest
-	(*UpdateDealResponse)(nil),           // 14: kontor.deals.v1.UpdateDealResponse
-	(*DeleteDealRequest)(nil),            // 15: kontor.deals.v1.DeleteDealRequest
-	(*DeleteDealResponse)(nil),           // 16: kontor.deals.v1.DeleteDealResponse
-	(*UndeleteDealRequest)(nil),          // 17: kontor.deals.v1.UndeleteDealRequest
-	(*UndeleteDealResponse)(nil),         // 18: kontor.deals.v1.UndeleteDealResponse
-	(*MoveDealRequest)(nil),              // 19: kontor.deals.v1.MoveDealRequest
-	(*MoveDealResponse)(nil),             // 20: kontor.deals.v1.MoveDealResponse
-	(*WinDealRequest)(nil),               // 21: kontor.deals.v1.WinDealRequest
-	(*WinDealResponse)(nil),              // 22: kontor.deals.v1.WinDealResponse
-	(*LoseDealRequest)(nil),              // 23: kontor.deals.v1.LoseDealRequest
-	(*LoseDealResponse)(nil),             // 24: kontor.deals.v1.LoseDealResponse
-	(*ReopenDealRequest)(nil),            // 25: kontor.deals.v1.ReopenDealRequest
-	(*ReopenDealResponse)(nil),           // 26: kontor.deals.v1.ReopenDealResponse
-	(*GetDealHistoryRequest)(nil),        // 27: kontor.deals.v1.GetDealHistoryRequest
-	(*GetDealHistoryResponse)(nil),       // 28: kontor.deals.v1.GetDealHistoryResponse
-	(*ListDealStageChangesRequest)(nil),  // 29: kontor.deals.v1.ListDealStageChangesRequest
-	(*ListDealStageChangesResponse)(nil), // 30: kontor.deals.v1.ListDealStageChangesResponse
-	(*StageStay)(nil),                    // 31: kontor.deals.v1.StageStay
-	(*GetBoardRequest)(nil),              // 32: kontor.deals.v1.GetBoardRequest
-	(*GetBoardResponse)(nil),             // 33: kontor.deals.v1.GetBoardResponse
-	(*BoardColumn)(nil),                  // 34: kontor.deals.v1.BoardColumn
-	(*BoardCard)(nil),                    // 35: kontor.deals.v1.BoardCard
-	(*PreviewDealImportRequest)(nil),     // 36: kontor.deals.v1.PreviewDealImportRequest
-	(*PreviewDealImportResponse)(nil),    // 37: kontor.deals.v1.PreviewDealImportResponse
-	(*ImportDealsRequest)(nil),           // 38: kontor.deals.v1.ImportDealsRequest
-	(*ImportDealsResponse)(nil),          // 39: kontor.deals.v1.ImportDealsResponse
-	nil,                                  // 40: kontor.deals.v1.DealNames.PartyNamesEntry
-	nil,                                  // 41: kontor.deals.v1.ListDealsResponse.NamesEntry
-	(*Deal)(nil),                         // 42: kontor.deals.v1.Deal
-	(DealState)(0),                       // 43: kontor.deals.v1.DealState
-	(*fieldmaskpb.FieldMask)(nil),        // 44: google.protobuf.FieldMask
-	(*v1.HistoryEntry)(nil),              // 45: kontor.type.v1.HistoryEntry
-	(*timestamppb.Timestamp)(nil),        // 46: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),          // 47: google.protobuf.Duration
-	(*Stage)(nil),                        // 48: kontor.deals.v1.Stage
-	(*v1.Money)(nil),                     // 49: kontor.type.v1.Money
-	(*date.Date)(nil),                    // 50: google.type.Date
-	(*v1.ImportSource)(nil),              // 51: kontor.type.v1.ImportSource
-	(*v1.ImportPreview)(nil),             // 52: kontor.type.v1.ImportPreview
-	(*v11.Operation)(nil),                // 53: kontor.operation.v1.Operation
+	(*CreateDealRequest)(nil),            // 0: kontor.deals.v1.CreateDealRequest
+	(*CreateDealResponse)(nil),           // 1: kontor.deals.v1.CreateDealResponse
+	(*GetDealRequest)(nil),               // 2: kontor.deals.v1.GetDealRequest
+	(*GetDealResponse)(nil),              // 3: kontor.deals.v1.GetDealResponse
+	(*DealNames)(nil),                    // 4: kontor.deals.v1.DealNames
+	(*ListDealsRequest)(nil),             // 5: kontor.deals.v1.ListDealsRequest
+	(*ListDealsResponse)(nil),            // 6: kontor.deals.v1.ListDealsResponse
+	(*CountDealsRequest)(nil),            // 7: kontor.deals.v1.CountDealsRequest
+	(*CountDealsResponse)(nil),           // 8: kontor.deals.v1.CountDealsResponse
+	(*SearchDealsRequest)(nil),           // 9: kontor.deals.v1.SearchDealsRequest
+	(*SearchDealsResponse)(nil),          // 10: kontor.deals.v1.SearchDealsResponse
+	(*DealHit)(nil),                      // 11: kontor.deals.v1.DealHit
+	(*UpdateDealRequest)(nil),            // 12: kontor.deals.v1.UpdateDealRequest
+	(*UpdateDealResponse)(nil),           // 13: kontor.deals.v1.UpdateDealResponse
+	(*DeleteDealRequest)(nil),            // 14: kontor.deals.v1.DeleteDealRequest
+	(*DeleteDealResponse)(nil),           // 15: kontor.deals.v1.DeleteDealResponse
+	(*UndeleteDealRequest)(nil),          // 16: kontor.deals.v1.UndeleteDealRequest
+	(*UndeleteDealResponse)(nil),         // 17: kontor.deals.v1.UndeleteDealResponse
+	(*MoveDealRequest)(nil),              // 18: kontor.deals.v1.MoveDealRequest
+	(*MoveDealResponse)(nil),             // 19: kontor.deals.v1.MoveDealResponse
+	(*WinDealRequest)(nil),               // 20: kontor.deals.v1.WinDealRequest
+	(*WinDealResponse)(nil),              // 21: kontor.deals.v1.WinDealResponse
+	(*LoseDealRequest)(nil),              // 22: kontor.deals.v1.LoseDealRequest
+	(*LoseDealResponse)(nil),             // 23: kontor.deals.v1.LoseDealResponse
+	(*ReopenDealRequest)(nil),            // 24: kontor.deals.v1.ReopenDealRequest
+	(*ReopenDealResponse)(nil),           // 25: kontor.deals.v1.ReopenDealResponse
+	(*PreviewDealImportRequest)(nil),     // 26: kontor.deals.v1.PreviewDealImportRequest
+	(*PreviewDealImportResponse)(nil),    // 27: kontor.deals.v1.PreviewDealImportResponse
+	(*ImportDealsRequest)(nil),           // 28: kontor.deals.v1.ImportDealsRequest
+	(*ImportDealsResponse)(nil),          // 29: kontor.deals.v1.ImportDealsResponse
+	(*GetDealHistoryRequest)(nil),        // 30: kontor.deals.v1.GetDealHistoryRequest
+	(*ListDealStageChangesRequest)(nil),  // 31: kontor.deals.v1.ListDealStageChangesRequest
+	nil,                                  // 32: kontor.deals.v1.DealNames.PartyNamesEntry
+	nil,                                  // 33: kontor.deals.v1.ListDealsResponse.NamesEntry
+	(*Deal)(nil),                         // 34: kontor.deals.v1.Deal
+	(DealState)(0),                       // 35: kontor.deals.v1.DealState
+	(*fieldmaskpb.FieldMask)(nil),        // 36: google.protobuf.FieldMask
+	(*v1.ImportSource)(nil),              // 37: kontor.type.v1.ImportSource
+	(*v1.ImportPreview)(nil),             // 38: kontor.type.v1.ImportPreview
+	(*v11.Operation)(nil),                // 39: kontor.operation.v1.Operation
+	(*GetBoardRequest)(nil),              // 40: kontor.deals.v1.GetBoardRequest
+	(*GetDealHistoryResponse)(nil),       // 41: kontor.deals.v1.GetDealHistoryResponse
+	(*ListDealStageChangesResponse)(nil), // 42: kontor.deals.v1.ListDealStageChangesResponse
+	(*GetBoardResponse)(nil),             // 43: kontor.deals.v1.GetBoardResponse
 }
 var file_kontor_deals_v1_deals_service_proto_depIdxs = []int32{
-	42, // 0: kontor.deals.v1.CreateDealRequest.deal:type_name -> kontor.deals.v1.Deal
-	42, // 1: kontor.deals.v1.CreateDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	42, // 2: kontor.deals.v1.GetDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	5,  // 3: kontor.deals.v1.GetDealResponse.names:type_name -> kontor.deals.v1.DealNames
-	40, // 4: kontor.deals.v1.DealNames.party_names:type_name -> kontor.deals.v1.DealNames.PartyNamesEntry
-	42, // 5: kontor.deals.v1.ListDealsResponse.deals:type_name -> kontor.deals.v1.Deal
-	41, // 6: kontor.deals.v1.ListDealsResponse.names:type_name -> kontor.deals.v1.ListDealsResponse.NamesEntry
-	12, // 7: kontor.deals.v1.SearchDealsResponse.hits:type_name -> kontor.deals.v1.DealHit
-	43, // 8: kontor.deals.v1.DealHit.state:type_name -> kontor.deals.v1.DealState
-	42, // 9: kontor.deals.v1.UpdateDealRequest.deal:type_name -> kontor.deals.v1.Deal
-	44, // 10: kontor.deals.v1.UpdateDealRequest.update_mask:type_name -> google.protobuf.FieldMask
-	42, // 11: kontor.deals.v1.UpdateDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	42, // 12: kontor.deals.v1.DeleteDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	42, // 13: kontor.deals.v1.UndeleteDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	42, // 14: kontor.deals.v1.MoveDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	42, // 15: kontor.deals.v1.WinDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	42, // 16: kontor.deals.v1.LoseDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	42, // 17: kontor.deals.v1.ReopenDealResponse.deal:type_name -> kontor.deals.v1.Deal
-	45, // 18: kontor.deals.v1.GetDealHistoryResponse.entries:type_name -> kontor.type.v1.HistoryEntry
-	31, // 19: kontor.deals.v1.ListDealStageChangesResponse.stays:type_name -> kontor.deals.v1.StageStay
-	46, // 20: kontor.deals.v1.StageStay.enter_time:type_name -> google.protobuf.Timestamp
-	46, // 21: kontor.deals.v1.StageStay.leave_time:type_name -> google.protobuf.Timestamp
-	47, // 22: kontor.deals.v1.StageStay.duration:type_name -> google.protobuf.Duration
-	0,  // 23: kontor.deals.v1.GetBoardRequest.group_by:type_name -> kontor.deals.v1.BoardGroupBy
-	34, // 24: kontor.deals.v1.GetBoardResponse.columns:type_name -> kontor.deals.v1.BoardColumn
-	48, // 25: kontor.deals.v1.BoardColumn.stage:type_name -> kontor.deals.v1.Stage
-	49, // 26: kontor.deals.v1.BoardColumn.totals:type_name -> kontor.type.v1.Money
-	49, // 27: kontor.deals.v1.BoardColumn.base_total:type_name -> kontor.type.v1.Money
-	35, // 28: kontor.deals.v1.BoardColumn.cards:type_name -> kontor.deals.v1.BoardCard
-	43, // 29: kontor.deals.v1.BoardCard.state:type_name -> kontor.deals.v1.DealState
-	49, // 30: kontor.deals.v1.BoardCard.amount:type_name -> kontor.type.v1.Money
-	50, // 31: kontor.deals.v1.BoardCard.planned_close_date:type_name -> google.type.Date
-	51, // 32: kontor.deals.v1.PreviewDealImportRequest.source:type_name -> kontor.type.v1.ImportSource
-	52, // 33: kontor.deals.v1.PreviewDealImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
-	53, // 34: kontor.deals.v1.ImportDealsResponse.operation:type_name -> kontor.operation.v1.Operation
-	1,  // 35: kontor.deals.v1.DealsService.CreateDeal:input_type -> kontor.deals.v1.CreateDealRequest
-	3,  // 36: kontor.deals.v1.DealsService.GetDeal:input_type -> kontor.deals.v1.GetDealRequest
-	6,  // 37: kontor.deals.v1.DealsService.ListDeals:input_type -> kontor.deals.v1.ListDealsRequest
-	8,  // 38: kontor.deals.v1.DealsService.CountDeals:input_type -> kontor.deals.v1.CountDealsRequest
-	10, // 39: kontor.deals.v1.DealsService.SearchDeals:input_type -> kontor.deals.v1.SearchDealsRequest
-	13, // 40: kontor.deals.v1.DealsService.UpdateDeal:input_type -> kontor.deals.v1.UpdateDealRequest
-	15, // 41: kontor.deals.v1.DealsService.DeleteDeal:input_type -> kontor.deals.v1.DeleteDealRequest
-	17, // 42: kontor.deals.v1.DealsService.UndeleteDeal:input_type -> kontor.deals.v1.UndeleteDealRequest
-	19, // 43: kontor.deals.v1.DealsService.MoveDeal:input_type -> kontor.deals.v1.MoveDealRequest
-	21, // 44: kontor.deals.v1.DealsService.WinDeal:input_type -> kontor.deals.v1.WinDealRequest
-	23, // 45: kontor.deals.v1.DealsService.LoseDeal:input_type -> kontor.deals.v1.LoseDealRequest
-	25, // 46: kontor.deals.v1.DealsService.ReopenDeal:input_type -> kontor.deals.v1.ReopenDealRequest
-	27, // 47: kontor.deals.v1.DealsService.GetDealHistory:input_type -> kontor.deals.v1.GetDealHistoryRequest
-	29, // 48: kontor.deals.v1.DealsService.ListDealStageChanges:input_type -> kontor.deals.v1.ListDealStageChangesRequest
-	32, // 49: kontor.deals.v1.DealsService.GetBoard:input_type -> kontor.deals.v1.GetBoardRequest
-	36, // 50: kontor.deals.v1.DealsService.PreviewDealImport:input_type -> kontor.deals.v1.PreviewDealImportRequest
-	38, // 51: kontor.deals.v1.DealsService.ImportDeals:input_type -> kontor.deals.v1.ImportDealsRequest
-	2,  // 52: kontor.deals.v1.DealsService.CreateDeal:output_type -> kontor.deals.v1.CreateDealResponse
-	4,  // 53: kontor.deals.v1.DealsService.GetDeal:output_type -> kontor.deals.v1.GetDealResponse
-	7,  // 54: kontor.deals.v1.DealsService.ListDeals:output_type -> kontor.deals.v1.ListDealsResponse
-	9,  // 55: kontor.deals.v1.DealsService.CountDeals:output_type -> kontor.deals.v1.CountDealsResponse
-	11, // 56: kontor.deals.v1.DealsService.SearchDeals:output_type -> kontor.deals.v1.SearchDealsResponse
-	14, // 57: kontor.deals.v1.DealsService.UpdateDeal:output_type -> kontor.deals.v1.UpdateDealResponse
-	16, // 58: kontor.deals.v1.DealsService.DeleteDeal:output_type -> kontor.deals.v1.DeleteDealResponse
-	18, // 59: kontor.deals.v1.DealsService.UndeleteDeal:output_type -> kontor.deals.v1.UndeleteDealResponse
-	20, // 60: kontor.deals.v1.DealsService.MoveDeal:output_type -> kontor.deals.v1.MoveDealResponse
-	22, // 61: kontor.deals.v1.DealsService.WinDeal:output_type -> kontor.deals.v1.WinDealResponse
-	24, // 62: kontor.deals.v1.DealsService.LoseDeal:output_type -> kontor.deals.v1.LoseDealResponse
-	26, // 63: kontor.deals.v1.DealsService.ReopenDeal:output_type -> kontor.deals.v1.ReopenDealResponse
-	28, // 64: kontor.deals.v1.DealsService.GetDealHistory:output_type -> kontor.deals.v1.GetDealHistoryResponse
-	30, // 65: kontor.deals.v1.DealsService.ListDealStageChanges:output_type -> kontor.deals.v1.ListDealStageChangesResponse
-	33, // 66: kontor.deals.v1.DealsService.GetBoard:output_type -> kontor.deals.v1.GetBoardResponse
-	37, // 67: kontor.deals.v1.DealsService.PreviewDealImport:output_type -> kontor.deals.v1.PreviewDealImportResponse
-	39, // 68: kontor.deals.v1.DealsService.ImportDeals:output_type -> kontor.deals.v1.ImportDealsResponse
-	52, // [52:69] is the sub-list for method output_type
-	35, // [35:52] is the sub-list for method input_type
-	35, // [35:35] is the sub-list for extension type_name
-	35, // [35:35] is the sub-list for extension extendee
-	0,  // [0:35] is the sub-list for field type_name
+	34, // 0: kontor.deals.v1.CreateDealRequest.deal:type_name -> kontor.deals.v1.Deal
+	34, // 1: kontor.deals.v1.CreateDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	34, // 2: kontor.deals.v1.GetDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	4,  // 3: kontor.deals.v1.GetDealResponse.names:type_name -> kontor.deals.v1.DealNames
+	32, // 4: kontor.deals.v1.DealNames.party_names:type_name -> kontor.deals.v1.DealNames.PartyNamesEntry
+	34, // 5: kontor.deals.v1.ListDealsResponse.deals:type_name -> kontor.deals.v1.Deal
+	33, // 6: kontor.deals.v1.ListDealsResponse.names:type_name -> kontor.deals.v1.ListDealsResponse.NamesEntry
+	11, // 7: kontor.deals.v1.SearchDealsResponse.hits:type_name -> kontor.deals.v1.DealHit
+	35, // 8: kontor.deals.v1.DealHit.state:type_name -> kontor.deals.v1.DealState
+	34, // 9: kontor.deals.v1.UpdateDealRequest.deal:type_name -> kontor.deals.v1.Deal
+	36, // 10: kontor.deals.v1.UpdateDealRequest.update_mask:type_name -> google.protobuf.FieldMask
+	34, // 11: kontor.deals.v1.UpdateDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	34, // 12: kontor.deals.v1.DeleteDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	34, // 13: kontor.deals.v1.UndeleteDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	34, // 14: kontor.deals.v1.MoveDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	34, // 15: kontor.deals.v1.WinDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	34, // 16: kontor.deals.v1.LoseDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	34, // 17: kontor.deals.v1.ReopenDealResponse.deal:type_name -> kontor.deals.v1.Deal
+	37, // 18: kontor.deals.v1.PreviewDealImportRequest.source:type_name -> kontor.type.v1.ImportSource
+	38, // 19: kontor.deals.v1.PreviewDealImportResponse.preview:type_name -> kontor.type.v1.ImportPreview
+	39, // 20: kontor.deals.v1.ImportDealsResponse.operation:type_name -> kontor.operation.v1.Operation
+	0,  // 21: kontor.deals.v1.DealsService.CreateDeal:input_type -> kontor.deals.v1.CreateDealRequest
+	2,  // 22: kontor.deals.v1.DealsService.GetDeal:input_type -> kontor.deals.v1.GetDealRequest
+	5,  // 23: kontor.deals.v1.DealsService.ListDeals:input_type -> kontor.deals.v1.ListDealsRequest
+	7,  // 24: kontor.deals.v1.DealsService.CountDeals:input_type -> kontor.deals.v1.CountDealsRequest
+	9,  // 25: kontor.deals.v1.DealsService.SearchDeals:input_type -> kontor.deals.v1.SearchDealsRequest
+	12, // 26: kontor.deals.v1.DealsService.UpdateDeal:input_type -> kontor.deals.v1.UpdateDealRequest
+	14, // 27: kontor.deals.v1.DealsService.DeleteDeal:input_type -> kontor.deals.v1.DeleteDealRequest
+	16, // 28: kontor.deals.v1.DealsService.UndeleteDeal:input_type -> kontor.deals.v1.UndeleteDealRequest
+	18, // 29: kontor.deals.v1.DealsService.MoveDeal:input_type -> kontor.deals.v1.MoveDealRequest
+	20, // 30: kontor.deals.v1.DealsService.WinDeal:input_type -> kontor.deals.v1.WinDealRequest
+	22, // 31: kontor.deals.v1.DealsService.LoseDeal:input_type -> kontor.deals.v1.LoseDealRequest
+	24, // 32: kontor.deals.v1.DealsService.ReopenDeal:input_type -> kontor.deals.v1.ReopenDealRequest
+	30, // 33: kontor.deals.v1.DealsService.GetDealHistory:input_type -> kontor.deals.v1.GetDealHistoryRequest
+	31, // 34: kontor.deals.v1.DealsService.ListDealStageChanges:input_type -> kontor.deals.v1.ListDealStageChangesRequest
+	40, // 35: kontor.deals.v1.DealsService.GetBoard:input_type -> kontor.deals.v1.GetBoardRequest
+	26, // 36: kontor.deals.v1.DealsService.PreviewDealImport:input_type -> kontor.deals.v1.PreviewDealImportRequest
+	28, // 37: kontor.deals.v1.DealsService.ImportDeals:input_type -> kontor.deals.v1.ImportDealsRequest
+	1,  // 38: kontor.deals.v1.DealsService.CreateDeal:output_type -> kontor.deals.v1.CreateDealResponse
+	3,  // 39: kontor.deals.v1.DealsService.GetDeal:output_type -> kontor.deals.v1.GetDealResponse
+	6,  // 40: kontor.deals.v1.DealsService.ListDeals:output_type -> kontor.deals.v1.ListDealsResponse
+	8,  // 41: kontor.deals.v1.DealsService.CountDeals:output_type -> kontor.deals.v1.CountDealsResponse
+	10, // 42: kontor.deals.v1.DealsService.SearchDeals:output_type -> kontor.deals.v1.SearchDealsResponse
+	13, // 43: kontor.deals.v1.DealsService.UpdateDeal:output_type -> kontor.deals.v1.UpdateDealResponse
+	15, // 44: kontor.deals.v1.DealsService.DeleteDeal:output_type -> kontor.deals.v1.DeleteDealResponse
+	17, // 45: kontor.deals.v1.DealsService.UndeleteDeal:output_type -> kontor.deals.v1.UndeleteDealResponse
+	19, // 46: kontor.deals.v1.DealsService.MoveDeal:output_type -> kontor.deals.v1.MoveDealResponse
+	21, // 47: kontor.deals.v1.DealsService.WinDeal:output_type -> kontor.deals.v1.WinDealResponse
+	23, // 48: kontor.deals.v1.DealsService.LoseDeal:output_type -> kontor.deals.v1.LoseDealResponse
+	25, // 49: kontor.deals.v1.DealsService.ReopenDeal:output_type -> kontor.deals.v1.ReopenDealResponse
+	41, // 50: kontor.deals.v1.DealsService.GetDealHistory:output_type -> kontor.deals.v1.GetDealHistoryResponse
+	42, // 51: kontor.deals.v1.DealsService.ListDealStageChanges:output_type -> kontor.deals.v1.ListDealStageChangesResponse
+	43, // 52: kontor.deals.v1.DealsService.GetBoard:output_type -> kontor.deals.v1.GetBoardResponse
+	27, // 53: kontor.deals.v1.DealsService.PreviewDealImport:output_type -> kontor.deals.v1.PreviewDealImportResponse
+	29, // 54: kontor.deals.v1.DealsService.ImportDeals:output_type -> kontor.deals.v1.ImportDealsResponse
+	38, // [38:55] is the sub-list for method output_type
+	21, // [21:38] is the sub-list for method input_type
+	21, // [21:21] is the sub-list for extension type_name
+	21, // [21:21] is the sub-list for extension extendee
+	0,  // [0:21] is the sub-list for field type_name
 }
 
 func init() { file_kontor_deals_v1_deals_service_proto_init() }
@@ -3075,21 +2267,21 @@ func file_kontor_deals_v1_deals_service_proto_init() {
 	if File_kontor_deals_v1_deals_service_proto != nil {
 		return
 	}
+	file_kontor_deals_v1_board_proto_init()
 	file_kontor_deals_v1_deal_proto_init()
-	file_kontor_deals_v1_pipeline_proto_init()
+	file_kontor_deals_v1_deal_history_proto_init()
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_deals_v1_deals_service_proto_rawDesc), len(file_kontor_deals_v1_deals_service_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   41,
+			NumEnums:      0,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   1,
 		},
 		GoTypes:           file_kontor_deals_v1_deals_service_proto_goTypes,
 		DependencyIndexes: file_kontor_deals_v1_deals_service_proto_depIdxs,
-		EnumInfos:         file_kontor_deals_v1_deals_service_proto_enumTypes,
 		MessageInfos:      file_kontor_deals_v1_deals_service_proto_msgTypes,
 	}.Build()
 	File_kontor_deals_v1_deals_service_proto = out.File

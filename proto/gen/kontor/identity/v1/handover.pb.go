@@ -375,6 +375,318 @@ func (x *HandoverRecord) GetReason() string {
 	return ""
 }
 
+// GetHandoverResponse carries the handover.
+type GetHandoverResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover.
+	Handover      *Handover `protobuf:"bytes,1,opt,name=handover,proto3" json:"handover,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *GetHandoverResponse) Reset() {
+	*x = GetHandoverResponse{}
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *GetHandoverResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*GetHandoverResponse) ProtoMessage() {}
+
+func (x *GetHandoverResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use GetHandoverResponse.ProtoReflect.Descriptor instead.
+func (*GetHandoverResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_handover_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *GetHandoverResponse) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
+// ListHandoversResponse carries a page of handovers.
+type ListHandoversResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handovers.
+	Handovers []*Handover `protobuf:"bytes,1,rep,name=handovers,proto3" json:"handovers,omitempty"`
+	// For the next page. Empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHandoversResponse) Reset() {
+	*x = ListHandoversResponse{}
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHandoversResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHandoversResponse) ProtoMessage() {}
+
+func (x *ListHandoversResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHandoversResponse.ProtoReflect.Descriptor instead.
+func (*ListHandoversResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_handover_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *ListHandoversResponse) GetHandovers() []*Handover {
+	if x != nil {
+		return x.Handovers
+	}
+	return nil
+}
+
+func (x *ListHandoversResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// CountHandoversResponse says how many there are.
+type CountHandoversResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many, at most 10,000.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// Whether there are more than that.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHandoversResponse) Reset() {
+	*x = CountHandoversResponse{}
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHandoversResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHandoversResponse) ProtoMessage() {}
+
+func (x *CountHandoversResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHandoversResponse.ProtoReflect.Descriptor instead.
+func (*CountHandoversResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_handover_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *CountHandoversResponse) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CountHandoversResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// CountHandoverRecordsResponse says how many there are.
+type CountHandoverRecordsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// How many, at most 10,000.
+	Count int32 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	// Whether there are more than that.
+	More          bool `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CountHandoverRecordsResponse) Reset() {
+	*x = CountHandoverRecordsResponse{}
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CountHandoverRecordsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CountHandoverRecordsResponse) ProtoMessage() {}
+
+func (x *CountHandoverRecordsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CountHandoverRecordsResponse.ProtoReflect.Descriptor instead.
+func (*CountHandoverRecordsResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_handover_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *CountHandoverRecordsResponse) GetCount() int32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *CountHandoverRecordsResponse) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// ListHandoverRecordsResponse carries a page of records.
+type ListHandoverRecordsResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The records.
+	Records []*HandoverRecord `protobuf:"bytes,1,rep,name=records,proto3" json:"records,omitempty"`
+	// For the next page. Empty on the last.
+	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ListHandoverRecordsResponse) Reset() {
+	*x = ListHandoverRecordsResponse{}
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ListHandoverRecordsResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ListHandoverRecordsResponse) ProtoMessage() {}
+
+func (x *ListHandoverRecordsResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ListHandoverRecordsResponse.ProtoReflect.Descriptor instead.
+func (*ListHandoverRecordsResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_handover_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *ListHandoverRecordsResponse) GetRecords() []*HandoverRecord {
+	if x != nil {
+		return x.Records
+	}
+	return nil
+}
+
+func (x *ListHandoverRecordsResponse) GetNextPageToken() string {
+	if x != nil {
+		return x.NextPageToken
+	}
+	return ""
+}
+
+// RevertHandoverResponse carries the handover.
+type RevertHandoverResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The handover, on its way back.
+	Handover      *Handover `protobuf:"bytes,1,opt,name=handover,proto3" json:"handover,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevertHandoverResponse) Reset() {
+	*x = RevertHandoverResponse{}
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[7]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevertHandoverResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevertHandoverResponse) ProtoMessage() {}
+
+func (x *RevertHandoverResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_handover_proto_msgTypes[7]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevertHandoverResponse.ProtoReflect.Descriptor instead.
+func (*RevertHandoverResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_handover_proto_rawDescGZIP(), []int{7}
+}
+
+func (x *RevertHandoverResponse) GetHandover() *Handover {
+	if x != nil {
+		return x.Handover
+	}
+	return nil
+}
+
 var File_kontor_identity_v1_handover_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_handover_proto_rawDesc = "" +
@@ -401,7 +713,23 @@ const file_kontor_identity_v1_handover_proto_rawDesc = "" +
 	"\trecord_id\x18\x02 \x01(\tR\brecordId\x12\x12\n" +
 	"\x04name\x18\x03 \x01(\tR\x04name\x12=\n" +
 	"\x05state\x18\x04 \x01(\x0e2'.kontor.identity.v1.HandoverRecordStateR\x05state\x12\x16\n" +
-	"\x06reason\x18\x05 \x01(\tR\x06reason*\x9f\x01\n" +
+	"\x06reason\x18\x05 \x01(\tR\x06reason\"O\n" +
+	"\x13GetHandoverResponse\x128\n" +
+	"\bhandover\x18\x01 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover\"{\n" +
+	"\x15ListHandoversResponse\x12:\n" +
+	"\thandovers\x18\x01 \x03(\v2\x1c.kontor.identity.v1.HandoverR\thandovers\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"B\n" +
+	"\x16CountHandoversResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"H\n" +
+	"\x1cCountHandoverRecordsResponse\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\x83\x01\n" +
+	"\x1bListHandoverRecordsResponse\x12<\n" +
+	"\arecords\x18\x01 \x03(\v2\".kontor.identity.v1.HandoverRecordR\arecords\x12&\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"R\n" +
+	"\x16RevertHandoverResponse\x128\n" +
+	"\bhandover\x18\x01 \x01(\v2\x1c.kontor.identity.v1.HandoverR\bhandover*\x9f\x01\n" +
 	"\rHandoverState\x12\x1e\n" +
 	"\x1aHANDOVER_STATE_UNSPECIFIED\x10\x00\x12\x1a\n" +
 	"\x16HANDOVER_STATE_RUNNING\x10\x01\x12\x17\n" +
@@ -429,24 +757,34 @@ func file_kontor_identity_v1_handover_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_handover_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kontor_identity_v1_handover_proto_msgTypes = make([]protoimpl.MessageInfo, 2)
+var file_kontor_identity_v1_handover_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_kontor_identity_v1_handover_proto_goTypes = []any{
-	(HandoverState)(0),            // 0: kontor.identity.v1.HandoverState
-	(HandoverRecordState)(0),      // 1: kontor.identity.v1.HandoverRecordState
-	(*Handover)(nil),              // 2: kontor.identity.v1.Handover
-	(*HandoverRecord)(nil),        // 3: kontor.identity.v1.HandoverRecord
-	(*timestamppb.Timestamp)(nil), // 4: google.protobuf.Timestamp
+	(HandoverState)(0),                   // 0: kontor.identity.v1.HandoverState
+	(HandoverRecordState)(0),             // 1: kontor.identity.v1.HandoverRecordState
+	(*Handover)(nil),                     // 2: kontor.identity.v1.Handover
+	(*HandoverRecord)(nil),               // 3: kontor.identity.v1.HandoverRecord
+	(*GetHandoverResponse)(nil),          // 4: kontor.identity.v1.GetHandoverResponse
+	(*ListHandoversResponse)(nil),        // 5: kontor.identity.v1.ListHandoversResponse
+	(*CountHandoversResponse)(nil),       // 6: kontor.identity.v1.CountHandoversResponse
+	(*CountHandoverRecordsResponse)(nil), // 7: kontor.identity.v1.CountHandoverRecordsResponse
+	(*ListHandoverRecordsResponse)(nil),  // 8: kontor.identity.v1.ListHandoverRecordsResponse
+	(*RevertHandoverResponse)(nil),       // 9: kontor.identity.v1.RevertHandoverResponse
+	(*timestamppb.Timestamp)(nil),        // 10: google.protobuf.Timestamp
 }
 var file_kontor_identity_v1_handover_proto_depIdxs = []int32{
-	0, // 0: kontor.identity.v1.Handover.state:type_name -> kontor.identity.v1.HandoverState
-	4, // 1: kontor.identity.v1.Handover.create_time:type_name -> google.protobuf.Timestamp
-	4, // 2: kontor.identity.v1.Handover.revertible_until:type_name -> google.protobuf.Timestamp
-	1, // 3: kontor.identity.v1.HandoverRecord.state:type_name -> kontor.identity.v1.HandoverRecordState
-	4, // [4:4] is the sub-list for method output_type
-	4, // [4:4] is the sub-list for method input_type
-	4, // [4:4] is the sub-list for extension type_name
-	4, // [4:4] is the sub-list for extension extendee
-	0, // [0:4] is the sub-list for field type_name
+	0,  // 0: kontor.identity.v1.Handover.state:type_name -> kontor.identity.v1.HandoverState
+	10, // 1: kontor.identity.v1.Handover.create_time:type_name -> google.protobuf.Timestamp
+	10, // 2: kontor.identity.v1.Handover.revertible_until:type_name -> google.protobuf.Timestamp
+	1,  // 3: kontor.identity.v1.HandoverRecord.state:type_name -> kontor.identity.v1.HandoverRecordState
+	2,  // 4: kontor.identity.v1.GetHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
+	2,  // 5: kontor.identity.v1.ListHandoversResponse.handovers:type_name -> kontor.identity.v1.Handover
+	3,  // 6: kontor.identity.v1.ListHandoverRecordsResponse.records:type_name -> kontor.identity.v1.HandoverRecord
+	2,  // 7: kontor.identity.v1.RevertHandoverResponse.handover:type_name -> kontor.identity.v1.Handover
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_handover_proto_init() }
@@ -460,7 +798,7 @@ func file_kontor_identity_v1_handover_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_handover_proto_rawDesc), len(file_kontor_identity_v1_handover_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   2,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

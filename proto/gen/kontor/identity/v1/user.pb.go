@@ -4,9 +4,6 @@
 // 	protoc        (unknown)
 // source: kontor/identity/v1/user.proto
 
-// Package kontor.identity.v1 is the contract of the identity context: organisations, users, departments, roles,
-// sign-in, service accounts and API keys.
-
 package identityv1
 
 import (
@@ -595,6 +592,220 @@ func (x *Presence) GetAbsentTo() *timestamppb.Timestamp {
 	return nil
 }
 
+// UserTerm is one thing by which a user is looked up.
+type UserTerm struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// What is known of the user.
+	//
+	// Types that are valid to be assigned to Term:
+	//
+	//	*UserTerm_Name
+	//	*UserTerm_Email
+	//	*UserTerm_External
+	Term          isUserTerm_Term `protobuf_oneof:"term"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserTerm) Reset() {
+	*x = UserTerm{}
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[4]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserTerm) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserTerm) ProtoMessage() {}
+
+func (x *UserTerm) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[4]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserTerm.ProtoReflect.Descriptor instead.
+func (*UserTerm) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_user_proto_rawDescGZIP(), []int{4}
+}
+
+func (x *UserTerm) GetTerm() isUserTerm_Term {
+	if x != nil {
+		return x.Term
+	}
+	return nil
+}
+
+func (x *UserTerm) GetName() string {
+	if x != nil {
+		if x, ok := x.Term.(*UserTerm_Name); ok {
+			return x.Name
+		}
+	}
+	return ""
+}
+
+func (x *UserTerm) GetEmail() string {
+	if x != nil {
+		if x, ok := x.Term.(*UserTerm_Email); ok {
+			return x.Email
+		}
+	}
+	return ""
+}
+
+func (x *UserTerm) GetExternal() *ExternalKey {
+	if x != nil {
+		if x, ok := x.Term.(*UserTerm_External); ok {
+			return x.External
+		}
+	}
+	return nil
+}
+
+type isUserTerm_Term interface {
+	isUserTerm_Term()
+}
+
+type UserTerm_Name struct {
+	// The name as shown, compared without regard to case.
+	Name string `protobuf:"bytes,1,opt,name=name,proto3,oneof"`
+}
+
+type UserTerm_Email struct {
+	// The e-mail address.
+	Email string `protobuf:"bytes,2,opt,name=email,proto3,oneof"`
+}
+
+type UserTerm_External struct {
+	// The ID in another system.
+	External *ExternalKey `protobuf:"bytes,3,opt,name=external,proto3,oneof"`
+}
+
+func (*UserTerm_Name) isUserTerm_Term() {}
+
+func (*UserTerm_Email) isUserTerm_Term() {}
+
+func (*UserTerm_External) isUserTerm_Term() {}
+
+// ExternalKey is an ID in another system.
+type ExternalKey struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The other system.
+	Source string `protobuf:"bytes,1,opt,name=source,proto3" json:"source,omitempty"`
+	// The ID there.
+	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *ExternalKey) Reset() {
+	*x = ExternalKey{}
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[5]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *ExternalKey) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*ExternalKey) ProtoMessage() {}
+
+func (x *ExternalKey) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[5]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use ExternalKey.ProtoReflect.Descriptor instead.
+func (*ExternalKey) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_user_proto_rawDescGZIP(), []int{5}
+}
+
+func (x *ExternalKey) GetSource() string {
+	if x != nil {
+		return x.Source
+	}
+	return ""
+}
+
+func (x *ExternalKey) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+// UserMatch answers one term.
+type UserMatch struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The user's ID. Empty if nobody fits, or more than one.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Whether more than one fits.
+	Ambiguous     bool `protobuf:"varint,2,opt,name=ambiguous,proto3" json:"ambiguous,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UserMatch) Reset() {
+	*x = UserMatch{}
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UserMatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UserMatch) ProtoMessage() {}
+
+func (x *UserMatch) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_user_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UserMatch.ProtoReflect.Descriptor instead.
+func (*UserMatch) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_user_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *UserMatch) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *UserMatch) GetAmbiguous() bool {
+	if x != nil {
+		return x.Ambiguous
+	}
+	return false
+}
+
 var File_kontor_identity_v1_user_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_user_proto_rawDesc = "" +
@@ -646,7 +857,18 @@ const file_kontor_identity_v1_user_proto_rawDesc = "" +
 	"\x05state\x18\x01 \x01(\x0e2!.kontor.identity.v1.PresenceStateB\b\xbaH\x05\x82\x01\x02\x10\x01R\x05state\x12;\n" +
 	"\vabsent_from\x18\x02 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"absentFrom\x127\n" +
-	"\tabsent_to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\babsentTo*\xb6\x01\n" +
+	"\tabsent_to\x18\x03 \x01(\v2\x1a.google.protobuf.TimestampR\babsentTo\"\x9a\x01\n" +
+	"\bUserTerm\x12\x1e\n" +
+	"\x04name\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\xc8\x01H\x00R\x04name\x12 \n" +
+	"\x05email\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02H\x00R\x05email\x12=\n" +
+	"\bexternal\x18\x03 \x01(\v2\x1f.kontor.identity.v1.ExternalKeyH\x00R\bexternalB\r\n" +
+	"\x04term\x12\x05\xbaH\x02\b\x01\"H\n" +
+	"\vExternalKey\x12\x1f\n" +
+	"\x06source\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06source\x12\x18\n" +
+	"\x02id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x02id\"9\n" +
+	"\tUserMatch\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x1c\n" +
+	"\tambiguous\x18\x02 \x01(\bR\tambiguous*\xb6\x01\n" +
 	"\aWeekday\x12\x17\n" +
 	"\x13WEEKDAY_UNSPECIFIED\x10\x00\x12\x12\n" +
 	"\x0eWEEKDAY_MONDAY\x10\x01\x12\x13\n" +
@@ -675,7 +897,7 @@ func file_kontor_identity_v1_user_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_user_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kontor_identity_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
+var file_kontor_identity_v1_user_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
 var file_kontor_identity_v1_user_proto_goTypes = []any{
 	(Weekday)(0),                  // 0: kontor.identity.v1.Weekday
 	(PresenceState)(0),            // 1: kontor.identity.v1.PresenceState
@@ -683,31 +905,35 @@ var file_kontor_identity_v1_user_proto_goTypes = []any{
 	(*Invitation)(nil),            // 3: kontor.identity.v1.Invitation
 	(*WorkingInterval)(nil),       // 4: kontor.identity.v1.WorkingInterval
 	(*Presence)(nil),              // 5: kontor.identity.v1.Presence
-	(*v1.PhoneNumber)(nil),        // 6: kontor.type.v1.PhoneNumber
-	(*v1.ExternalId)(nil),         // 7: kontor.type.v1.ExternalId
-	(*timestamppb.Timestamp)(nil), // 8: google.protobuf.Timestamp
+	(*UserTerm)(nil),              // 6: kontor.identity.v1.UserTerm
+	(*ExternalKey)(nil),           // 7: kontor.identity.v1.ExternalKey
+	(*UserMatch)(nil),             // 8: kontor.identity.v1.UserMatch
+	(*v1.PhoneNumber)(nil),        // 9: kontor.type.v1.PhoneNumber
+	(*v1.ExternalId)(nil),         // 10: kontor.type.v1.ExternalId
+	(*timestamppb.Timestamp)(nil), // 11: google.protobuf.Timestamp
 }
 var file_kontor_identity_v1_user_proto_depIdxs = []int32{
-	6,  // 0: kontor.identity.v1.User.phones:type_name -> kontor.type.v1.PhoneNumber
+	9,  // 0: kontor.identity.v1.User.phones:type_name -> kontor.type.v1.PhoneNumber
 	4,  // 1: kontor.identity.v1.User.working_hours:type_name -> kontor.identity.v1.WorkingInterval
 	5,  // 2: kontor.identity.v1.User.presence:type_name -> kontor.identity.v1.Presence
-	7,  // 3: kontor.identity.v1.User.external_ids:type_name -> kontor.type.v1.ExternalId
-	8,  // 4: kontor.identity.v1.User.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 5: kontor.identity.v1.User.update_time:type_name -> google.protobuf.Timestamp
-	8,  // 6: kontor.identity.v1.User.deactivate_time:type_name -> google.protobuf.Timestamp
+	10, // 3: kontor.identity.v1.User.external_ids:type_name -> kontor.type.v1.ExternalId
+	11, // 4: kontor.identity.v1.User.create_time:type_name -> google.protobuf.Timestamp
+	11, // 5: kontor.identity.v1.User.update_time:type_name -> google.protobuf.Timestamp
+	11, // 6: kontor.identity.v1.User.deactivate_time:type_name -> google.protobuf.Timestamp
 	3,  // 7: kontor.identity.v1.User.invitation:type_name -> kontor.identity.v1.Invitation
-	8,  // 8: kontor.identity.v1.Invitation.create_time:type_name -> google.protobuf.Timestamp
-	8,  // 9: kontor.identity.v1.Invitation.expire_time:type_name -> google.protobuf.Timestamp
-	8,  // 10: kontor.identity.v1.Invitation.send_time:type_name -> google.protobuf.Timestamp
+	11, // 8: kontor.identity.v1.Invitation.create_time:type_name -> google.protobuf.Timestamp
+	11, // 9: kontor.identity.v1.Invitation.expire_time:type_name -> google.protobuf.Timestamp
+	11, // 10: kontor.identity.v1.Invitation.send_time:type_name -> google.protobuf.Timestamp
 	0,  // 11: kontor.identity.v1.WorkingInterval.weekday:type_name -> kontor.identity.v1.Weekday
 	1,  // 12: kontor.identity.v1.Presence.state:type_name -> kontor.identity.v1.PresenceState
-	8,  // 13: kontor.identity.v1.Presence.absent_from:type_name -> google.protobuf.Timestamp
-	8,  // 14: kontor.identity.v1.Presence.absent_to:type_name -> google.protobuf.Timestamp
-	15, // [15:15] is the sub-list for method output_type
-	15, // [15:15] is the sub-list for method input_type
-	15, // [15:15] is the sub-list for extension type_name
-	15, // [15:15] is the sub-list for extension extendee
-	0,  // [0:15] is the sub-list for field type_name
+	11, // 13: kontor.identity.v1.Presence.absent_from:type_name -> google.protobuf.Timestamp
+	11, // 14: kontor.identity.v1.Presence.absent_to:type_name -> google.protobuf.Timestamp
+	7,  // 15: kontor.identity.v1.UserTerm.external:type_name -> kontor.identity.v1.ExternalKey
+	16, // [16:16] is the sub-list for method output_type
+	16, // [16:16] is the sub-list for method input_type
+	16, // [16:16] is the sub-list for extension type_name
+	16, // [16:16] is the sub-list for extension extendee
+	0,  // [0:16] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_user_proto_init() }
@@ -715,13 +941,18 @@ func file_kontor_identity_v1_user_proto_init() {
 	if File_kontor_identity_v1_user_proto != nil {
 		return
 	}
+	file_kontor_identity_v1_user_proto_msgTypes[4].OneofWrappers = []any{
+		(*UserTerm_Name)(nil),
+		(*UserTerm_Email)(nil),
+		(*UserTerm_External)(nil),
+	}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_user_proto_rawDesc), len(file_kontor_identity_v1_user_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   4,
+			NumMessages:   7,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
