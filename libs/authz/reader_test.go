@@ -18,12 +18,14 @@ import (
 
 func produce(t *testing.T, brokers []string, topic string, msgs ...kafka.Message) {
 	t.Helper()
+	transport := new(kafka.Transport) // the shared one remembers for seconds that there was no such topic
 	w := &kafka.Writer{
 		Addr: kafka.TCP(brokers...), Topic: topic, Balancer: &kafka.Hash{}, RequiredAcks: kafka.RequireAll,
-		BatchTimeout: time.Millisecond,
+		BatchTimeout: time.Millisecond, Transport: transport,
 	}
 	require.NoError(t, w.WriteMessages(t.Context(), msgs...))
 	require.NoError(t, w.Close())
+	transport.CloseIdleConnections()
 }
 
 func message(t *testing.T, e *accessv1.DirectoryEntry, kind, id string) kafka.Message {
