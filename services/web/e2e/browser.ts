@@ -51,6 +51,12 @@ export async function openPage(
   page.setDefaultTimeout(20_000);
   const faults: string[] = [];
   page.on("pageerror", (error) => faults.push(error.message));
+  // A screen that fails is caught and tells so politely; the fault is in the console only.
+  page.on("console", (message) => {
+    if (message.type() === "error" && !message.text().startsWith("Failed to load resource")) {
+      faults.push(message.text());
+    }
+  });
   page.on("response", (response) => {
     if (response.status() >= 500) {
       faults.push(`${response.status()} ${response.url()}`);
