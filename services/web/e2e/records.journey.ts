@@ -123,6 +123,7 @@ describe("records (WEB-4)", () => {
     ["expected", "/reports/expected-sales"],
     ["users", "/settings/users"],
     ["departments", "/settings/departments"],
+    ["roles", "/settings/roles"],
     ["organisation", "/settings/organization"],
     ["pipelines", "/settings/pipelines"],
     ["rates", "/settings/currencies"],

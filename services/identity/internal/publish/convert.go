@@ -2,6 +2,7 @@ package publish
 
 import (
 	"net/netip"
+	"strings"
 	"time"
 
 	"google.golang.org/genproto/googleapis/type/date"
@@ -139,6 +140,15 @@ func Role(r *role.Role) *identityv1.Role {
 	return &identityv1.Role{
 		Id: r.ID, Name: r.Name, Code: r.Code, Description: r.Description, Grants: grants(r.Grants),
 		Etag: aip.Etag(r.Version), CreateTime: Time(r.CreatedAt), UpdateTime: Time(r.UpdatedAt),
+	}
+}
+
+// FillRole sets the fields of a role that a caller may set.
+func FillRole(r *role.Role, p *identityv1.Role) {
+	r.Name, r.Description = strings.TrimSpace(p.GetName()), strings.TrimSpace(p.GetDescription())
+	r.Grants = make([]role.Grant, len(p.GetGrants()))
+	for i, g := range p.GetGrants() {
+		r.Grants[i] = role.Grant{Kind: g.GetKind(), Action: role.Action(g.GetAction()), Scope: role.Scope(g.GetScope())}
 	}
 }
 

@@ -147,6 +147,17 @@ func RoleUpdated(org string, r, previous *role.Role) []event.Event {
 	}
 }
 
+// RoleDeleted turns the end of a role into events; its version is one above the last.
+func RoleDeleted(org string, r *role.Role) []event.Event {
+	return []event.Event{
+		event.New(Topic, KindRole, r.ID, r.Version, &identityv1.RoleDeleted{Role: Role(r)}),
+		event.New(authz.Topic, directory+KindRole, r.ID, r.Version, &accessv1.DirectoryEntry{
+			OrganizationId: org, Version: r.Version, Deleted: true,
+			Entry: &accessv1.DirectoryEntry_Role{Role: &accessv1.DirectoryRole{Id: r.ID, Name: r.Name}},
+		}),
+	}
+}
+
 func directoryRole(org string, r *role.Role) event.Event {
 	return event.New(authz.Topic, directory+KindRole, r.ID, r.Version, &accessv1.DirectoryEntry{
 		OrganizationId: org, Version: r.Version,

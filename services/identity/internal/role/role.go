@@ -3,7 +3,12 @@
 package role
 
 import (
+	"slices"
+	"strconv"
+	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"kontor.internal/libs/apperr"
 )
@@ -12,7 +17,12 @@ import (
 var (
 	ErrNotFound = apperr.NotFound("ROLE_NOT_FOUND", "there is no such role")
 	// ErrNotYours keeps those who may change users from making themselves, or anybody, more than they are.
-	ErrNotYours = apperr.Forbidden("ROLE_NOT_YOURS", "this concerns a role that permits more than your own; ask an administrator")
+	ErrNotYours  = apperr.Forbidden("ROLE_NOT_YOURS", "this concerns a role that permits more than your own; ask an administrator")
+	ErrInvalid   = apperr.Invalid("ROLE_INVALID", "the role's data is not valid")
+	ErrNameTaken = apperr.AlreadyExists("ROLE_NAME_TAKEN", "another role has this name")
+	ErrStale     = apperr.Conflict("ROLE_ETAG_MISMATCH", "the role was changed by someone else; read it again")
+	ErrReadyMade = apperr.NotAllowedNow("ROLE_READY_MADE", "ready-made roles stay as they are; make a role of your own after it")
+	ErrInUse     = apperr.NotAllowedNow("ROLE_IN_USE", "take the role first from its users and programs, deactivated ones too, and from the second factor's policy")
 )
 
 // Codes of the ready-made roles.
@@ -70,8 +80,66 @@ type Role struct {
 // Created is the domain event of a new role.
 type Created struct{ Role Role }
 
-// Updated is the domain event of a role that grants something else than before.
+// Updated is the domain event of a role that was changed.
 type Updated struct{ Role, Previous Role }
+
+// MaxGrants is how many grants a role may have.
+const MaxGrants = 200
+
+// Validate returns ErrInvalid, naming the fields at fault.
+func (r *Role) Validate() error {
+	err := ErrInvalid
+	if n := utf8.RuneCountInString(r.Name); n < 1 || n > 100 || strings.TrimSpace(r.Name) == "" ||
+		!utf8.ValidString(r.Name) || strings.ContainsFunc(r.Name, unicode.IsControl) {
+		err = err.WithField("name", "1 to 100 characters, no control characters")
+	}
+	if utf8.RuneCountInString(r.Description) > 500 || !utf8.ValidString(r.Description) {
+		err = err.WithField("description", "at most 500 characters")
+	}
+	if len(r.Grants) > MaxGrants {
+		err = err.WithField("grants", "at most "+strconv.Itoa(MaxGrants))
+	}
+	kinds := append(Kinds(), AnyKind)
+	seen := make(map[Grant]bool, len(r.Grants))
+	for i, g := range r.Grants {
+		field := "grants[" + strconv.Itoa(i) + "]"
+		if !slices.Contains(kinds, g.Kind) {
+			err = err.WithField(field+".kind", "one of "+strings.Join(kinds, ", "))
+		}
+		if g.Action < AnyAction || g.Action > Import {
+			err = err.WithField(field+".action", "no such action")
+		}
+		if g.Scope <= None || g.Scope > All {
+			err = err.WithField(field+".scope", "own, department, department and below, or all; leave out what is not granted")
+		}
+		what := Grant{Kind: g.Kind, Action: g.Action}
+		if seen[what] {
+			err = err.WithField(field, "the same kind and action twice")
+		}
+		seen[what] = true
+	}
+	if len(err.Fields) > 0 {
+		return err
+	}
+	return nil
+}
+
+// Change lets fn change a role of the organisation's own. It returns nil if nothing differs afterwards, ErrReadyMade or
+// ErrInvalid.
+func (r *Role) Change(fn func(*Role)) (*Updated, error) {
+	if r.Code != "" {
+		return nil, ErrReadyMade
+	}
+	before := *r
+	fn(r)
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	if r.Name == before.Name && r.Description == before.Description && slices.Equal(r.Grants, before.Grants) {
+		return nil, nil
+	}
+	return &Updated{Role: *r, Previous: before}, nil
+}
 
 // Actions lists the actions a grant can name one by one.
 func Actions() []Action { return []Action{View, Create, Update, Delete, Export, Import} }

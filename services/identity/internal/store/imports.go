@@ -22,7 +22,7 @@ func NewID() string { return id.New() }
 
 // RolesByName returns all roles by their code and by their name in lower case.
 func (s *Store) RolesByName(ctx context.Context, tx pgx.Tx, org string) (map[string]*role.Role, error) {
-	rows, err := tx.Query(ctx, `SELECT `+roleColumns+` FROM roles r WHERE r.organization_id = $1`, org)
+	rows, err := tx.Query(ctx, `SELECT `+roleColumns+` FROM roles r WHERE r.organization_id = $1 FOR KEY SHARE`, org)
 	if err != nil {
 		return nil, fmt.Errorf("read roles: %w", err)
 	}

@@ -10,6 +10,7 @@ import (
 	"kontor.internal/libs/aip"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/id"
+	"kontor.internal/libs/pg"
 	"kontor.internal/services/identity/internal/publish"
 	"kontor.internal/services/identity/internal/role"
 )
@@ -102,11 +103,16 @@ func (s *Store) MayHandle(ctx context.Context, org, memberID string, roleIDs ...
 	if len(roleIDs) == 0 {
 		return nil
 	}
-	have, err := s.Grants(ctx, org, memberID)
+	roles, err := s.Roles(ctx, org, roleIDs)
 	if err != nil {
 		return err
 	}
-	roles, err := s.Roles(ctx, org, roleIDs)
+	return s.MayGive(ctx, org, memberID, roles...)
+}
+
+// MayGive is MayHandle for roles as they are given.
+func (s *Store) MayGive(ctx context.Context, org, memberID string, roles ...*role.Role) error {
+	have, err := s.Grants(ctx, org, memberID)
 	if err != nil {
 		return err
 	}
@@ -116,6 +122,132 @@ func (s *Store) MayHandle(ctx context.Context, org, memberID string, roleIDs ...
 		}
 	}
 	return nil
+}
+
+// CreateRole stores a role of the organisation's own. It returns role.ErrNameTaken.
+func (s *Store) CreateRole(ctx context.Context, org string, r *role.Role) (*role.Role, error) {
+	out := *r
+	err := s.DB.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+		out = *r
+		out.ID, out.Version, out.CreatedAt = id.New(), 1, s.now()
+		out.UpdatedAt = out.CreatedAt
+		_, err := tx.Exec(ctx, `
+			INSERT INTO roles (organization_id, id, code, name, description, grants, version, created_at, updated_at)
+			VALUES ($1, $2, '', $3, $4, $5, 1, $6, $6)`, org, out.ID, out.Name, out.Description, out.Grants, out.CreatedAt)
+		if err != nil {
+			return nil, roleError("insert role", err)
+		}
+		return publish.RoleCreated(org, &out), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return &out, nil
+}
+
+// UpdateRole locks the role, lets fn change it and saves it; without an event of fn nothing is saved. fn may run more
+// than once. It returns role.ErrNotFound, role.ErrStale if etag is not zero and not the stored version, role.ErrNameTaken
+// or fn's error.
+func (s *Store) UpdateRole(ctx context.Context, org, id string, etag int64, fn func(*role.Role) (*role.Updated, error),
+) (*role.Role, error) {
+	var out *role.Role
+	err := s.DB.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+		r, err := lockRole(ctx, tx, org, id, etag)
+		if err != nil {
+			return nil, err
+		}
+		out = r
+		version := r.Version
+		ev, err := fn(r)
+		if ev == nil || err != nil {
+			return nil, err
+		}
+		r.Version, r.UpdatedAt = version+1, s.now()
+		if err := saveRole(ctx, tx, org, r); err != nil {
+			return nil, err
+		}
+		return publish.RoleUpdated(org, r, &ev.Previous), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+// DeleteRole removes a role of the organisation's own, if may has nothing against it. It returns role.ErrNotFound,
+// role.ErrStale, role.ErrReadyMade, role.ErrInUse or may's error.
+func (s *Store) DeleteRole(ctx context.Context, org, id string, etag int64, may func(*role.Role) error) (*role.Role, error) {
+	var out *role.Role
+	err := s.DB.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+		r, err := lockRole(ctx, tx, org, id, etag)
+		if err != nil {
+			return nil, err
+		}
+		if r.Code != "" {
+			return nil, role.ErrReadyMade
+		}
+		if err := may(r); err != nil {
+			return nil, err
+		}
+		var used bool
+		// Whoever gives the role to somebody has it locked meanwhile.
+		err = tx.QueryRow(ctx, `
+			SELECT EXISTS (SELECT FROM users WHERE organization_id = $1 AND role_ids @> ARRAY[$2::uuid])
+				OR EXISTS (SELECT FROM service_accounts WHERE organization_id = $1 AND active AND role_ids @> ARRAY[$2::uuid])
+				OR EXISTS (SELECT FROM organizations WHERE organization_id = $1 AND second_factor->'role_ids' ? $2::text)`,
+			org, id).Scan(&used)
+		switch {
+		case err != nil:
+			return nil, fmt.Errorf("look for who has the role: %w", err)
+		case used:
+			return nil, role.ErrInUse
+		}
+		if _, err := tx.Exec(ctx, `DELETE FROM roles WHERE organization_id = $1 AND id = $2`, org, id); err != nil {
+			return nil, fmt.Errorf("delete role: %w", err)
+		}
+		r.Version, r.UpdatedAt = r.Version+1, s.now()
+		out = r
+		return publish.RoleDeleted(org, r), nil
+	})
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func lockRole(ctx context.Context, tx pgx.Tx, org, id string, etag int64) (*role.Role, error) {
+	rows, err := tx.Query(ctx, `
+		SELECT `+roleColumns+` FROM roles r WHERE r.organization_id = $1 AND r.id = $2 FOR UPDATE`, org, id)
+	if err != nil {
+		return nil, fmt.Errorf("lock role: %w", err)
+	}
+	r, err := pgx.CollectExactlyOneRow(rows, func(row pgx.CollectableRow) (*role.Role, error) { return scanRole(row) })
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, role.ErrNotFound
+	case err != nil:
+		return nil, fmt.Errorf("lock role: %w", err)
+	case etag != 0 && etag != r.Version:
+		return nil, role.ErrStale
+	}
+	return r, nil
+}
+
+// saveRole stores what may change of a locked role.
+func saveRole(ctx context.Context, tx pgx.Tx, org string, r *role.Role) error {
+	if _, err := tx.Exec(ctx, `
+		UPDATE roles SET name = $3, description = $4, grants = $5, version = $6, updated_at = $7
+		WHERE organization_id = $1 AND id = $2`, org, r.ID, r.Name, r.Description, r.Grants, r.Version, r.UpdatedAt); err != nil {
+		return roleError("update role", err)
+	}
+	return nil
+}
+
+func roleError(doing string, err error) error {
+	if pg.IsUnique(err, "roles_name_key") {
+		return role.ErrNameTaken
+	}
+	return fmt.Errorf("%s: %w", doing, err)
 }
 
 // RoleSchema is what roles can be filtered and sorted by.
@@ -200,10 +332,8 @@ func (s *Store) refreshRole(ctx context.Context, org string, want *role.Role) er
 		}
 		now := *before
 		now.Grants, now.Description, now.Version, now.UpdatedAt = want.Grants, want.Description, before.Version+1, s.now()
-		if _, err := tx.Exec(ctx, `
-			UPDATE roles SET grants = $3, description = $4, version = $5, updated_at = $6
-			WHERE organization_id = $1 AND id = $2`, org, now.ID, now.Grants, now.Description, now.Version, now.UpdatedAt); err != nil {
-			return nil, fmt.Errorf("update role: %w", err)
+		if err := saveRole(ctx, tx, org, &now); err != nil {
+			return nil, err
 		}
 		return publish.RoleUpdated(org, &now, before), nil
 	})

@@ -75,7 +75,10 @@ func checkMembership(ctx context.Context, tx pgx.Tx, org, departmentID string, r
 				SELECT 1 FROM departments
 				WHERE organization_id = $1 AND id = $2 AND deleted_at IS NULL
 				FOR SHARE) AS d),
-			(SELECT count(*) FROM roles WHERE organization_id = $1 AND id = ANY($3::uuid[]))`,
+			(SELECT count(*) FROM (
+				SELECT 1 FROM roles
+				WHERE organization_id = $1 AND id = ANY($3::uuid[])
+				FOR KEY SHARE) AS r)`,
 		org, nullID(departmentID), list(roleIDs)).Scan(&departments, &roles)
 	switch {
 	case err != nil:
@@ -253,7 +256,7 @@ func (s *Store) keepAdministrator(ctx context.Context, tx pgx.Tx, org string, be
 	}
 	var admin string
 	err := tx.QueryRow(ctx, `
-		SELECT id::text FROM roles WHERE organization_id = $1 AND code = $2 FOR UPDATE`, org, role.Administrator).Scan(&admin)
+		SELECT id::text FROM roles WHERE organization_id = $1 AND code = $2 FOR NO KEY UPDATE`, org, role.Administrator).Scan(&admin)
 	if err != nil {
 		return fmt.Errorf("find the administrators' role: %w", err)
 	}

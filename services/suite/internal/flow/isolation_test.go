@@ -57,6 +57,7 @@ func hidden(t *testing.T, in *installation, conn *grpc.ClientConn, methods []met
 	dep := post("/v1/departments", object{"name": secret})
 	user := post("/v1/users", object{"name": secret, "email": "zebulon-" + id.New() + "@hidden.test", "departmentId": dep["id"]})
 	c.must(http.MethodPost, "/v1/users/"+text(t, user, "id")+":setPassword", object{"password": password})
+	post("/v1/roles", object{"name": secret})
 	service := post("/v1/serviceAccounts", object{"name": secret})
 	post("/v1/apiKeys", object{"name": secret, "serviceAccountId": service["id"]})
 	company := post("/v1/companies", object{"name": secret, "phones": []object{{"number": phone}}})

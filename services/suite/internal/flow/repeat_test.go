@@ -41,6 +41,7 @@ func TestSameRequestIDTwice(t *testing.T) {
 	bodies := map[string]object{
 		"/v1/users":           {"name": "Ann", "email": "ann-" + id.New() + "@kontor.test"},
 		"/v1/departments":     {"name": "North"},
+		"/v1/roles":           {"name": "Assistant"},
 		"/v1/serviceAccounts": {"name": "Robot"},
 		"/v1/leads":           {"title": "Enquiry"},
 		"/v1/leadStatuses":    {"name": "Paused for now", "kind": "LEAD_STATUS_KIND_OPEN"},

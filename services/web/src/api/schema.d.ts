@@ -221,6 +221,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/companies:tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListCompanyTags
+         * @description ListCompanyTags returns tags of companies that the caller may see, in alphabetical order.
+         */
+        get: operations["kontor.contacts.v1.TagsService.ListCompanyTags"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/companies/{id}": {
         parameters: {
             query?: never;
@@ -433,6 +453,26 @@ export interface paths {
          * @description Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
          */
         post: operations["kontor.contacts.v1.ContactsService.PreviewContactImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/contacts:tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListContactTags
+         * @description ListContactTags returns tags of contacts that the caller may see, in alphabetical order.
+         */
+        get: operations["kontor.contacts.v1.TagsService.ListContactTags"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -710,6 +750,28 @@ export interface paths {
         get: operations["kontor.deals.v1.DealsService.GetBoard"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deals:bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BulkDeals changes many deals. They are moved between stages, won and lost one by one, not here; lines
+         *      and external IDs belong to one deal and are not set for many.
+         * @description Errors: INVALID_FILTER, INVALID_UPDATE_MASK, BULK_SELECTION_INVALID, BULK_ACTION_INVALID, NOT_PERMITTED if no role permits
+         *      the action, USER_NOT_FOUND, COMPANY_NOT_FOUND, CONTACT_NOT_FOUND, CONTACTS_UNAVAILABLE, REQUEST_ID_REUSED.
+         */
+        post: operations["kontor.deals.v1.BulkService.BulkDeals"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1119,6 +1181,29 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/duplicates:merge": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * MergeDuplicates merges all groups of records of which the last scan is so sure, as an operation: the record that was made
+         *      first stays, a converted lead before others, and has what the others have where it has nothing itself. A group is left,
+         *      and listed in the operation, if it was changed since and is not so sure any more, if two of its records were dismissed, or
+         *      if the caller may not merge all of it. UndoOperation takes back the whole of it, UndoMerge one of its merges.
+         * @description Errors: PERMISSION_DENIED, REQUEST_ID_REUSED.
+         */
+        post: operations["kontor.contacts.v1.DuplicatesService.MergeDuplicates"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/duplicates:scan": {
         parameters: {
             query?: never;
@@ -1130,8 +1215,9 @@ export interface paths {
         put?: never;
         /**
          * ScanDuplicates
-         * @description ScanDuplicates compares all records of a kind with each other, as an operation. What it finds is listed by
-         *      ListDuplicates, in the place of what the scan before has found; what was dismissed stays so.
+         * @description ScanDuplicates compares all records of a kind with each other, as an operation that can be cancelled. What it finds is
+         *      listed by ListDuplicates, in the place of what the scan before has found; what was dismissed stays so. While a scan of the
+         *      kind is under way it returns that one.
          */
         post: operations["kontor.contacts.v1.DuplicatesService.ScanDuplicates"];
         delete?: never;
@@ -1581,6 +1667,26 @@ export interface paths {
          * @description Errors: FILE_NOT_FOUND, IMPORT_MAPPING_INVALID, IMPORT_ENCODING_UNKNOWN, IMPORT_FILE_EMPTY, IMPORT_HEADER_INVALID.
          */
         post: operations["kontor.contacts.v1.LeadsService.PreviewLeadImport"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/leads:tags": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListLeadTags
+         * @description ListLeadTags returns tags of leads that the caller may see, in alphabetical order.
+         */
+        get: operations["kontor.contacts.v1.TagsService.ListLeadTags"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -2149,6 +2255,80 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/oidcProviders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListOidcProviders returns all providers of the organisation, by name.
+         * @description Errors: none of its own.
+         */
+        get: operations["kontor.identity.v1.OidcProvidersService.ListOidcProviders"];
+        put?: never;
+        /**
+         * CreateOidcProvider adds a provider.
+         * @description Errors: OIDC_PROVIDER_INVALID, OIDC_PROVIDER_NAME_TAKEN, OIDC_PROVIDER_TOO_MANY, ROLE_NOT_FOUND,
+         *      DEPARTMENT_NOT_FOUND, REQUEST_ID_REUSED; ROLE_NOT_YOURS for who has not all the rights there are.
+         */
+        post: operations["kontor.identity.v1.OidcProvidersService.CreateOidcProvider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/oidcProviders/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetOidcProvider returns a provider.
+         * @description Errors: OIDC_PROVIDER_NOT_FOUND.
+         */
+        get: operations["kontor.identity.v1.OidcProvidersService.GetOidcProvider"];
+        put?: never;
+        post?: never;
+        /**
+         * DeleteOidcProvider deletes a provider and whom it knows for good. Users stay, and sessions last as long as they do.
+         * @description Errors: OIDC_PROVIDER_NOT_FOUND, OIDC_PROVIDER_ETAG_MISMATCH, ROLE_NOT_YOURS.
+         */
+        delete: operations["kontor.identity.v1.OidcProvidersService.DeleteOidcProvider"];
+        options?: never;
+        head?: never;
+        /**
+         * UpdateOidcProvider changes the fields named in update_mask.
+         * @description Errors: OIDC_PROVIDER_NOT_FOUND, OIDC_PROVIDER_ETAG_MISMATCH, OIDC_PROVIDER_INVALID, OIDC_PROVIDER_NAME_TAKEN,
+         *      ROLE_NOT_FOUND, ROLE_NOT_YOURS, DEPARTMENT_NOT_FOUND, INVALID_UPDATE_MASK.
+         */
+        patch: operations["kontor.identity.v1.OidcProvidersService.UpdateOidcProvider"];
+        trace?: never;
+    };
+    "/v1/oidcProviders/{id}:check": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CheckOidcProvider asks the provider for its settings, so that a mistake shows before anybody signs in.
+         * @description Errors: OIDC_PROVIDER_NOT_FOUND, OIDC_PROVIDER_NOT_REACHED, SIGN_IN_LIMITED after too many of them.
+         */
+        post: operations["kontor.identity.v1.OidcProvidersService.CheckOidcProvider"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/operations/{id}": {
         parameters: {
             query?: never;
@@ -2464,6 +2644,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/products:bulk": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BulkProducts changes many products. Nobody is responsible for a product, so there is nothing to
+         *      reassign; SKU, barcode and external IDs belong to one product and are not set for many.
+         * @description Errors: INVALID_FILTER, INVALID_UPDATE_MASK, BULK_SELECTION_INVALID, BULK_ACTION_INVALID, NOT_PERMITTED if no role permits
+         *      the action, REQUEST_ID_REUSED.
+         */
+        post: operations["kontor.catalog.v1.BulkService.BulkProducts"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/products:count": {
         parameters: {
             query?: never;
@@ -2712,7 +2914,11 @@ export interface paths {
          */
         get: operations["kontor.identity.v1.RolesService.ListRoles"];
         put?: never;
-        post?: never;
+        /**
+         * CreateRole makes a role.
+         * @description Errors: ROLE_INVALID, ROLE_NAME_TAKEN, ROLE_NOT_YOURS.
+         */
+        post: operations["kontor.identity.v1.RolesService.CreateRole"];
         delete?: never;
         options?: never;
         head?: never;
@@ -2753,10 +2959,19 @@ export interface paths {
         get: operations["kontor.identity.v1.RolesService.GetRole"];
         put?: never;
         post?: never;
-        delete?: never;
+        /**
+         * DeleteRole removes a role that nobody has.
+         * @description Errors: ROLE_NOT_FOUND, ROLE_READY_MADE, ROLE_IN_USE, ROLE_NOT_YOURS, ROLE_ETAG_MISMATCH.
+         */
+        delete: operations["kontor.identity.v1.RolesService.DeleteRole"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * UpdateRole changes fields of a role. It holds at once for everybody who has the role.
+         * @description Errors: ROLE_NOT_FOUND, ROLE_READY_MADE, ROLE_INVALID, ROLE_NAME_TAKEN, ROLE_NOT_YOURS, ROLE_ETAG_MISMATCH,
+         *      INVALID_UPDATE_MASK.
+         */
+        patch: operations["kontor.identity.v1.RolesService.UpdateRole"];
         trace?: never;
     };
     "/v1/search": {
@@ -2978,6 +3193,53 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/sessions:beginExternal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * BeginExternalSignIn returns where to send the browser. In a browser the binding is kept in a cookie instead.
+         * @description Errors: OIDC_PROVIDER_NOT_FOUND for one that is not there or not active; OIDC_PROVIDER_NOT_REACHED, SIGN_IN_LIMITED.
+         */
+        post: operations["kontor.identity.v1.ExternalSignInsService.BeginExternalSignIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/sessions:completeExternal": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * CompleteExternalSignIn begins a session for who the provider says it is. Each works once.
+         * @description The provider must vouch for the e-mail address. Who is known by the provider's subject is signed in; otherwise the user
+         *      with that address in the provider's organisation is connected, or made if the provider is set so. Other organisations
+         *      are never opened.
+         *
+         *      Errors: EXTERNAL_SIGN_IN_INVALID if it was not begun in this browser, has expired, was completed before, or the
+         *      provider's answer does not check; EXTERNAL_SIGN_IN_DENIED if the provider refused; OIDC_PROVIDER_NOT_REACHED;
+         *      EXTERNAL_EMAIL_NOT_VERIFIED, EXTERNAL_EMAIL_NOT_ALLOWED, EXTERNAL_USER_UNKNOWN, EXTERNAL_USER_NOT_ACTIVE,
+         *      EXTERNAL_IDENTITY_TAKEN; SECOND_FACTOR_WRONG; SIGN_IN_LIMITED.
+         */
+        post: operations["kontor.identity.v1.ExternalSignInsService.CompleteExternalSignIn"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/sessions:count": {
         parameters: {
             query?: never;
@@ -3099,6 +3361,27 @@ export interface paths {
          * @description Errors: SMTP_NOT_SET; SMTP_FAILED with what the server said; SIGN_IN_LIMITED after too many tries.
          */
         post: operations["kontor.identity.v1.SettingsService.TestSmtp"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/signInProviders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListSignInProviders returns the providers that an organisation's sign-in screen offers. Without an organisation those
+         *      of the only one; of several none is told of.
+         * @description Errors: SIGN_IN_LIMITED.
+         */
+        get: operations["kontor.identity.v1.ExternalSignInsService.ListSignInProviders"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -3382,6 +3665,47 @@ export interface paths {
          */
         post: operations["kontor.identity.v1.UsersService.SetUserPassword"];
         delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/externalIdentities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListExternalIdentities says by which providers a user is known.
+         * @description Errors: USER_NOT_FOUND.
+         */
+        get: operations["kontor.identity.v1.OidcProvidersService.ListExternalIdentities"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/users/{user_id}/externalIdentities/{provider_id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * DeleteExternalIdentity disconnects a user from a provider. With the next sign-in the two are connected again by the
+         *      address, as the first time.
+         * @description Errors: USER_NOT_FOUND, ROLE_NOT_YOURS, EXTERNAL_IDENTITY_NOT_FOUND.
+         */
+        delete: operations["kontor.identity.v1.OidcProvidersService.DeleteExternalIdentity"];
         options?: never;
         head?: never;
         patch?: never;
@@ -4152,6 +4476,48 @@ export interface components {
             products?: components["schemas"]["kontor.catalog.v1.ProductSummary"][];
         };
         /**
+         * BulkProductsRequest
+         * @description BulkProductsRequest says what to do to which products.
+         */
+        "kontor.catalog.v1.BulkProductsRequest": {
+            /**
+             * action
+             * @description What to do to each.
+             */
+            action?: components["schemas"]["kontor.type.v1.BulkAction"];
+            /**
+             * product
+             * @description The values to set, for an update.
+             */
+            product?: components["schemas"]["kontor.catalog.v1.Product"];
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+            /**
+             * selection
+             * @description Which records.
+             */
+            selection: components["schemas"]["kontor.type.v1.BulkSelection"];
+            /**
+             * update_mask
+             * @description Which fields of product to set, for an update; what product has set if empty.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * BulkProductsResponse
+         * @description BulkProductsResponse carries the operation.
+         */
+        "kontor.catalog.v1.BulkProductsResponse": {
+            /**
+             * operation
+             * @description The operation of kind "bulk". Its result is {"changed": …, "unchanged": …, "rejected": …}.
+             */
+            operation?: components["schemas"]["kontor.operation.v1.Operation"];
+        };
+        /**
          * ConvertMoneyRequest
          * @description ConvertMoneyRequest carries an amount and where to take it.
          */
@@ -4600,6 +4966,28 @@ export interface components {
             updateTime?: components["schemas"]["google.protobuf.Timestamp"];
         };
         /**
+         * ExportProductsRequest
+         * @description ExportProductsRequest says what is exported.
+         */
+        "kontor.catalog.v1.ExportProductsRequest": {
+            /**
+             * list
+             * @description Which products, and how.
+             */
+            list?: components["schemas"]["kontor.type.v1.ExportList"];
+        };
+        /**
+         * ExportProductsResponse
+         * @description ExportProductsResponse is a piece of the file.
+         */
+        "kontor.catalog.v1.ExportProductsResponse": {
+            /**
+             * part
+             * @description The piece.
+             */
+            part?: components["schemas"]["kontor.type.v1.ExportPart"];
+        };
+        /**
          * GetPriceTypeRequest
          * @description GetPriceTypeRequest names a price type.
          */
@@ -4803,6 +5191,17 @@ export interface components {
              * @description Token of the next page. Empty on the last one.
              */
             nextPageToken?: string;
+        };
+        /**
+         * ListExported
+         * @description ListExported is told when somebody begins to take a list out of the suite as a file.
+         */
+        "kontor.catalog.v1.ListExported": {
+            /**
+             * export
+             * @description What was asked for, and by whom.
+             */
+            export?: components["schemas"]["kontor.type.v1.Export"];
         };
         /**
          * ListPriceTypesRequest
@@ -5879,6 +6278,11 @@ export interface components {
              */
             selection: components["schemas"]["kontor.type.v1.BulkSelection"];
             /**
+             * tags
+             * @description The tags to add or to take away.
+             */
+            tags?: string[];
+            /**
              * update_mask
              * @description Which fields of company to set, for an update; what company has set if empty.
              */
@@ -5927,6 +6331,11 @@ export interface components {
              */
             selection: components["schemas"]["kontor.type.v1.BulkSelection"];
             /**
+             * tags
+             * @description The tags to add or to take away.
+             */
+            tags?: string[];
+            /**
              * update_mask
              * @description Which fields of contact to set, for an update; what contact has set if empty.
              */
@@ -5974,6 +6383,11 @@ export interface components {
              * @description Which records.
              */
             selection: components["schemas"]["kontor.type.v1.BulkSelection"];
+            /**
+             * tags
+             * @description The tags to add or to take away.
+             */
+            tags?: string[];
             /**
              * update_mask
              * @description Which fields of lead to set, for an update; what lead has set if empty.
@@ -6039,6 +6453,12 @@ export interface components {
              * @description When the company was put into the bin; absent if it is not there. Set by the server.
              */
             deleteTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * do_not_contact
+             * @description Channels by which the company must not be contacted: "phone", "email", "messenger", "post", "sms". In a filter:
+             *      do_not_contact:phone, and do_not_contact:* for any.
+             */
+            doNotContact?: ("phone" | "email" | "messenger" | "post" | "sms")[];
             /**
              * emails
              * @description E-mail addresses.
@@ -6121,6 +6541,12 @@ export interface components {
              * @description Where the company came from, as in Lead.source.
              */
             source?: string;
+            /**
+             * tags
+             * @description Words of the organisation's own that the company is marked with, such as "exhibition 2026". Letter case does not tell one from
+             *      another. In a filter: tags:"exhibition 2026", and tags:* for any.
+             */
+            tags?: string[];
             /**
              * type
              * @description "client", "supplier", "partner", "competitor", "carrier" or a value of the organisation's own.
@@ -6431,6 +6857,12 @@ export interface components {
              */
             deleteTime?: components["schemas"]["google.protobuf.Timestamp"];
             /**
+             * do_not_contact
+             * @description Channels by which the person must not be contacted: "phone", "email", "messenger", "post", "sms". In a filter:
+             *      do_not_contact:phone, and do_not_contact:* for any.
+             */
+            doNotContact?: ("phone" | "email" | "messenger" | "post" | "sms")[];
+            /**
              * emails
              * @description E-mail addresses.
              */
@@ -6531,6 +6963,12 @@ export interface components {
              * @description Where the contact came from, as in Lead.source.
              */
             source?: string;
+            /**
+             * tags
+             * @description Words of the organisation's own that the contact is marked with, such as "exhibition 2026". Letter case does not tell one from
+             *      another. In a filter: tags:"exhibition 2026", and tags:* for any.
+             */
+            tags?: string[];
             /**
              * type
              * @description "client", "supplier", "partner", "other" or a value of the organisation's own.
@@ -7979,6 +8417,12 @@ export interface components {
              */
             deleteTime?: components["schemas"]["google.protobuf.Timestamp"];
             /**
+             * do_not_contact
+             * @description Channels by which the enquirer must not be contacted: "phone", "email", "messenger", "post", "sms". In a filter:
+             *      do_not_contact:phone, and do_not_contact:* for any.
+             */
+            doNotContact?: ("phone" | "email" | "messenger" | "post" | "sms")[];
+            /**
              * emails
              * @description E-mail addresses.
              */
@@ -8075,6 +8519,12 @@ export interface components {
              *      change it afterwards.
              */
             statusId?: string;
+            /**
+             * tags
+             * @description Words of the organisation's own that the lead is marked with, such as "exhibition 2026". Letter case does not tell one from
+             *      another. In a filter: tags:"exhibition 2026", and tags:* for any.
+             */
+            tags?: string[];
             /**
              * title
              * @description What the enquiry is about, in one line. Made from the person's or company's name if empty.
@@ -8526,6 +8976,34 @@ export interface components {
             nextPageToken?: string;
         };
         /**
+         * ListCompanyTagsRequest
+         * @description ListCompanyTagsRequest asks for tags of companies.
+         */
+        "kontor.contacts.v1.ListCompanyTagsRequest": {
+            /**
+             * beginning
+             * @description Beginning of the tags; all if empty.
+             */
+            beginning?: string;
+            /**
+             * page_size
+             * Format: int32
+             * @description At most so many; 20 if zero, capped at 100.
+             */
+            pageSize?: number;
+        };
+        /**
+         * ListCompanyTagsResponse
+         * @description ListCompanyTagsResponse carries the tags.
+         */
+        "kontor.contacts.v1.ListCompanyTagsResponse": {
+            /**
+             * tags
+             * @description The tags as they were first typed.
+             */
+            tags?: string[];
+        };
+        /**
          * ListContactsRequest
          * @description ListContactsRequest selects and pages contacts.
          */
@@ -8573,6 +9051,34 @@ export interface components {
              * @description Token for the next page; empty on the last.
              */
             nextPageToken?: string;
+        };
+        /**
+         * ListContactTagsRequest
+         * @description ListContactTagsRequest asks for tags of contacts.
+         */
+        "kontor.contacts.v1.ListContactTagsRequest": {
+            /**
+             * beginning
+             * @description Beginning of the tags; all if empty.
+             */
+            beginning?: string;
+            /**
+             * page_size
+             * Format: int32
+             * @description At most so many; 20 if zero, capped at 100.
+             */
+            pageSize?: number;
+        };
+        /**
+         * ListContactTagsResponse
+         * @description ListContactTagsResponse carries the tags.
+         */
+        "kontor.contacts.v1.ListContactTagsResponse": {
+            /**
+             * tags
+             * @description The tags as they were first typed.
+             */
+            tags?: string[];
         };
         /**
          * ListDuplicatesRequest
@@ -8628,6 +9134,11 @@ export interface components {
              * @description The pairs.
              */
             pairs?: components["schemas"]["kontor.contacts.v1.DuplicatePair"][];
+            /**
+             * scan
+             * @description The latest scan of the kind, under way or ended. Absent if there was none.
+             */
+            scan?: components["schemas"]["kontor.operation.v1.Operation"];
         };
         /**
          * ListExported
@@ -8704,6 +9215,34 @@ export interface components {
              * @description The statuses in their order.
              */
             leadStatuses?: components["schemas"]["kontor.contacts.v1.LeadStatus"][];
+        };
+        /**
+         * ListLeadTagsRequest
+         * @description ListLeadTagsRequest asks for tags of leads.
+         */
+        "kontor.contacts.v1.ListLeadTagsRequest": {
+            /**
+             * beginning
+             * @description Beginning of the tags; all if empty.
+             */
+            beginning?: string;
+            /**
+             * page_size
+             * Format: int32
+             * @description At most so many; 20 if zero, capped at 100.
+             */
+            pageSize?: number;
+        };
+        /**
+         * ListLeadTagsResponse
+         * @description ListLeadTagsResponse carries the tags.
+         */
+        "kontor.contacts.v1.ListLeadTagsResponse": {
+            /**
+             * tags
+             * @description The tags as they were first typed.
+             */
+            tags?: string[];
         };
         /**
          * ListMergesRequest
@@ -8858,6 +9397,11 @@ export interface components {
              */
             mergedIds?: string[];
             /**
+             * operation_id
+             * @description The operation that it was part of, if it was not done by itself; see MergeDuplicates.
+             */
+            operationId?: string;
+            /**
              * survivor_id
              * @description The record that stayed.
              */
@@ -8938,6 +9482,51 @@ export interface components {
              * @description A lead.
              */
             lead: components["schemas"]["kontor.contacts.v1.Lead"];
+        };
+        /**
+         * MergeDuplicatesRequest
+         * @description MergeDuplicatesRequest says what to merge.
+         */
+        "kontor.contacts.v1.MergeDuplicatesRequest": {
+            /**
+             * dry_run
+             * @description Whether to do everything but keep nothing of it: the operation tells what would be merged.
+             */
+            dryRun?: boolean;
+            /**
+             * kind
+             * @description "contact", "company" or "lead".
+             * @enum {string}
+             */
+            kind?: "contact" | "company" | "lead";
+            /**
+             * min_score
+             * Format: double
+             * @description The least score of the pairs that are merged.
+             */
+            minScore?: number;
+            /**
+             * reason
+             * @description Only pairs that have this in common, such as "phones"; see DuplicateReason.field. Empty for any.
+             */
+            reason?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+        };
+        /**
+         * MergeDuplicatesResponse
+         * @description MergeDuplicatesResponse carries the operation.
+         */
+        "kontor.contacts.v1.MergeDuplicatesResponse": {
+            /**
+             * operation
+             * @description The operation, to be followed with GetOperation; its result counts the groups that were "merged", the "records" that
+             *      became part of another, and the groups that were "left".
+             */
+            operation?: components["schemas"]["kontor.operation.v1.Operation"];
         };
         /**
          * MergePlan
@@ -10380,6 +10969,54 @@ export interface components {
          */
         "kontor.deals.v1.BoardGroupBy": "BOARD_GROUP_BY_UNSPECIFIED" | "BOARD_GROUP_BY_STAGE" | "BOARD_GROUP_BY_RESPONSIBLE" | "BOARD_GROUP_BY_MONTH";
         /**
+         * BulkDealsRequest
+         * @description BulkDealsRequest says what to do to which deals.
+         */
+        "kontor.deals.v1.BulkDealsRequest": {
+            /**
+             * action
+             * @description What to do to each.
+             */
+            action?: components["schemas"]["kontor.type.v1.BulkAction"];
+            /**
+             * deal
+             * @description The values to set, for an update.
+             */
+            deal?: components["schemas"]["kontor.deals.v1.Deal"];
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+            /**
+             * responsible_id
+             * Format: uuid
+             * @description Who is to be responsible, for a reassignment.
+             */
+            responsibleId?: string;
+            /**
+             * selection
+             * @description Which records.
+             */
+            selection: components["schemas"]["kontor.type.v1.BulkSelection"];
+            /**
+             * update_mask
+             * @description Which fields of deal to set, for an update; what deal has set if empty.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * BulkDealsResponse
+         * @description BulkDealsResponse carries the operation.
+         */
+        "kontor.deals.v1.BulkDealsResponse": {
+            /**
+             * operation
+             * @description The operation of kind "bulk". Its result is {"changed": …, "unchanged": …, "rejected": …}.
+             */
+            operation?: components["schemas"]["kontor.operation.v1.Operation"];
+        };
+        /**
          * CountDealsRequest
          * @description CountDealsRequest selects deals.
          */
@@ -11113,6 +11750,28 @@ export interface components {
             pipeline?: components["schemas"]["kontor.deals.v1.Pipeline"];
         };
         /**
+         * ExportDealsRequest
+         * @description ExportDealsRequest says what is exported.
+         */
+        "kontor.deals.v1.ExportDealsRequest": {
+            /**
+             * list
+             * @description Which deals, and how.
+             */
+            list?: components["schemas"]["kontor.type.v1.ExportList"];
+        };
+        /**
+         * ExportDealsResponse
+         * @description ExportDealsResponse is a piece of the file.
+         */
+        "kontor.deals.v1.ExportDealsResponse": {
+            /**
+             * part
+             * @description The piece.
+             */
+            part?: components["schemas"]["kontor.type.v1.ExportPart"];
+        };
+        /**
          * GetBoardRequest
          * @description GetBoardRequest selects a board, or further cards of one of its columns.
          */
@@ -11383,6 +12042,17 @@ export interface components {
              * @description The stays in stages, oldest first, at most the last 1,000.
              */
             stays?: components["schemas"]["kontor.deals.v1.StageStay"][];
+        };
+        /**
+         * ListExported
+         * @description ListExported is told when somebody begins to take a list out of the suite as a file.
+         */
+        "kontor.deals.v1.ListExported": {
+            /**
+             * export
+             * @description What was asked for, and by whom.
+             */
+            export?: components["schemas"]["kontor.type.v1.Export"];
         };
         /**
          * ListPipelinesRequest
@@ -12936,6 +13606,39 @@ export interface components {
             apiKey?: components["schemas"]["kontor.identity.v1.ApiKey"];
         };
         /**
+         * BeginExternalSignInRequest
+         * @description BeginExternalSignInRequest names a provider.
+         */
+        "kontor.identity.v1.BeginExternalSignInRequest": {
+            /**
+             * provider_id
+             * Format: uuid
+             * @description ID of the provider.
+             */
+            providerId?: string;
+        };
+        /**
+         * BeginExternalSignInResponse
+         * @description BeginExternalSignInResponse says where to go.
+         */
+        "kontor.identity.v1.BeginExternalSignInResponse": {
+            /**
+             * authorization_uri
+             * @description Address of the provider to send the browser to.
+             */
+            authorizationUri?: string;
+            /**
+             * binding
+             * @description To be kept from everybody else and given back with CompleteExternalSignIn. Empty in a browser, where it is a cookie.
+             */
+            binding?: string;
+            /**
+             * expire_time
+             * @description Until when it can be completed.
+             */
+            expireTime?: components["schemas"]["google.protobuf.Timestamp"];
+        };
+        /**
          * BeginSecondFactorRequest
          * @description BeginSecondFactorRequest carries the password, so that an unattended browser is not enough.
          */
@@ -13003,6 +13706,117 @@ export interface components {
          * @description ChangePasswordResponse is empty.
          */
         "kontor.identity.v1.ChangePasswordResponse": Record<string, never>;
+        /**
+         * CheckOidcProviderRequest
+         * @description CheckOidcProviderRequest names a provider.
+         */
+        "kontor.identity.v1.CheckOidcProviderRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the provider.
+             */
+            id?: string;
+        };
+        /**
+         * CheckOidcProviderResponse
+         * @description CheckOidcProviderResponse says what the provider told of itself.
+         */
+        "kontor.identity.v1.CheckOidcProviderResponse": {
+            /**
+             * authorization_endpoint
+             * @description Where people are sent to sign in.
+             */
+            authorizationEndpoint?: string;
+        };
+        /**
+         * CompleteExternalSignInRequest
+         * @description CompleteExternalSignInRequest carries what the provider sent the browser back with.
+         */
+        "kontor.identity.v1.CompleteExternalSignInRequest": {
+            /**
+             * binding
+             * @description The binding last given out. Empty in a browser.
+             */
+            binding?: string;
+            /**
+             * code
+             * @description Parameter "code". Empty if the provider refused, and when a code of the second factor is given.
+             */
+            code?: string;
+            /**
+             * error
+             * @description Parameter "error". Empty for none.
+             */
+            error?: string;
+            /**
+             * iss
+             * @description Parameter "iss" (RFC 9207). Empty for none.
+             */
+            iss?: string;
+            /**
+             * provider_id
+             * Format: uuid
+             * @description The provider whose redirect URI the browser came back to.
+             */
+            providerId?: string;
+            /**
+             * second_factor_code
+             * @description A code of the second factor, or a recovery code, once it was asked for.
+             */
+            secondFactorCode?: string;
+            /**
+             * state
+             * @description Parameter "state".
+             */
+            state?: string;
+        };
+        /**
+         * CompleteExternalSignInResponse
+         * @description CompleteExternalSignInResponse carries the tokens, or says that a second factor is needed.
+         */
+        "kontor.identity.v1.CompleteExternalSignInResponse": {
+            /**
+             * access_token
+             * @description Signed token for the authorization header, "Bearer …". Empty if a code is needed.
+             */
+            accessToken?: string;
+            /**
+             * binding
+             * @description In place of the one before, if a code is needed. Empty in a browser.
+             */
+            binding?: string;
+            /**
+             * expire_time
+             * @description When the access token expires.
+             */
+            expireTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * recovery_codes
+             * @description Recovery codes of a second factor that this sign-in has set up; shown once.
+             */
+            recoveryCodes?: string[];
+            /**
+             * refresh_token
+             * @description Token for RefreshSession; works once. Empty if a code is needed, and in a browser.
+             */
+            refreshToken?: string;
+            /**
+             * second_factor_needed
+             * @description Whether the call has to be repeated with second_factor_code, and with the binding below.
+             */
+            secondFactorNeeded?: boolean;
+            /**
+             * second_factor_setup
+             * @description The second factor to set up first; then as above.
+             */
+            secondFactorSetup?: components["schemas"]["kontor.identity.v1.SecondFactorSetup"];
+            /**
+             * session
+             * @description The session begun.
+             */
+            session?: components["schemas"]["kontor.identity.v1.Session"];
+        };
         /**
          * ConfirmEmailRequest
          * @description ConfirmEmailRequest carries the token of a link.
@@ -13343,6 +14157,33 @@ export interface components {
             department?: components["schemas"]["kontor.identity.v1.Department"];
         };
         /**
+         * CreateOidcProviderRequest
+         * @description CreateOidcProviderRequest carries a new provider.
+         */
+        "kontor.identity.v1.CreateOidcProviderRequest": {
+            /**
+             * oidc_provider
+             * @description The provider.
+             */
+            oidcProvider: components["schemas"]["kontor.identity.v1.OidcProvider"];
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+        };
+        /**
+         * CreateOidcProviderResponse
+         * @description CreateOidcProviderResponse carries the provider.
+         */
+        "kontor.identity.v1.CreateOidcProviderResponse": {
+            /**
+             * oidc_provider
+             * @description The provider as stored.
+             */
+            oidcProvider?: components["schemas"]["kontor.identity.v1.OidcProvider"];
+        };
+        /**
          * CreateOrganizationRequest
          * @description CreateOrganizationRequest carries a new organisation and its first administrator.
          */
@@ -13409,6 +14250,33 @@ export interface components {
              * @description The organisation.
              */
             organization?: components["schemas"]["kontor.identity.v1.Organization"];
+        };
+        /**
+         * CreateRoleRequest
+         * @description CreateRoleRequest carries the role to make.
+         */
+        "kontor.identity.v1.CreateRoleRequest": {
+            /**
+             * request_id
+             * @description The caller's idempotency key. Empty for none.
+             */
+            requestId?: string;
+            /**
+             * role
+             * @description The role: name, description and grants; the rest is ignored.
+             */
+            role: components["schemas"]["kontor.identity.v1.Role"];
+        };
+        /**
+         * CreateRoleResponse
+         * @description CreateRoleResponse carries the new role.
+         */
+        "kontor.identity.v1.CreateRoleResponse": {
+            /**
+             * role
+             * @description The role.
+             */
+            role?: components["schemas"]["kontor.identity.v1.Role"];
         };
         /**
          * CreateServiceAccountRequest
@@ -13643,6 +14511,89 @@ export interface components {
              * @description The department.
              */
             department?: components["schemas"]["kontor.identity.v1.Department"];
+        };
+        /**
+         * DeleteExternalIdentityRequest
+         * @description DeleteExternalIdentityRequest names user and provider.
+         */
+        "kontor.identity.v1.DeleteExternalIdentityRequest": {
+            /**
+             * provider_id
+             * Format: uuid
+             * @description ID of the provider.
+             */
+            providerId?: string;
+            /**
+             * user_id
+             * Format: uuid
+             * @description ID of the user.
+             */
+            userId?: string;
+        };
+        /**
+         * DeleteExternalIdentityResponse
+         * @description DeleteExternalIdentityResponse says that the user is disconnected.
+         */
+        "kontor.identity.v1.DeleteExternalIdentityResponse": Record<string, never>;
+        /**
+         * DeleteOidcProviderRequest
+         * @description DeleteOidcProviderRequest names a provider.
+         */
+        "kontor.identity.v1.DeleteOidcProviderRequest": {
+            /**
+             * etag
+             * @description Etag it must have; any if empty.
+             */
+            etag?: string;
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the provider.
+             */
+            id?: string;
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+        };
+        /**
+         * DeleteOidcProviderResponse
+         * @description DeleteOidcProviderResponse says that it is gone.
+         */
+        "kontor.identity.v1.DeleteOidcProviderResponse": Record<string, never>;
+        /**
+         * DeleteRoleRequest
+         * @description DeleteRoleRequest names a role.
+         */
+        "kontor.identity.v1.DeleteRoleRequest": {
+            /**
+             * etag
+             * @description Compared with the stored one if set.
+             */
+            etag?: string;
+            /**
+             * id
+             * Format: uuid
+             * @description The role's ID.
+             */
+            id?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key. Empty for none.
+             */
+            requestId?: string;
+        };
+        /**
+         * DeleteRoleResponse
+         * @description DeleteRoleResponse carries the role as it was.
+         */
+        "kontor.identity.v1.DeleteRoleResponse": {
+            /**
+             * role
+             * @description The role.
+             */
+            role?: components["schemas"]["kontor.identity.v1.Role"];
         };
         /**
          * DeleteServiceAccountRequest
@@ -13930,6 +14881,37 @@ export interface components {
             scope?: components["schemas"]["kontor.access.v1.Scope"];
         };
         /**
+         * ExternalIdentity
+         * @description ExternalIdentity says that a user is known to a provider.
+         */
+        "kontor.identity.v1.ExternalIdentity": {
+            /**
+             * create_time
+             * @description When they were connected.
+             */
+            createTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * email
+             * @description Address the provider vouched for when the two were connected.
+             */
+            email?: string;
+            /**
+             * last_use_time
+             * @description When the user last signed in so.
+             */
+            lastUseTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * provider_id
+             * @description The provider.
+             */
+            providerId?: string;
+            /**
+             * subject
+             * @description What the provider calls the user.
+             */
+            subject?: string;
+        };
+        /**
          * ExternalKey
          * @description ExternalKey is an ID in another system.
          */
@@ -14074,6 +15056,29 @@ export interface components {
             key?: string;
             /** value */
             value?: components["schemas"]["kontor.identity.v1.Permissions"];
+        };
+        /**
+         * GetOidcProviderRequest
+         * @description GetOidcProviderRequest names a provider.
+         */
+        "kontor.identity.v1.GetOidcProviderRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the provider.
+             */
+            id?: string;
+        };
+        /**
+         * GetOidcProviderResponse
+         * @description GetOidcProviderResponse carries the provider.
+         */
+        "kontor.identity.v1.GetOidcProviderResponse": {
+            /**
+             * oidc_provider
+             * @description The provider.
+             */
+            oidcProvider?: components["schemas"]["kontor.identity.v1.OidcProvider"];
         };
         /**
          * GetRoleRequest
@@ -14653,6 +15658,29 @@ export interface components {
             nextPageToken?: string;
         };
         /**
+         * ListExternalIdentitiesRequest
+         * @description ListExternalIdentitiesRequest names a user.
+         */
+        "kontor.identity.v1.ListExternalIdentitiesRequest": {
+            /**
+             * user_id
+             * Format: uuid
+             * @description ID of the user.
+             */
+            userId?: string;
+        };
+        /**
+         * ListExternalIdentitiesResponse
+         * @description ListExternalIdentitiesResponse says by whom the user is known.
+         */
+        "kontor.identity.v1.ListExternalIdentitiesResponse": {
+            /**
+             * external_identities
+             * @description At most one for each provider.
+             */
+            externalIdentities?: components["schemas"]["kontor.identity.v1.ExternalIdentity"][];
+        };
+        /**
          * ListHandoverRecordsRequest
          * @description ListHandoverRecordsRequest selects and pages the records of a handover.
          */
@@ -14744,6 +15772,22 @@ export interface components {
              * @description For the next page. Empty on the last.
              */
             nextPageToken?: string;
+        };
+        /**
+         * ListOidcProvidersRequest
+         * @description ListOidcProvidersRequest is empty.
+         */
+        "kontor.identity.v1.ListOidcProvidersRequest": Record<string, never>;
+        /**
+         * ListOidcProvidersResponse
+         * @description ListOidcProvidersResponse carries all providers.
+         */
+        "kontor.identity.v1.ListOidcProvidersResponse": {
+            /**
+             * oidc_providers
+             * @description The providers; an organisation has at most 20, so they come in one page.
+             */
+            oidcProviders?: components["schemas"]["kontor.identity.v1.OidcProvider"][];
         };
         /**
          * ListOrganizationsRequest
@@ -14914,6 +15958,29 @@ export interface components {
             sessions?: components["schemas"]["kontor.identity.v1.Session"][];
         };
         /**
+         * ListSignInProvidersRequest
+         * @description ListSignInProvidersRequest names an organisation.
+         */
+        "kontor.identity.v1.ListSignInProvidersRequest": {
+            /**
+             * organization_id
+             * Format: uuid
+             * @description ID of the organisation. Empty for the only one.
+             */
+            organizationId?: string;
+        };
+        /**
+         * ListSignInProvidersResponse
+         * @description ListSignInProvidersResponse carries the providers.
+         */
+        "kontor.identity.v1.ListSignInProvidersResponse": {
+            /**
+             * providers
+             * @description The providers, by name.
+             */
+            providers?: components["schemas"]["kontor.identity.v1.SignInProvider"][];
+        };
+        /**
          * ListUsersRequest
          * @description ListUsersRequest selects and pages users.
          */
@@ -15042,6 +16109,176 @@ export interface components {
              * @description One for each term, in the order asked.
              */
             matches?: components["schemas"]["kontor.identity.v1.UserMatch"][];
+        };
+        /**
+         * OidcProvider
+         * @description OidcProvider is an OpenID Connect provider that an organisation's users sign in with (ID-7). Whoever may set one says
+         *      who is who in the organisation, so it takes all the rights there are.
+         */
+        "kontor.identity.v1.OidcProvider": {
+            /**
+             * active
+             * @description Whether it can be used.
+             */
+            active?: boolean;
+            /**
+             * client_id
+             * @description What the provider calls this installation.
+             */
+            clientId?: string;
+            /**
+             * client_secret
+             * @description Secret of the client. Only written, never shown; empty leaves the stored one.
+             */
+            clientSecret?: string;
+            /**
+             * client_secret_set
+             * @description Whether one is stored. Without, the exchange rests on PKCE alone.
+             */
+            clientSecretSet?: boolean;
+            /**
+             * create_time
+             * @description When it was made.
+             */
+            createTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * create_users
+             * @description Whether somebody who is not there yet is made a user at the first sign-in.
+             */
+            createUsers?: boolean;
+            /**
+             * default_role_ids
+             * @description Roles of such users, unless role_mappings have others for them.
+             */
+            defaultRoleIds?: string[];
+            /**
+             * department_id
+             * Format: uuid
+             * @description Department of such users; empty for none.
+             */
+            departmentId?: string;
+            /**
+             * email_domains
+             * @description Domains of the e-mail addresses that may sign in. If empty, those of users that are there already; users are then
+             *      not made.
+             */
+            emailDomains?: string[];
+            /**
+             * etag
+             * @description Version for optimistic locking, such as "v5".
+             */
+            etag?: string;
+            /**
+             * id
+             * @description ID of the provider (UUIDv7).
+             */
+            id?: string;
+            /**
+             * issuer
+             * @description Issuer, such as "https://login.example.com"; its settings are read from below /.well-known/openid-configuration. It
+             *      cannot change later: another issuer is another provider.
+             */
+            issuer?: string;
+            /**
+             * name
+             * @description Name on the button of the sign-in screen, unique in the organisation.
+             */
+            name?: string;
+            /**
+             * redirect_uri
+             * @description Address to register with the provider as redirect URI.
+             */
+            redirectUri?: string;
+            /**
+             * role_claim
+             * @description Claim whose values stand for roles, such as "groups". Empty for none.
+             */
+            roleClaim?: string;
+            /**
+             * role_mappings
+             * @description Roles for values of that claim, when a user is made. Later changes of roles are made here.
+             */
+            roleMappings?: components["schemas"]["kontor.identity.v1.OidcRoleMapping"][];
+            /**
+             * scopes
+             * @description Scopes to ask for beside "openid"; "profile" and "email" if empty.
+             */
+            scopes?: string[];
+            /**
+             * second_factor_at_provider
+             * @description Whether the provider sees to the second factor, so that none is asked for here.
+             */
+            secondFactorAtProvider?: boolean;
+            /**
+             * sign_in_uri
+             * @description Address of the sign-in screen with this organisation's providers.
+             */
+            signInUri?: string;
+            /**
+             * update_time
+             * @description When it was last changed.
+             */
+            updateTime?: components["schemas"]["google.protobuf.Timestamp"];
+        };
+        /**
+         * OidcProviderCreated
+         * @description OidcProviderCreated says that a provider was added.
+         */
+        "kontor.identity.v1.OidcProviderCreated": {
+            /**
+             * oidc_provider
+             * @description The provider after the change, without its secret.
+             */
+            oidcProvider?: components["schemas"]["kontor.identity.v1.OidcProvider"];
+        };
+        /**
+         * OidcProviderDeleted
+         * @description OidcProviderDeleted says that a provider is gone.
+         */
+        "kontor.identity.v1.OidcProviderDeleted": {
+            /**
+             * oidc_provider
+             * @description The provider as it was.
+             */
+            oidcProvider?: components["schemas"]["kontor.identity.v1.OidcProvider"];
+        };
+        /**
+         * OidcProviderUpdated
+         * @description OidcProviderUpdated says that a provider was changed.
+         */
+        "kontor.identity.v1.OidcProviderUpdated": {
+            /**
+             * oidc_provider
+             * @description The provider after the change, without its secret.
+             */
+            oidcProvider?: components["schemas"]["kontor.identity.v1.OidcProvider"];
+            /**
+             * previous
+             * @description The provider before.
+             */
+            previous?: components["schemas"]["kontor.identity.v1.OidcProvider"];
+            /**
+             * update_mask
+             * @description Which fields changed; "client_secret" if another one was stored.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * OidcRoleMapping
+         * @description OidcRoleMapping gives a role to who has a value in the claim.
+         */
+        "kontor.identity.v1.OidcRoleMapping": {
+            /**
+             * role_id
+             * Format: uuid
+             * @description The role.
+             */
+            roleId?: string;
+            /**
+             * value
+             * @description The value of the claim, or one of its values.
+             */
+            value?: string;
         };
         /**
          * Organization
@@ -15408,6 +16645,17 @@ export interface components {
             role?: components["schemas"]["kontor.identity.v1.Role"];
         };
         /**
+         * RoleDeleted
+         * @description RoleDeleted says that a role is gone.
+         */
+        "kontor.identity.v1.RoleDeleted": {
+            /**
+             * role
+             * @description The role as it was; its etag is one above the last.
+             */
+            role?: components["schemas"]["kontor.identity.v1.Role"];
+        };
+        /**
          * RoleUpdated
          * @description RoleUpdated says that a role was changed.
          */
@@ -15593,6 +16841,11 @@ export interface components {
              * @description When its tokens were last refreshed.
              */
             lastUseTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * provider_id
+             * @description The OpenID Connect provider that the user signed in with. Empty for a password.
+             */
+            providerId?: string;
             /**
              * user_agent
              * @description Program it was begun with, as that program named itself.
@@ -15835,6 +17088,22 @@ export interface components {
             user?: components["schemas"]["kontor.identity.v1.User"];
         };
         /**
+         * SignInProvider
+         * @description SignInProvider is a provider as the sign-in screen shows it.
+         */
+        "kontor.identity.v1.SignInProvider": {
+            /**
+             * id
+             * @description ID of the provider.
+             */
+            id?: string;
+            /**
+             * name
+             * @description Name on the button.
+             */
+            name?: string;
+        };
+        /**
          * SignOutRequest
          * @description SignOutRequest says which session to end.
          */
@@ -16041,6 +17310,82 @@ export interface components {
              * @description The caller.
              */
             user?: components["schemas"]["kontor.identity.v1.User"];
+        };
+        /**
+         * UpdateOidcProviderRequest
+         * @description UpdateOidcProviderRequest carries changed fields.
+         */
+        "kontor.identity.v1.UpdateOidcProviderRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the provider.
+             */
+            id?: string;
+            /**
+             * oidc_provider
+             * @description The provider with the fields to change, and its etag if it must not have been changed since.
+             */
+            oidcProvider: components["schemas"]["kontor.identity.v1.OidcProvider"];
+            /**
+             * request_id
+             * @description Key that makes a repeated call return the first answer.
+             */
+            requestId?: string;
+            /**
+             * update_mask
+             * @description Which fields to change; those that are set if empty.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * UpdateOidcProviderResponse
+         * @description UpdateOidcProviderResponse carries the provider.
+         */
+        "kontor.identity.v1.UpdateOidcProviderResponse": {
+            /**
+             * oidc_provider
+             * @description The provider after the change.
+             */
+            oidcProvider?: components["schemas"]["kontor.identity.v1.OidcProvider"];
+        };
+        /**
+         * UpdateRoleRequest
+         * @description UpdateRoleRequest carries new values for some fields of a role.
+         */
+        "kontor.identity.v1.UpdateRoleRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description The role to change.
+             */
+            id?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key. Empty for none.
+             */
+            requestId?: string;
+            /**
+             * role
+             * @description The new values; its id is ignored, its etag is compared if set.
+             */
+            role?: components["schemas"]["kontor.identity.v1.Role"];
+            /**
+             * update_mask
+             * @description Fields to take from role: name, description, grants. The gateway derives it from the body of a PATCH.
+             */
+            updateMask?: components["schemas"]["google.protobuf.FieldMask"];
+        };
+        /**
+         * UpdateRoleResponse
+         * @description UpdateRoleResponse carries the changed role.
+         */
+        "kontor.identity.v1.UpdateRoleResponse": {
+            /**
+             * role
+             * @description The role.
+             */
+            role?: components["schemas"]["kontor.identity.v1.Role"];
         };
         /**
          * UpdateServiceAccountRequest
@@ -16338,6 +17683,27 @@ export interface components {
          * @description UserDeactivated says that a user may no longer sign in nor be given work.
          */
         "kontor.identity.v1.UserDeactivated": {
+            /**
+             * user
+             * @description The user after the change.
+             */
+            user?: components["schemas"]["kontor.identity.v1.User"];
+        };
+        /**
+         * UserExternalIdentityChanged
+         * @description UserExternalIdentityChanged says that a user was connected with a provider, or disconnected.
+         */
+        "kontor.identity.v1.UserExternalIdentityChanged": {
+            /**
+             * connected
+             * @description Whether the two are connected now.
+             */
+            connected?: boolean;
+            /**
+             * external_identity
+             * @description The connection.
+             */
+            externalIdentity?: components["schemas"]["kontor.identity.v1.ExternalIdentity"];
             /**
              * user
              * @description The user after the change.
@@ -17250,6 +18616,11 @@ export interface components {
          */
         "kontor.search.v1.Hit": {
             /**
+             * do_not_contact
+             * @description Channels by which whoever it is must not be contacted: "phone", "email", "messenger", "post", "sms".
+             */
+            doNotContact?: string[];
+            /**
              * id
              * @description The record.
              */
@@ -17404,7 +18775,7 @@ export interface components {
          * @description BulkAction is what a bulk change does to every record it is about.
          * @enum {string}
          */
-        "kontor.type.v1.BulkAction": "BULK_ACTION_UNSPECIFIED" | "BULK_ACTION_UPDATE" | "BULK_ACTION_REASSIGN" | "BULK_ACTION_DELETE" | "BULK_ACTION_RESTORE";
+        "kontor.type.v1.BulkAction": "BULK_ACTION_UNSPECIFIED" | "BULK_ACTION_UPDATE" | "BULK_ACTION_REASSIGN" | "BULK_ACTION_DELETE" | "BULK_ACTION_RESTORE" | "BULK_ACTION_ADD_TAGS" | "BULK_ACTION_REMOVE_TAGS";
         /**
          * BulkSelection
          * @description BulkSelection says which records a bulk change is about. What matches is decided once, when the work begins, and only
@@ -18311,6 +19682,32 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.contacts.v1.TagsService.ListCompanyTags": {
+        parameters: {
+            query?: {
+                /** @description Beginning of the tags; all if empty. */
+                beginning?: string;
+                /** @description At most so many; 20 if zero, capped at 100. */
+                pageSize?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.ListCompanyTagsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.contacts.v1.CompaniesService.GetCompany": {
         parameters: {
             query?: never;
@@ -18678,6 +20075,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.PreviewContactImportResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.TagsService.ListContactTags": {
+        parameters: {
+            query?: {
+                /** @description Beginning of the tags; all if empty. */
+                beginning?: string;
+                /** @description At most so many; 20 if zero, capped at 100. */
+                pageSize?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.ListContactTagsResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -19226,6 +20649,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.deals.v1.GetBoardResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.deals.v1.BulkService.BulkDeals": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.deals.v1.BulkDealsRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.deals.v1.BulkDealsResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -19977,6 +21425,31 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.DismissDuplicateResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.DuplicatesService.MergeDuplicates": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.contacts.v1.MergeDuplicatesRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.MergeDuplicatesResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -20736,6 +22209,32 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.contacts.v1.PreviewLeadImportResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.contacts.v1.TagsService.ListLeadTags": {
+        parameters: {
+            query?: {
+                /** @description Beginning of the tags; all if empty. */
+                beginning?: string;
+                /** @description At most so many; 20 if zero, capped at 100. */
+                pageSize?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.ListLeadTagsResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -21643,6 +23142,167 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.OidcProvidersService.ListOidcProviders": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ListOidcProvidersResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.OidcProvidersService.CreateOidcProvider": {
+        parameters: {
+            query?: {
+                /** @description Key that makes a repeated call return the first answer. */
+                requestId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The provider. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.OidcProvider"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.CreateOidcProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.OidcProvidersService.GetOidcProvider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ID of the provider. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.GetOidcProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.OidcProvidersService.DeleteOidcProvider": {
+        parameters: {
+            query?: {
+                /** @description Etag it must have; any if empty. */
+                etag?: string;
+                /** @description Key that makes a repeated call return the first answer. */
+                requestId?: string;
+            };
+            header?: never;
+            path: {
+                /** @description ID of the provider. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.DeleteOidcProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.OidcProvidersService.UpdateOidcProvider": {
+        parameters: {
+            query?: {
+                /** @description Key that makes a repeated call return the first answer. */
+                requestId?: string;
+                /** @description Which fields to change; those that are set if empty. */
+                updateMask?: string;
+            };
+            header?: never;
+            path: {
+                /** @description ID of the provider. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The provider with the fields to change, and its etag if it must not have been changed since. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.OidcProvider"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.UpdateOidcProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.OidcProvidersService.CheckOidcProvider": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ID of the provider. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.CheckOidcProviderResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.operation.v1.OperationsService.GetOperation": {
         parameters: {
             query?: never;
@@ -22296,6 +23956,31 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.catalog.v1.BulkService.BulkProducts": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.catalog.v1.BulkProductsRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.catalog.v1.BulkProductsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.catalog.v1.ProductsService.CountProducts": {
         parameters: {
             query?: {
@@ -22717,6 +24402,35 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.RolesService.CreateRole": {
+        parameters: {
+            query?: {
+                /** @description The caller's idempotency key. Empty for none. */
+                requestId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** @description The role: name, description and grants; the rest is ignored. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.Role"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.CreateRoleResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.identity.v1.RolesService.CountRoles": {
         parameters: {
             query?: {
@@ -22760,6 +24474,69 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.GetRoleResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.RolesService.DeleteRole": {
+        parameters: {
+            query?: {
+                /** @description Compared with the stored one if set. */
+                etag?: string;
+                /** @description The caller's idempotency key. Empty for none. */
+                requestId?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The role's ID. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.DeleteRoleResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.RolesService.UpdateRole": {
+        parameters: {
+            query?: {
+                /** @description The caller's idempotency key. Empty for none. */
+                requestId?: string;
+                /** @description Fields to take from role: name, description, grants. The gateway derives it from the body of a PATCH. */
+                updateMask?: string;
+            };
+            header?: never;
+            path: {
+                /** @description The role to change. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        /** @description The new values; its id is ignored, its etag is compared if set. */
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.Role"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.UpdateRoleResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -23241,6 +25018,56 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.ExternalSignInsService.BeginExternalSignIn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.BeginExternalSignInRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.BeginExternalSignInResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.ExternalSignInsService.CompleteExternalSignIn": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.CompleteExternalSignInRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.CompleteExternalSignInResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.identity.v1.SessionsService.CountSessions": {
         parameters: {
             query?: {
@@ -23416,6 +25243,30 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.TestSmtpResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.ExternalSignInsService.ListSignInProviders": {
+        parameters: {
+            query?: {
+                /** @description ID of the organisation. Empty for the only one. */
+                organizationId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ListSignInProvidersResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -23865,6 +25716,56 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.identity.v1.SetUserPasswordResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.OidcProvidersService.ListExternalIdentities": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ID of the user. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ListExternalIdentitiesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.OidcProvidersService.DeleteExternalIdentity": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ID of the provider. */
+                provider_id: string;
+                /** @description ID of the user. */
+                user_id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.DeleteExternalIdentityResponse"];
                 };
             };
             default: components["responses"]["Problem"];

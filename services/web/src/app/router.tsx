@@ -80,6 +80,7 @@ export function makeRouter(client: QueryClient) {
     settings.addChildren([
       setting("users", lazyRouteComponent(identity, "UsersPage")),
       setting("departments", lazyRouteComponent(identity, "DepartmentsPage")),
+      setting("roles", lazyRouteComponent(identity, "RolesPage")),
       setting("organization", lazyRouteComponent(identity, "OrganizationPage")),
       setting("pipelines", lazyRouteComponent(deals, "PipelinesPage")),
       setting(

@@ -814,6 +814,52 @@ func (x *RoleUpdated) GetPrevious() *Role {
 	return nil
 }
 
+// RoleDeleted says that a role is gone.
+type RoleDeleted struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role as it was; its etag is one above the last.
+	Role          *Role `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RoleDeleted) Reset() {
+	*x = RoleDeleted{}
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RoleDeleted) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RoleDeleted) ProtoMessage() {}
+
+func (x *RoleDeleted) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RoleDeleted.ProtoReflect.Descriptor instead.
+func (*RoleDeleted) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{14}
+}
+
+func (x *RoleDeleted) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
 // ServiceAccountCreated says that a service account was made.
 type ServiceAccountCreated struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -825,7 +871,7 @@ type ServiceAccountCreated struct {
 
 func (x *ServiceAccountCreated) Reset() {
 	*x = ServiceAccountCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -837,7 +883,7 @@ func (x *ServiceAccountCreated) String() string {
 func (*ServiceAccountCreated) ProtoMessage() {}
 
 func (x *ServiceAccountCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -850,7 +896,7 @@ func (x *ServiceAccountCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountCreated.ProtoReflect.Descriptor instead.
 func (*ServiceAccountCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ServiceAccountCreated) GetServiceAccount() *ServiceAccount {
@@ -875,7 +921,7 @@ type ServiceAccountUpdated struct {
 
 func (x *ServiceAccountUpdated) Reset() {
 	*x = ServiceAccountUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -887,7 +933,7 @@ func (x *ServiceAccountUpdated) String() string {
 func (*ServiceAccountUpdated) ProtoMessage() {}
 
 func (x *ServiceAccountUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -900,7 +946,7 @@ func (x *ServiceAccountUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountUpdated.ProtoReflect.Descriptor instead.
 func (*ServiceAccountUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *ServiceAccountUpdated) GetServiceAccount() *ServiceAccount {
@@ -935,7 +981,7 @@ type ServiceAccountDeleted struct {
 
 func (x *ServiceAccountDeleted) Reset() {
 	*x = ServiceAccountDeleted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -947,7 +993,7 @@ func (x *ServiceAccountDeleted) String() string {
 func (*ServiceAccountDeleted) ProtoMessage() {}
 
 func (x *ServiceAccountDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -960,7 +1006,7 @@ func (x *ServiceAccountDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ServiceAccountDeleted.ProtoReflect.Descriptor instead.
 func (*ServiceAccountDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *ServiceAccountDeleted) GetServiceAccount() *ServiceAccount {
@@ -981,7 +1027,7 @@ type ApiKeyCreated struct {
 
 func (x *ApiKeyCreated) Reset() {
 	*x = ApiKeyCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -993,7 +1039,7 @@ func (x *ApiKeyCreated) String() string {
 func (*ApiKeyCreated) ProtoMessage() {}
 
 func (x *ApiKeyCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1006,7 +1052,7 @@ func (x *ApiKeyCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyCreated.ProtoReflect.Descriptor instead.
 func (*ApiKeyCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *ApiKeyCreated) GetApiKey() *ApiKey {
@@ -1027,7 +1073,7 @@ type ApiKeyRevoked struct {
 
 func (x *ApiKeyRevoked) Reset() {
 	*x = ApiKeyRevoked{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1039,7 +1085,7 @@ func (x *ApiKeyRevoked) String() string {
 func (*ApiKeyRevoked) ProtoMessage() {}
 
 func (x *ApiKeyRevoked) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1052,7 +1098,7 @@ func (x *ApiKeyRevoked) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ApiKeyRevoked.ProtoReflect.Descriptor instead.
 func (*ApiKeyRevoked) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *ApiKeyRevoked) GetApiKey() *ApiKey {
@@ -1073,7 +1119,7 @@ type OrganizationCreated struct {
 
 func (x *OrganizationCreated) Reset() {
 	*x = OrganizationCreated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1085,7 +1131,7 @@ func (x *OrganizationCreated) String() string {
 func (*OrganizationCreated) ProtoMessage() {}
 
 func (x *OrganizationCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1098,7 +1144,7 @@ func (x *OrganizationCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OrganizationCreated.ProtoReflect.Descriptor instead.
 func (*OrganizationCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *OrganizationCreated) GetSettings() *Settings {
@@ -1123,7 +1169,7 @@ type SettingsUpdated struct {
 
 func (x *SettingsUpdated) Reset() {
 	*x = SettingsUpdated{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1135,7 +1181,7 @@ func (x *SettingsUpdated) String() string {
 func (*SettingsUpdated) ProtoMessage() {}
 
 func (x *SettingsUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[20]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1148,7 +1194,7 @@ func (x *SettingsUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SettingsUpdated.ProtoReflect.Descriptor instead.
 func (*SettingsUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{20}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *SettingsUpdated) GetSettings() *Settings {
@@ -1183,7 +1229,7 @@ type SessionStarted struct {
 
 func (x *SessionStarted) Reset() {
 	*x = SessionStarted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1195,7 +1241,7 @@ func (x *SessionStarted) String() string {
 func (*SessionStarted) ProtoMessage() {}
 
 func (x *SessionStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[21]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1208,7 +1254,7 @@ func (x *SessionStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionStarted.ProtoReflect.Descriptor instead.
 func (*SessionStarted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{21}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{22}
 }
 
 func (x *SessionStarted) GetSession() *Session {
@@ -1231,7 +1277,7 @@ type SessionEnded struct {
 
 func (x *SessionEnded) Reset() {
 	*x = SessionEnded{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1243,7 +1289,7 @@ func (x *SessionEnded) String() string {
 func (*SessionEnded) ProtoMessage() {}
 
 func (x *SessionEnded) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[22]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1256,7 +1302,7 @@ func (x *SessionEnded) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SessionEnded.ProtoReflect.Descriptor instead.
 func (*SessionEnded) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{22}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{23}
 }
 
 func (x *SessionEnded) GetSession() *Session {
@@ -1284,7 +1330,7 @@ type HandoverStarted struct {
 
 func (x *HandoverStarted) Reset() {
 	*x = HandoverStarted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1296,7 +1342,7 @@ func (x *HandoverStarted) String() string {
 func (*HandoverStarted) ProtoMessage() {}
 
 func (x *HandoverStarted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[23]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1309,7 +1355,7 @@ func (x *HandoverStarted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverStarted.ProtoReflect.Descriptor instead.
 func (*HandoverStarted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{23}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{24}
 }
 
 func (x *HandoverStarted) GetHandover() *Handover {
@@ -1330,7 +1376,7 @@ type HandoverFinished struct {
 
 func (x *HandoverFinished) Reset() {
 	*x = HandoverFinished{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[25]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1342,7 +1388,7 @@ func (x *HandoverFinished) String() string {
 func (*HandoverFinished) ProtoMessage() {}
 
 func (x *HandoverFinished) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[24]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[25]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1355,7 +1401,7 @@ func (x *HandoverFinished) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverFinished.ProtoReflect.Descriptor instead.
 func (*HandoverFinished) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{24}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{25}
 }
 
 func (x *HandoverFinished) GetHandover() *Handover {
@@ -1376,7 +1422,7 @@ type HandoverReverting struct {
 
 func (x *HandoverReverting) Reset() {
 	*x = HandoverReverting{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[25]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[26]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1388,7 +1434,7 @@ func (x *HandoverReverting) String() string {
 func (*HandoverReverting) ProtoMessage() {}
 
 func (x *HandoverReverting) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[25]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[26]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1401,7 +1447,7 @@ func (x *HandoverReverting) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverReverting.ProtoReflect.Descriptor instead.
 func (*HandoverReverting) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{25}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{26}
 }
 
 func (x *HandoverReverting) GetHandover() *Handover {
@@ -1422,7 +1468,7 @@ type HandoverReverted struct {
 
 func (x *HandoverReverted) Reset() {
 	*x = HandoverReverted{}
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[26]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[27]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1434,7 +1480,7 @@ func (x *HandoverReverted) String() string {
 func (*HandoverReverted) ProtoMessage() {}
 
 func (x *HandoverReverted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_events_proto_msgTypes[26]
+	mi := &file_kontor_identity_v1_events_proto_msgTypes[27]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1447,7 +1493,7 @@ func (x *HandoverReverted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use HandoverReverted.ProtoReflect.Descriptor instead.
 func (*HandoverReverted) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{26}
+	return file_kontor_identity_v1_events_proto_rawDescGZIP(), []int{27}
 }
 
 func (x *HandoverReverted) GetHandover() *Handover {
@@ -1509,7 +1555,9 @@ const file_kontor_identity_v1_events_proto_rawDesc = "" +
 	"\x04role\x18\x01 \x01(\v2\x18.kontor.identity.v1.RoleR\x04role\"q\n" +
 	"\vRoleUpdated\x12,\n" +
 	"\x04role\x18\x01 \x01(\v2\x18.kontor.identity.v1.RoleR\x04role\x124\n" +
-	"\bprevious\x18\x02 \x01(\v2\x18.kontor.identity.v1.RoleR\bprevious\"d\n" +
+	"\bprevious\x18\x02 \x01(\v2\x18.kontor.identity.v1.RoleR\bprevious\";\n" +
+	"\vRoleDeleted\x12,\n" +
+	"\x04role\x18\x01 \x01(\v2\x18.kontor.identity.v1.RoleR\x04role\"d\n" +
 	"\x15ServiceAccountCreated\x12K\n" +
 	"\x0fservice_account\x18\x01 \x01(\v2\".kontor.identity.v1.ServiceAccountR\x0eserviceAccount\"\xe1\x01\n" +
 	"\x15ServiceAccountUpdated\x12K\n" +
@@ -1564,7 +1612,7 @@ func file_kontor_identity_v1_events_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_identity_v1_events_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 27)
+var file_kontor_identity_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 28)
 var file_kontor_identity_v1_events_proto_goTypes = []any{
 	(SessionEndReason)(0),           // 0: kontor.identity.v1.SessionEndReason
 	(*UserCreated)(nil),             // 1: kontor.identity.v1.UserCreated
@@ -1581,74 +1629,76 @@ var file_kontor_identity_v1_events_proto_goTypes = []any{
 	(*DepartmentRestored)(nil),      // 12: kontor.identity.v1.DepartmentRestored
 	(*RoleCreated)(nil),             // 13: kontor.identity.v1.RoleCreated
 	(*RoleUpdated)(nil),             // 14: kontor.identity.v1.RoleUpdated
-	(*ServiceAccountCreated)(nil),   // 15: kontor.identity.v1.ServiceAccountCreated
-	(*ServiceAccountUpdated)(nil),   // 16: kontor.identity.v1.ServiceAccountUpdated
-	(*ServiceAccountDeleted)(nil),   // 17: kontor.identity.v1.ServiceAccountDeleted
-	(*ApiKeyCreated)(nil),           // 18: kontor.identity.v1.ApiKeyCreated
-	(*ApiKeyRevoked)(nil),           // 19: kontor.identity.v1.ApiKeyRevoked
-	(*OrganizationCreated)(nil),     // 20: kontor.identity.v1.OrganizationCreated
-	(*SettingsUpdated)(nil),         // 21: kontor.identity.v1.SettingsUpdated
-	(*SessionStarted)(nil),          // 22: kontor.identity.v1.SessionStarted
-	(*SessionEnded)(nil),            // 23: kontor.identity.v1.SessionEnded
-	(*HandoverStarted)(nil),         // 24: kontor.identity.v1.HandoverStarted
-	(*HandoverFinished)(nil),        // 25: kontor.identity.v1.HandoverFinished
-	(*HandoverReverting)(nil),       // 26: kontor.identity.v1.HandoverReverting
-	(*HandoverReverted)(nil),        // 27: kontor.identity.v1.HandoverReverted
-	(*User)(nil),                    // 28: kontor.identity.v1.User
-	(*fieldmaskpb.FieldMask)(nil),   // 29: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil),   // 30: google.protobuf.Timestamp
-	(*Department)(nil),              // 31: kontor.identity.v1.Department
-	(*Role)(nil),                    // 32: kontor.identity.v1.Role
-	(*ServiceAccount)(nil),          // 33: kontor.identity.v1.ServiceAccount
-	(*ApiKey)(nil),                  // 34: kontor.identity.v1.ApiKey
-	(*Settings)(nil),                // 35: kontor.identity.v1.Settings
-	(*Session)(nil),                 // 36: kontor.identity.v1.Session
-	(*Handover)(nil),                // 37: kontor.identity.v1.Handover
+	(*RoleDeleted)(nil),             // 15: kontor.identity.v1.RoleDeleted
+	(*ServiceAccountCreated)(nil),   // 16: kontor.identity.v1.ServiceAccountCreated
+	(*ServiceAccountUpdated)(nil),   // 17: kontor.identity.v1.ServiceAccountUpdated
+	(*ServiceAccountDeleted)(nil),   // 18: kontor.identity.v1.ServiceAccountDeleted
+	(*ApiKeyCreated)(nil),           // 19: kontor.identity.v1.ApiKeyCreated
+	(*ApiKeyRevoked)(nil),           // 20: kontor.identity.v1.ApiKeyRevoked
+	(*OrganizationCreated)(nil),     // 21: kontor.identity.v1.OrganizationCreated
+	(*SettingsUpdated)(nil),         // 22: kontor.identity.v1.SettingsUpdated
+	(*SessionStarted)(nil),          // 23: kontor.identity.v1.SessionStarted
+	(*SessionEnded)(nil),            // 24: kontor.identity.v1.SessionEnded
+	(*HandoverStarted)(nil),         // 25: kontor.identity.v1.HandoverStarted
+	(*HandoverFinished)(nil),        // 26: kontor.identity.v1.HandoverFinished
+	(*HandoverReverting)(nil),       // 27: kontor.identity.v1.HandoverReverting
+	(*HandoverReverted)(nil),        // 28: kontor.identity.v1.HandoverReverted
+	(*User)(nil),                    // 29: kontor.identity.v1.User
+	(*fieldmaskpb.FieldMask)(nil),   // 30: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil),   // 31: google.protobuf.Timestamp
+	(*Department)(nil),              // 32: kontor.identity.v1.Department
+	(*Role)(nil),                    // 33: kontor.identity.v1.Role
+	(*ServiceAccount)(nil),          // 34: kontor.identity.v1.ServiceAccount
+	(*ApiKey)(nil),                  // 35: kontor.identity.v1.ApiKey
+	(*Settings)(nil),                // 36: kontor.identity.v1.Settings
+	(*Session)(nil),                 // 37: kontor.identity.v1.Session
+	(*Handover)(nil),                // 38: kontor.identity.v1.Handover
 }
 var file_kontor_identity_v1_events_proto_depIdxs = []int32{
-	28, // 0: kontor.identity.v1.UserCreated.user:type_name -> kontor.identity.v1.User
-	28, // 1: kontor.identity.v1.UserUpdated.user:type_name -> kontor.identity.v1.User
-	28, // 2: kontor.identity.v1.UserUpdated.previous:type_name -> kontor.identity.v1.User
-	29, // 3: kontor.identity.v1.UserUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	28, // 4: kontor.identity.v1.UserDeactivated.user:type_name -> kontor.identity.v1.User
-	28, // 5: kontor.identity.v1.UserActivated.user:type_name -> kontor.identity.v1.User
-	28, // 6: kontor.identity.v1.UserPasswordSet.user:type_name -> kontor.identity.v1.User
-	28, // 7: kontor.identity.v1.UserSecondFactorChanged.user:type_name -> kontor.identity.v1.User
-	28, // 8: kontor.identity.v1.UserInvited.user:type_name -> kontor.identity.v1.User
-	30, // 9: kontor.identity.v1.UserInvited.expire_time:type_name -> google.protobuf.Timestamp
-	28, // 10: kontor.identity.v1.UserInvitationRevoked.user:type_name -> kontor.identity.v1.User
-	31, // 11: kontor.identity.v1.DepartmentCreated.department:type_name -> kontor.identity.v1.Department
-	31, // 12: kontor.identity.v1.DepartmentUpdated.department:type_name -> kontor.identity.v1.Department
-	31, // 13: kontor.identity.v1.DepartmentUpdated.previous:type_name -> kontor.identity.v1.Department
-	29, // 14: kontor.identity.v1.DepartmentUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	31, // 15: kontor.identity.v1.DepartmentDeleted.department:type_name -> kontor.identity.v1.Department
-	31, // 16: kontor.identity.v1.DepartmentRestored.department:type_name -> kontor.identity.v1.Department
-	32, // 17: kontor.identity.v1.RoleCreated.role:type_name -> kontor.identity.v1.Role
-	32, // 18: kontor.identity.v1.RoleUpdated.role:type_name -> kontor.identity.v1.Role
-	32, // 19: kontor.identity.v1.RoleUpdated.previous:type_name -> kontor.identity.v1.Role
-	33, // 20: kontor.identity.v1.ServiceAccountCreated.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	33, // 21: kontor.identity.v1.ServiceAccountUpdated.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	33, // 22: kontor.identity.v1.ServiceAccountUpdated.previous:type_name -> kontor.identity.v1.ServiceAccount
-	29, // 23: kontor.identity.v1.ServiceAccountUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	33, // 24: kontor.identity.v1.ServiceAccountDeleted.service_account:type_name -> kontor.identity.v1.ServiceAccount
-	34, // 25: kontor.identity.v1.ApiKeyCreated.api_key:type_name -> kontor.identity.v1.ApiKey
-	34, // 26: kontor.identity.v1.ApiKeyRevoked.api_key:type_name -> kontor.identity.v1.ApiKey
-	35, // 27: kontor.identity.v1.OrganizationCreated.settings:type_name -> kontor.identity.v1.Settings
-	35, // 28: kontor.identity.v1.SettingsUpdated.settings:type_name -> kontor.identity.v1.Settings
-	35, // 29: kontor.identity.v1.SettingsUpdated.previous:type_name -> kontor.identity.v1.Settings
-	29, // 30: kontor.identity.v1.SettingsUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	36, // 31: kontor.identity.v1.SessionStarted.session:type_name -> kontor.identity.v1.Session
-	36, // 32: kontor.identity.v1.SessionEnded.session:type_name -> kontor.identity.v1.Session
-	0,  // 33: kontor.identity.v1.SessionEnded.reason:type_name -> kontor.identity.v1.SessionEndReason
-	37, // 34: kontor.identity.v1.HandoverStarted.handover:type_name -> kontor.identity.v1.Handover
-	37, // 35: kontor.identity.v1.HandoverFinished.handover:type_name -> kontor.identity.v1.Handover
-	37, // 36: kontor.identity.v1.HandoverReverting.handover:type_name -> kontor.identity.v1.Handover
-	37, // 37: kontor.identity.v1.HandoverReverted.handover:type_name -> kontor.identity.v1.Handover
-	38, // [38:38] is the sub-list for method output_type
-	38, // [38:38] is the sub-list for method input_type
-	38, // [38:38] is the sub-list for extension type_name
-	38, // [38:38] is the sub-list for extension extendee
-	0,  // [0:38] is the sub-list for field type_name
+	29, // 0: kontor.identity.v1.UserCreated.user:type_name -> kontor.identity.v1.User
+	29, // 1: kontor.identity.v1.UserUpdated.user:type_name -> kontor.identity.v1.User
+	29, // 2: kontor.identity.v1.UserUpdated.previous:type_name -> kontor.identity.v1.User
+	30, // 3: kontor.identity.v1.UserUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	29, // 4: kontor.identity.v1.UserDeactivated.user:type_name -> kontor.identity.v1.User
+	29, // 5: kontor.identity.v1.UserActivated.user:type_name -> kontor.identity.v1.User
+	29, // 6: kontor.identity.v1.UserPasswordSet.user:type_name -> kontor.identity.v1.User
+	29, // 7: kontor.identity.v1.UserSecondFactorChanged.user:type_name -> kontor.identity.v1.User
+	29, // 8: kontor.identity.v1.UserInvited.user:type_name -> kontor.identity.v1.User
+	31, // 9: kontor.identity.v1.UserInvited.expire_time:type_name -> google.protobuf.Timestamp
+	29, // 10: kontor.identity.v1.UserInvitationRevoked.user:type_name -> kontor.identity.v1.User
+	32, // 11: kontor.identity.v1.DepartmentCreated.department:type_name -> kontor.identity.v1.Department
+	32, // 12: kontor.identity.v1.DepartmentUpdated.department:type_name -> kontor.identity.v1.Department
+	32, // 13: kontor.identity.v1.DepartmentUpdated.previous:type_name -> kontor.identity.v1.Department
+	30, // 14: kontor.identity.v1.DepartmentUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	32, // 15: kontor.identity.v1.DepartmentDeleted.department:type_name -> kontor.identity.v1.Department
+	32, // 16: kontor.identity.v1.DepartmentRestored.department:type_name -> kontor.identity.v1.Department
+	33, // 17: kontor.identity.v1.RoleCreated.role:type_name -> kontor.identity.v1.Role
+	33, // 18: kontor.identity.v1.RoleUpdated.role:type_name -> kontor.identity.v1.Role
+	33, // 19: kontor.identity.v1.RoleUpdated.previous:type_name -> kontor.identity.v1.Role
+	33, // 20: kontor.identity.v1.RoleDeleted.role:type_name -> kontor.identity.v1.Role
+	34, // 21: kontor.identity.v1.ServiceAccountCreated.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	34, // 22: kontor.identity.v1.ServiceAccountUpdated.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	34, // 23: kontor.identity.v1.ServiceAccountUpdated.previous:type_name -> kontor.identity.v1.ServiceAccount
+	30, // 24: kontor.identity.v1.ServiceAccountUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	34, // 25: kontor.identity.v1.ServiceAccountDeleted.service_account:type_name -> kontor.identity.v1.ServiceAccount
+	35, // 26: kontor.identity.v1.ApiKeyCreated.api_key:type_name -> kontor.identity.v1.ApiKey
+	35, // 27: kontor.identity.v1.ApiKeyRevoked.api_key:type_name -> kontor.identity.v1.ApiKey
+	36, // 28: kontor.identity.v1.OrganizationCreated.settings:type_name -> kontor.identity.v1.Settings
+	36, // 29: kontor.identity.v1.SettingsUpdated.settings:type_name -> kontor.identity.v1.Settings
+	36, // 30: kontor.identity.v1.SettingsUpdated.previous:type_name -> kontor.identity.v1.Settings
+	30, // 31: kontor.identity.v1.SettingsUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	37, // 32: kontor.identity.v1.SessionStarted.session:type_name -> kontor.identity.v1.Session
+	37, // 33: kontor.identity.v1.SessionEnded.session:type_name -> kontor.identity.v1.Session
+	0,  // 34: kontor.identity.v1.SessionEnded.reason:type_name -> kontor.identity.v1.SessionEndReason
+	38, // 35: kontor.identity.v1.HandoverStarted.handover:type_name -> kontor.identity.v1.Handover
+	38, // 36: kontor.identity.v1.HandoverFinished.handover:type_name -> kontor.identity.v1.Handover
+	38, // 37: kontor.identity.v1.HandoverReverting.handover:type_name -> kontor.identity.v1.Handover
+	38, // 38: kontor.identity.v1.HandoverReverted.handover:type_name -> kontor.identity.v1.Handover
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_events_proto_init() }
@@ -1669,7 +1719,7 @@ func file_kontor_identity_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_events_proto_rawDesc), len(file_kontor_identity_v1_events_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   27,
+			NumMessages:   28,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -11,6 +11,7 @@ import (
 	_ "google.golang.org/genproto/googleapis/api/annotations"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	fieldmaskpb "google.golang.org/protobuf/types/known/fieldmaskpb"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
 	reflect "reflect"
 	sync "sync"
@@ -24,6 +25,107 @@ const (
 	_ = protoimpl.EnforceVersion(protoimpl.MaxVersion - 20)
 )
 
+// CreateRoleRequest carries the role to make.
+type CreateRoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role: name, description and grants; the rest is ignored.
+	Role *Role `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	// The caller's idempotency key. Empty for none.
+	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateRoleRequest) Reset() {
+	*x = CreateRoleRequest{}
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[0]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateRoleRequest) ProtoMessage() {}
+
+func (x *CreateRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[0]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateRoleRequest.ProtoReflect.Descriptor instead.
+func (*CreateRoleRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{0}
+}
+
+func (x *CreateRoleRequest) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+func (x *CreateRoleRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// CreateRoleResponse carries the new role.
+type CreateRoleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role.
+	Role          *Role `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateRoleResponse) Reset() {
+	*x = CreateRoleResponse{}
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[1]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateRoleResponse) ProtoMessage() {}
+
+func (x *CreateRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[1]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateRoleResponse.ProtoReflect.Descriptor instead.
+func (*CreateRoleResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{1}
+}
+
+func (x *CreateRoleResponse) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
 // GetRoleRequest names a role.
 type GetRoleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -35,7 +137,7 @@ type GetRoleRequest struct {
 
 func (x *GetRoleRequest) Reset() {
 	*x = GetRoleRequest{}
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[0]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[2]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -47,7 +149,7 @@ func (x *GetRoleRequest) String() string {
 func (*GetRoleRequest) ProtoMessage() {}
 
 func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[0]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[2]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -60,7 +162,7 @@ func (x *GetRoleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleRequest.ProtoReflect.Descriptor instead.
 func (*GetRoleRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{0}
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{2}
 }
 
 func (x *GetRoleRequest) GetId() string {
@@ -81,7 +183,7 @@ type GetRoleResponse struct {
 
 func (x *GetRoleResponse) Reset() {
 	*x = GetRoleResponse{}
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[1]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[3]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -93,7 +195,7 @@ func (x *GetRoleResponse) String() string {
 func (*GetRoleResponse) ProtoMessage() {}
 
 func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[1]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[3]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -106,7 +208,7 @@ func (x *GetRoleResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use GetRoleResponse.ProtoReflect.Descriptor instead.
 func (*GetRoleResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{1}
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{3}
 }
 
 func (x *GetRoleResponse) GetRole() *Role {
@@ -133,7 +235,7 @@ type ListRolesRequest struct {
 
 func (x *ListRolesRequest) Reset() {
 	*x = ListRolesRequest{}
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[2]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -145,7 +247,7 @@ func (x *ListRolesRequest) String() string {
 func (*ListRolesRequest) ProtoMessage() {}
 
 func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[2]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -158,7 +260,7 @@ func (x *ListRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesRequest.ProtoReflect.Descriptor instead.
 func (*ListRolesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{2}
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListRolesRequest) GetPageSize() int32 {
@@ -202,7 +304,7 @@ type ListRolesResponse struct {
 
 func (x *ListRolesResponse) Reset() {
 	*x = ListRolesResponse{}
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[3]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -214,7 +316,7 @@ func (x *ListRolesResponse) String() string {
 func (*ListRolesResponse) ProtoMessage() {}
 
 func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[3]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -227,7 +329,7 @@ func (x *ListRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRolesResponse.ProtoReflect.Descriptor instead.
 func (*ListRolesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{3}
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListRolesResponse) GetRoles() []*Role {
@@ -255,7 +357,7 @@ type CountRolesRequest struct {
 
 func (x *CountRolesRequest) Reset() {
 	*x = CountRolesRequest{}
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[4]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -267,7 +369,7 @@ func (x *CountRolesRequest) String() string {
 func (*CountRolesRequest) ProtoMessage() {}
 
 func (x *CountRolesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[4]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -280,7 +382,7 @@ func (x *CountRolesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRolesRequest.ProtoReflect.Descriptor instead.
 func (*CountRolesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{4}
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *CountRolesRequest) GetFilter() string {
@@ -303,7 +405,7 @@ type CountRolesResponse struct {
 
 func (x *CountRolesResponse) Reset() {
 	*x = CountRolesResponse{}
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[5]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -315,7 +417,7 @@ func (x *CountRolesResponse) String() string {
 func (*CountRolesResponse) ProtoMessage() {}
 
 func (x *CountRolesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[5]
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -328,7 +430,7 @@ func (x *CountRolesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CountRolesResponse.ProtoReflect.Descriptor instead.
 func (*CountRolesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{5}
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *CountRolesResponse) GetCount() int32 {
@@ -345,11 +447,246 @@ func (x *CountRolesResponse) GetMore() bool {
 	return false
 }
 
+// UpdateRoleRequest carries new values for some fields of a role.
+type UpdateRoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role to change.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// The new values; its id is ignored, its etag is compared if set.
+	Role *Role `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
+	// Fields to take from role: name, description, grants. The gateway derives it from the body of a PATCH.
+	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
+	// The caller's idempotency key. Empty for none.
+	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRoleRequest) Reset() {
+	*x = UpdateRoleRequest{}
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[8]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRoleRequest) ProtoMessage() {}
+
+func (x *UpdateRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[8]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRoleRequest.ProtoReflect.Descriptor instead.
+func (*UpdateRoleRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{8}
+}
+
+func (x *UpdateRoleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *UpdateRoleRequest) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+func (x *UpdateRoleRequest) GetUpdateMask() *fieldmaskpb.FieldMask {
+	if x != nil {
+		return x.UpdateMask
+	}
+	return nil
+}
+
+func (x *UpdateRoleRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// UpdateRoleResponse carries the changed role.
+type UpdateRoleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role.
+	Role          *Role `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *UpdateRoleResponse) Reset() {
+	*x = UpdateRoleResponse{}
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[9]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *UpdateRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*UpdateRoleResponse) ProtoMessage() {}
+
+func (x *UpdateRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[9]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use UpdateRoleResponse.ProtoReflect.Descriptor instead.
+func (*UpdateRoleResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{9}
+}
+
+func (x *UpdateRoleResponse) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
+// DeleteRoleRequest names a role.
+type DeleteRoleRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role's ID.
+	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	// Compared with the stored one if set.
+	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
+	// The caller's idempotency key. Empty for none.
+	RequestId     string `protobuf:"bytes,3,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRoleRequest) Reset() {
+	*x = DeleteRoleRequest{}
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[10]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRoleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRoleRequest) ProtoMessage() {}
+
+func (x *DeleteRoleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[10]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRoleRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRoleRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{10}
+}
+
+func (x *DeleteRoleRequest) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *DeleteRoleRequest) GetEtag() string {
+	if x != nil {
+		return x.Etag
+	}
+	return ""
+}
+
+func (x *DeleteRoleRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// DeleteRoleResponse carries the role as it was.
+type DeleteRoleResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The role.
+	Role          *Role `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRoleResponse) Reset() {
+	*x = DeleteRoleResponse{}
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[11]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRoleResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRoleResponse) ProtoMessage() {}
+
+func (x *DeleteRoleResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_identity_v1_roles_service_proto_msgTypes[11]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRoleResponse.ProtoReflect.Descriptor instead.
+func (*DeleteRoleResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_identity_v1_roles_service_proto_rawDescGZIP(), []int{11}
+}
+
+func (x *DeleteRoleResponse) GetRole() *Role {
+	if x != nil {
+		return x.Role
+	}
+	return nil
+}
+
 var File_kontor_identity_v1_roles_service_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_roles_service_proto_rawDesc = "" +
 	"\n" +
-	"&kontor/identity/v1/roles_service.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1dkontor/identity/v1/role.proto\x1a\"kontor/options/v1/permission.proto\"*\n" +
+	"&kontor/identity/v1/roles_service.proto\x12\x12kontor.identity.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1dkontor/identity/v1/role.proto\x1a\"kontor/options/v1/permission.proto\"r\n" +
+	"\x11CreateRoleRequest\x124\n" +
+	"\x04role\x18\x01 \x01(\v2\x18.kontor.identity.v1.RoleB\x06\xbaH\x03\xc8\x01\x01R\x04role\x12'\n" +
+	"\n" +
+	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"B\n" +
+	"\x12CreateRoleResponse\x12,\n" +
+	"\x04role\x18\x01 \x01(\v2\x18.kontor.identity.v1.RoleR\x04role\"*\n" +
 	"\x0eGetRoleRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"?\n" +
 	"\x0fGetRoleResponse\x12,\n" +
@@ -367,15 +704,40 @@ const file_kontor_identity_v1_roles_service_proto_rawDesc = "" +
 	"\x06filter\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\x06filter\">\n" +
 	"\x12CountRolesResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
-	"\x04more\x18\x02 \x01(\bR\x04more2\x82\x03\n" +
-	"\fRolesService\x12v\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xc9\x01\n" +
+	"\x11UpdateRoleRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x124\n" +
+	"\x04role\x18\x02 \x01(\v2\x18.kontor.identity.v1.RoleB\x06\xbaH\x03\xd8\x01\x03R\x04role\x12;\n" +
+	"\vupdate_mask\x18\x03 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
+	"updateMask\x12'\n" +
+	"\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"B\n" +
+	"\x12UpdateRoleResponse\x12,\n" +
+	"\x04role\x18\x01 \x01(\v2\x18.kontor.identity.v1.RoleR\x04role\"s\n" +
+	"\x11DeleteRoleRequest\x12\x18\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12\x1b\n" +
+	"\x04etag\x18\x02 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12'\n" +
+	"\n" +
+	"request_id\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"B\n" +
+	"\x12DeleteRoleResponse\x12,\n" +
+	"\x04role\x18\x01 \x01(\v2\x18.kontor.identity.v1.RoleR\x04role2\x8e\x06\n" +
+	"\fRolesService\x12\x80\x01\n" +
+	"\n" +
+	"CreateRole\x12%.kontor.identity.v1.CreateRoleRequest\x1a&.kontor.identity.v1.CreateRoleResponse\"#\xca\xf3\x18\b\n" +
+	"\x04role\x10\x02\x82\xd3\xe4\x93\x02\x11:\x04role\"\t/v1/roles\x12v\n" +
 	"\aGetRole\x12\".kontor.identity.v1.GetRoleRequest\x1a#.kontor.identity.v1.GetRoleResponse\"\"\xca\xf3\x18\b\n" +
 	"\x04role\x10\x01\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/roles/{id}\x12w\n" +
 	"\tListRoles\x12$.kontor.identity.v1.ListRolesRequest\x1a%.kontor.identity.v1.ListRolesResponse\"\x1d\xca\xf3\x18\b\n" +
 	"\x04role\x10\x01\x82\xd3\xe4\x93\x02\v\x12\t/v1/roles\x12\x80\x01\n" +
 	"\n" +
 	"CountRoles\x12%.kontor.identity.v1.CountRolesRequest\x1a&.kontor.identity.v1.CountRolesResponse\"#\xca\xf3\x18\b\n" +
-	"\x04role\x10\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/roles:countB9Z7kontor.internal/proto/gen/kontor/identity/v1;identityv1b\x06proto3"
+	"\x04role\x10\x01\x82\xd3\xe4\x93\x02\x11\x12\x0f/v1/roles:count\x12\x85\x01\n" +
+	"\n" +
+	"UpdateRole\x12%.kontor.identity.v1.UpdateRoleRequest\x1a&.kontor.identity.v1.UpdateRoleResponse\"(\xca\xf3\x18\b\n" +
+	"\x04role\x10\x03\x82\xd3\xe4\x93\x02\x16:\x04role2\x0e/v1/roles/{id}\x12\x7f\n" +
+	"\n" +
+	"DeleteRole\x12%.kontor.identity.v1.DeleteRoleRequest\x1a&.kontor.identity.v1.DeleteRoleResponse\"\"\xca\xf3\x18\b\n" +
+	"\x04role\x10\x04\x82\xd3\xe4\x93\x02\x10*\x0e/v1/roles/{id}B9Z7kontor.internal/proto/gen/kontor/identity/v1;identityv1b\x06proto3"
 
 var (
 	file_kontor_identity_v1_roles_service_proto_rawDescOnce sync.Once
@@ -389,30 +751,49 @@ func file_kontor_identity_v1_roles_service_proto_rawDescGZIP() []byte {
 	return file_kontor_identity_v1_roles_service_proto_rawDescData
 }
 
-var file_kontor_identity_v1_roles_service_proto_msgTypes = make([]protoimpl.MessageInfo, 6)
+var file_kontor_identity_v1_roles_service_proto_msgTypes = make([]protoimpl.MessageInfo, 12)
 var file_kontor_identity_v1_roles_service_proto_goTypes = []any{
-	(*GetRoleRequest)(nil),     // 0: kontor.identity.v1.GetRoleRequest
-	(*GetRoleResponse)(nil),    // 1: kontor.identity.v1.GetRoleResponse
-	(*ListRolesRequest)(nil),   // 2: kontor.identity.v1.ListRolesRequest
-	(*ListRolesResponse)(nil),  // 3: kontor.identity.v1.ListRolesResponse
-	(*CountRolesRequest)(nil),  // 4: kontor.identity.v1.CountRolesRequest
-	(*CountRolesResponse)(nil), // 5: kontor.identity.v1.CountRolesResponse
-	(*Role)(nil),               // 6: kontor.identity.v1.Role
+	(*CreateRoleRequest)(nil),     // 0: kontor.identity.v1.CreateRoleRequest
+	(*CreateRoleResponse)(nil),    // 1: kontor.identity.v1.CreateRoleResponse
+	(*GetRoleRequest)(nil),        // 2: kontor.identity.v1.GetRoleRequest
+	(*GetRoleResponse)(nil),       // 3: kontor.identity.v1.GetRoleResponse
+	(*ListRolesRequest)(nil),      // 4: kontor.identity.v1.ListRolesRequest
+	(*ListRolesResponse)(nil),     // 5: kontor.identity.v1.ListRolesResponse
+	(*CountRolesRequest)(nil),     // 6: kontor.identity.v1.CountRolesRequest
+	(*CountRolesResponse)(nil),    // 7: kontor.identity.v1.CountRolesResponse
+	(*UpdateRoleRequest)(nil),     // 8: kontor.identity.v1.UpdateRoleRequest
+	(*UpdateRoleResponse)(nil),    // 9: kontor.identity.v1.UpdateRoleResponse
+	(*DeleteRoleRequest)(nil),     // 10: kontor.identity.v1.DeleteRoleRequest
+	(*DeleteRoleResponse)(nil),    // 11: kontor.identity.v1.DeleteRoleResponse
+	(*Role)(nil),                  // 12: kontor.identity.v1.Role
+	(*fieldmaskpb.FieldMask)(nil), // 13: google.protobuf.FieldMask
 }
 var file_kontor_identity_v1_roles_service_proto_depIdxs = []int32{
-	6, // 0: kontor.identity.v1.GetRoleResponse.role:type_name -> kontor.identity.v1.Role
-	6, // 1: kontor.identity.v1.ListRolesResponse.roles:type_name -> kontor.identity.v1.Role
-	0, // 2: kontor.identity.v1.RolesService.GetRole:input_type -> kontor.identity.v1.GetRoleRequest
-	2, // 3: kontor.identity.v1.RolesService.ListRoles:input_type -> kontor.identity.v1.ListRolesRequest
-	4, // 4: kontor.identity.v1.RolesService.CountRoles:input_type -> kontor.identity.v1.CountRolesRequest
-	1, // 5: kontor.identity.v1.RolesService.GetRole:output_type -> kontor.identity.v1.GetRoleResponse
-	3, // 6: kontor.identity.v1.RolesService.ListRoles:output_type -> kontor.identity.v1.ListRolesResponse
-	5, // 7: kontor.identity.v1.RolesService.CountRoles:output_type -> kontor.identity.v1.CountRolesResponse
-	5, // [5:8] is the sub-list for method output_type
-	2, // [2:5] is the sub-list for method input_type
-	2, // [2:2] is the sub-list for extension type_name
-	2, // [2:2] is the sub-list for extension extendee
-	0, // [0:2] is the sub-list for field type_name
+	12, // 0: kontor.identity.v1.CreateRoleRequest.role:type_name -> kontor.identity.v1.Role
+	12, // 1: kontor.identity.v1.CreateRoleResponse.role:type_name -> kontor.identity.v1.Role
+	12, // 2: kontor.identity.v1.GetRoleResponse.role:type_name -> kontor.identity.v1.Role
+	12, // 3: kontor.identity.v1.ListRolesResponse.roles:type_name -> kontor.identity.v1.Role
+	12, // 4: kontor.identity.v1.UpdateRoleRequest.role:type_name -> kontor.identity.v1.Role
+	13, // 5: kontor.identity.v1.UpdateRoleRequest.update_mask:type_name -> google.protobuf.FieldMask
+	12, // 6: kontor.identity.v1.UpdateRoleResponse.role:type_name -> kontor.identity.v1.Role
+	12, // 7: kontor.identity.v1.DeleteRoleResponse.role:type_name -> kontor.identity.v1.Role
+	0,  // 8: kontor.identity.v1.RolesService.CreateRole:input_type -> kontor.identity.v1.CreateRoleRequest
+	2,  // 9: kontor.identity.v1.RolesService.GetRole:input_type -> kontor.identity.v1.GetRoleRequest
+	4,  // 10: kontor.identity.v1.RolesService.ListRoles:input_type -> kontor.identity.v1.ListRolesRequest
+	6,  // 11: kontor.identity.v1.RolesService.CountRoles:input_type -> kontor.identity.v1.CountRolesRequest
+	8,  // 12: kontor.identity.v1.RolesService.UpdateRole:input_type -> kontor.identity.v1.UpdateRoleRequest
+	10, // 13: kontor.identity.v1.RolesService.DeleteRole:input_type -> kontor.identity.v1.DeleteRoleRequest
+	1,  // 14: kontor.identity.v1.RolesService.CreateRole:output_type -> kontor.identity.v1.CreateRoleResponse
+	3,  // 15: kontor.identity.v1.RolesService.GetRole:output_type -> kontor.identity.v1.GetRoleResponse
+	5,  // 16: kontor.identity.v1.RolesService.ListRoles:output_type -> kontor.identity.v1.ListRolesResponse
+	7,  // 17: kontor.identity.v1.RolesService.CountRoles:output_type -> kontor.identity.v1.CountRolesResponse
+	9,  // 18: kontor.identity.v1.RolesService.UpdateRole:output_type -> kontor.identity.v1.UpdateRoleResponse
+	11, // 19: kontor.identity.v1.RolesService.DeleteRole:output_type -> kontor.identity.v1.DeleteRoleResponse
+	14, // [14:20] is the sub-list for method output_type
+	8,  // [8:14] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_roles_service_proto_init() }
@@ -427,7 +808,7 @@ func file_kontor_identity_v1_roles_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_roles_service_proto_rawDesc), len(file_kontor_identity_v1_roles_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   6,
+			NumMessages:   12,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

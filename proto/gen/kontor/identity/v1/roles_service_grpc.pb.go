@@ -19,17 +19,26 @@ import (
 const _ = grpc.SupportPackageIsVersion9
 
 const (
+	RolesService_CreateRole_FullMethodName = "/kontor.identity.v1.RolesService/CreateRole"
 	RolesService_GetRole_FullMethodName    = "/kontor.identity.v1.RolesService/GetRole"
 	RolesService_ListRoles_FullMethodName  = "/kontor.identity.v1.RolesService/ListRoles"
 	RolesService_CountRoles_FullMethodName = "/kontor.identity.v1.RolesService/CountRoles"
+	RolesService_UpdateRole_FullMethodName = "/kontor.identity.v1.RolesService/UpdateRole"
+	RolesService_DeleteRole_FullMethodName = "/kontor.identity.v1.RolesService/DeleteRole"
 )
 
 // RolesServiceClient is the client API for RolesService service.
 //
 // For semantics around ctx use and closing/ending streaming RPCs, please refer to https://pkg.go.dev/google.golang.org/grpc/?tab=doc#ClientConn.NewStream.
 //
-// RolesService shows the roles of the caller's organisation and what they grant.
+// RolesService keeps the roles of the caller's organisation and what they grant. Ready-made roles are the same in every
+// organisation and cannot be changed; an organisation adds its own beside them. Nobody makes, changes or removes a role
+// that permits more than the caller's own roles do.
 type RolesServiceClient interface {
+	// CreateRole makes a role.
+	//
+	// Errors: ROLE_INVALID, ROLE_NAME_TAKEN, ROLE_NOT_YOURS.
+	CreateRole(ctx context.Context, in *CreateRoleRequest, opts ...grpc.CallOption) (*CreateRoleResponse, error)
 	// GetRole returns a role with its grants.
 	//
 	// Errors: ROLE_NOT_FOUND.
@@ -42,6 +51,15 @@ type RolesServiceClient interface {
 	//
 	// Errors: INVALID_FILTER.
 	CountRoles(ctx context.Context, in *CountRolesRequest, opts ...grpc.CallOption) (*CountRolesResponse, error)
+	// UpdateRole changes fields of a role. It holds at once for everybody who has the role.
+	//
+	// Errors: ROLE_NOT_FOUND, ROLE_READY_MADE, ROLE_INVALID, ROLE_NAME_TAKEN, ROLE_NOT_YOURS, ROLE_ETAG_MISMATCH,
+	// INVALID_UPDATE_MASK.
+	UpdateRole(ctx context.Context, in *UpdateRoleRequest, opts ...grpc.CallOption) (*UpdateRoleResponse, error)
+	// DeleteRole removes a role that nobody has.
+	//
+	// Errors: ROLE_NOT_FOUND, ROLE_READY_MADE, ROLE_IN_USE, ROLE_NOT_YOURS, ROLE_ETAG_MISMATCH.
+	DeleteRole(ctx context.Context, in *DeleteRoleRequest, opts ...grpc.CallOption) (*DeleteRoleResponse, error)
 }
 
 type rolesServiceClient struct {
@@ -50,6 +68,16 @@ type rolesServiceClient struct {
 
 func NewRolesServiceClient(cc grpc.ClientConnInterface) RolesServiceClient {
 	return &rolesServiceClient{cc}
+}
+
+func (c *rolesServiceClient) CreateRole(ctx context.Context, in *CreateRoleRequest, opts ...grpc.CallOption) (*CreateRoleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(CreateRoleResponse)
+	err := c.cc.Invoke(ctx, RolesService_CreateRole_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
 }
 
 func (c *rolesServiceClient) GetRole(ctx context.Context, in *GetRoleRequest, opts ...grpc.CallOption) (*GetRoleResponse, error) {
@@ -82,12 +110,38 @@ func (c *rolesServiceClient) CountRoles(ctx context.Context, in *CountRolesReque
 	return out, nil
 }
 
+func (c *rolesServiceClient) UpdateRole(ctx context.Context, in *UpdateRoleRequest, opts ...grpc.CallOption) (*UpdateRoleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(UpdateRoleResponse)
+	err := c.cc.Invoke(ctx, RolesService_UpdateRole_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
+func (c *rolesServiceClient) DeleteRole(ctx context.Context, in *DeleteRoleRequest, opts ...grpc.CallOption) (*DeleteRoleResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(DeleteRoleResponse)
+	err := c.cc.Invoke(ctx, RolesService_DeleteRole_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 // RolesServiceServer is the server API for RolesService service.
 // All implementations must embed UnimplementedRolesServiceServer
 // for forward compatibility.
 //
-// RolesService shows the roles of the caller's organisation and what they grant.
+// RolesService keeps the roles of the caller's organisation and what they grant. Ready-made roles are the same in every
+// organisation and cannot be changed; an organisation adds its own beside them. Nobody makes, changes or removes a role
+// that permits more than the caller's own roles do.
 type RolesServiceServer interface {
+	// CreateRole makes a role.
+	//
+	// Errors: ROLE_INVALID, ROLE_NAME_TAKEN, ROLE_NOT_YOURS.
+	CreateRole(context.Context, *CreateRoleRequest) (*CreateRoleResponse, error)
 	// GetRole returns a role with its grants.
 	//
 	// Errors: ROLE_NOT_FOUND.
@@ -100,6 +154,15 @@ type RolesServiceServer interface {
 	//
 	// Errors: INVALID_FILTER.
 	CountRoles(context.Context, *CountRolesRequest) (*CountRolesResponse, error)
+	// UpdateRole changes fields of a role. It holds at once for everybody who has the role.
+	//
+	// Errors: ROLE_NOT_FOUND, ROLE_READY_MADE, ROLE_INVALID, ROLE_NAME_TAKEN, ROLE_NOT_YOURS, ROLE_ETAG_MISMATCH,
+	// INVALID_UPDATE_MASK.
+	UpdateRole(context.Context, *UpdateRoleRequest) (*UpdateRoleResponse, error)
+	// DeleteRole removes a role that nobody has.
+	//
+	// Errors: ROLE_NOT_FOUND, ROLE_READY_MADE, ROLE_IN_USE, ROLE_NOT_YOURS, ROLE_ETAG_MISMATCH.
+	DeleteRole(context.Context, *DeleteRoleRequest) (*DeleteRoleResponse, error)
 	mustEmbedUnimplementedRolesServiceServer()
 }
 
@@ -110,6 +173,9 @@ type RolesServiceServer interface {
 // pointer dereference when methods are called.
 type UnimplementedRolesServiceServer struct{}
 
+func (UnimplementedRolesServiceServer) CreateRole(context.Context, *CreateRoleRequest) (*CreateRoleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method CreateRole not implemented")
+}
 func (UnimplementedRolesServiceServer) GetRole(context.Context, *GetRoleRequest) (*GetRoleResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method GetRole not implemented")
 }
@@ -118,6 +184,12 @@ func (UnimplementedRolesServiceServer) ListRoles(context.Context, *ListRolesRequ
 }
 func (UnimplementedRolesServiceServer) CountRoles(context.Context, *CountRolesRequest) (*CountRolesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method CountRoles not implemented")
+}
+func (UnimplementedRolesServiceServer) UpdateRole(context.Context, *UpdateRoleRequest) (*UpdateRoleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method UpdateRole not implemented")
+}
+func (UnimplementedRolesServiceServer) DeleteRole(context.Context, *DeleteRoleRequest) (*DeleteRoleResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method DeleteRole not implemented")
 }
 func (UnimplementedRolesServiceServer) mustEmbedUnimplementedRolesServiceServer() {}
 func (UnimplementedRolesServiceServer) testEmbeddedByValue()                      {}
@@ -138,6 +210,24 @@ func RegisterRolesServiceServer(s grpc.ServiceRegistrar, srv RolesServiceServer)
 		t.testEmbeddedByValue()
 	}
 	s.RegisterService(&RolesService_ServiceDesc, srv)
+}
+
+func _RolesService_CreateRole_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(CreateRoleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RolesServiceServer).CreateRole(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RolesService_CreateRole_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RolesServiceServer).CreateRole(ctx, req.(*CreateRoleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
 }
 
 func _RolesService_GetRole_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
@@ -194,6 +284,42 @@ func _RolesService_CountRoles_Handler(srv interface{}, ctx context.Context, dec 
 	return interceptor(ctx, in, info, handler)
 }
 
+func _RolesService_UpdateRole_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(UpdateRoleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RolesServiceServer).UpdateRole(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RolesService_UpdateRole_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RolesServiceServer).UpdateRole(ctx, req.(*UpdateRoleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
+func _RolesService_DeleteRole_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(DeleteRoleRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(RolesServiceServer).DeleteRole(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: RolesService_DeleteRole_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(RolesServiceServer).DeleteRole(ctx, req.(*DeleteRoleRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 // RolesService_ServiceDesc is the grpc.ServiceDesc for RolesService service.
 // It's only intended for direct use with grpc.RegisterService,
 // and not to be introspected or modified (even as a copy)
@@ -201,6 +327,10 @@ var RolesService_ServiceDesc = grpc.ServiceDesc{
 	ServiceName: "kontor.identity.v1.RolesService",
 	HandlerType: (*RolesServiceServer)(nil),
 	Methods: []grpc.MethodDesc{
+		{
+			MethodName: "CreateRole",
+			Handler:    _RolesService_CreateRole_Handler,
+		},
 		{
 			MethodName: "GetRole",
 			Handler:    _RolesService_GetRole_Handler,
@@ -212,6 +342,14 @@ var RolesService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "CountRoles",
 			Handler:    _RolesService_CountRoles_Handler,
+		},
+		{
+			MethodName: "UpdateRole",
+			Handler:    _RolesService_UpdateRole_Handler,
+		},
+		{
+			MethodName: "DeleteRole",
+			Handler:    _RolesService_DeleteRole_Handler,
 		},
 	},
 	Streams:  []grpc.StreamDesc{},

@@ -14,6 +14,7 @@ interface Entry {
 const ENTRIES: Entry[] = [
   { to: "/settings/users", label: "settings.users", kind: "user" },
   { to: "/settings/departments", label: "settings.departments", kind: "department" },
+  { to: "/settings/roles", label: "settings.roles", kind: "role" },
   { to: "/settings/organization", label: "settings.organization", kind: "settings" },
   { to: "/settings/pipelines", label: "settings.pipelines", kind: "deal" },
   { to: "/settings/fields", label: "settings.customFields" },
