@@ -2,8 +2,10 @@ package authn
 
 import (
 	"context"
+	"crypto/hmac"
 	"crypto/sha256"
 	"crypto/subtle"
+	"encoding/hex"
 	"strings"
 
 	"google.golang.org/grpc/metadata"
@@ -19,6 +21,10 @@ const (
 	MetadataServiceSecret = "x-kontor-service-secret"
 	// MetadataService names the service that calls with the secret.
 	MetadataService = "x-kontor-service"
+	// MetadataAddress carries where the client of a call is.
+	MetadataAddress = "x-kontor-address"
+	// MetadataAddressProof proves that a service of the suite says so. It opens no method.
+	MetadataAddressProof = "x-kontor-address-proof"
 )
 
 const bearer = "Bearer "
@@ -44,14 +50,39 @@ func Bearer(header string) string {
 
 // ServiceSecret proves that a caller is a service of the suite. The zero value lets nobody in.
 type ServiceSecret struct {
-	sum [sha256.Size]byte
-	set bool
+	sum   [sha256.Size]byte
+	proof string // of addresses
+	set   bool
 }
 
 // NewServiceSecret keeps the hash of secret; an empty one lets nobody in.
 func NewServiceSecret(secret string) ServiceSecret {
-	return ServiceSecret{sum: sha256.Sum256([]byte(secret)), set: secret != ""}
+	return ServiceSecret{sum: sha256.Sum256([]byte(secret)), proof: AddressProof(secret), set: secret != ""}
 }
+
+// AddressProof is what goes along with an address, so that the services believe it. It is made of the services' secret
+// and tells nothing of it: a gateway sends it with calls that must not be taken for a service's own.
+func AddressProof(secret string) string {
+	mac := hmac.New(sha256.New, []byte(secret))
+	mac.Write([]byte("kontor client address"))
+	return hex.EncodeToString(mac.Sum(nil))
+}
+
+// Address returns where the client of a call is as a service of the suite has seen it, which may be "" if no client is
+// behind the call. It reports false if no service says anything.
+func (s ServiceSecret) Address(md metadata.MD) (string, bool) {
+	given := md[MetadataAddressProof]
+	if !s.set || len(given) == 0 || subtle.ConstantTimeCompare([]byte(given[0]), []byte(s.proof)) != 1 {
+		return "", false
+	}
+	if v := md[MetadataAddress]; len(v) > 0 && len(v[0]) <= maxAddress {
+		return v[0], true
+	}
+	return "", true
+}
+
+// maxAddress is the length of the longest address: IPv6 with a zone.
+const maxAddress = 64
 
 // Check returns the name of the calling service, or ErrServiceSecret. It takes the same time for every wrong secret.
 func (s ServiceSecret) Check(md metadata.MD) (string, error) {

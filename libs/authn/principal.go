@@ -31,6 +31,7 @@ type caller struct {
 	principal Principal
 	known     bool
 	token     string
+	address   string
 }
 
 type callerKey struct{}
@@ -38,12 +39,31 @@ type callerKey struct{}
 // With returns a context whose calls are made for p. The token of a caller already in ctx does not belong to p and
 // is dropped.
 func With(ctx context.Context, p Principal) context.Context {
-	return context.WithValue(ctx, callerKey{}, &caller{principal: p, known: true})
+	return context.WithValue(ctx, callerKey{}, &caller{principal: p, known: true, address: Address(ctx)})
 }
 
 // WithToken returns a context for p that passes token on to neighbour services.
 func WithToken(ctx context.Context, p Principal, token string) context.Context {
-	return context.WithValue(ctx, callerKey{}, &caller{principal: p, known: true, token: token})
+	return context.WithValue(ctx, callerKey{}, &caller{principal: p, known: true, token: token, address: Address(ctx)})
+}
+
+// WithAddress returns a context whose call comes from the client at that address; who calls stays as it is.
+func WithAddress(ctx context.Context, address string) context.Context {
+	var c caller
+	if old, ok := ctx.Value(callerKey{}).(*caller); ok {
+		c = *old
+	}
+	c.address = address
+	return context.WithValue(ctx, callerKey{}, &c)
+}
+
+// Address returns where the client is that the call is made for: an IP address, or "" for what nobody has asked for by a
+// call, such as a job. It is what the suite has seen itself, never what a client says of itself.
+func Address(ctx context.Context) string {
+	if c, ok := ctx.Value(callerKey{}).(*caller); ok {
+		return c.address
+	}
+	return ""
 }
 
 // From returns who the call is made for, and false if nobody has been made out.

@@ -52,11 +52,13 @@ const (
 	HeaderPreviousResponsible = "previous_responsible"
 	HeaderCause               = "cause"
 	HeaderTraceParent         = "traceparent"
+	HeaderAddress             = "address"
+	HeaderRequestID           = "request_id"
 )
 
 // Headers are the headers of an event.
 func Headers(e *event.Event) []kafka.Header {
-	h := make([]kafka.Header, 0, 14)
+	h := make([]kafka.Header, 0, 16)
 	add := func(key, value string) { h = append(h, kafka.Header{Key: key, Value: []byte(value)}) }
 	add(HeaderSpec, "1.0")
 	add(HeaderID, e.ID)
@@ -75,6 +77,8 @@ func Headers(e *event.Event) []kafka.Header {
 		{HeaderPreviousResponsible, e.PreviousResponsible},
 		{HeaderCause, e.Cause},
 		{HeaderTraceParent, e.TraceParent},
+		{HeaderAddress, e.Address},
+		{HeaderRequestID, e.RequestID},
 	} {
 		if o.value != "" {
 			add(o.key, o.value)
@@ -130,6 +134,10 @@ func Decode(m kafka.Message) (event.Event, error) {
 			e.Cause = v
 		case HeaderTraceParent:
 			e.TraceParent = v
+		case HeaderAddress:
+			e.Address = v
+		case HeaderRequestID:
+			e.RequestID = v
 		}
 	}
 	if e.ID == "" || e.Type == "" {

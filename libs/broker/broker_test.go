@@ -17,7 +17,8 @@ import (
 func full() event.Event {
 	at := time.Date(2024, 2, 29, 12, 0, 0, 1000, time.UTC)
 	e := event.New("kontor.deals.v1", "deal", id.New(), 9, wrapperspb.String("x"), event.Effective(&at), event.Responsible("a", "b"),
-		event.Cause("import"), event.Actor("service:deals"), event.Happened(at.AddDate(2, 0, 0)))
+		event.Cause("import"), event.Actor("service:deals"), event.Address("203.0.113.7"), event.Happened(at.AddDate(2, 0, 0)))
+	e.RequestID = "key-1"
 	e.Organization, e.TraceParent = id.New(), "00-01000000000000000000000000000000-0200000000000000-01"
 	return e
 }

@@ -46,6 +46,10 @@ type Event struct {
 	Responsible, PreviousResponsible string
 	// TraceParent is the W3C trace context of the write.
 	TraceParent string
+	// Address is where the client was whose request made the write; empty if none did. The write fills it in.
+	Address string
+	// RequestID is what that request called itself to be told from others (decisions 15). The write fills it in.
+	RequestID string
 	// Payload is the encoded message.
 	Payload []byte
 
@@ -71,6 +75,9 @@ func Cause(cause string) Option { return func(e *Event) { e.Cause = cause } }
 
 // Actor says who did it where that is not the caller.
 func Actor(actor string) Option { return func(e *Event) { e.Actor = actor } }
+
+// Address says where it was done from where that is not the caller's address.
+func Address(address string) Option { return func(e *Event) { e.Address = address } }
 
 // New returns the event that msg tells of. A message that cannot be encoded makes the write fail.
 func New(topic, kind, recordID string, version int64, msg proto.Message, opts ...Option) Event {

@@ -12,13 +12,14 @@ var ErrNotFound = errors.New("no such event")
 
 // Columns lists the columns of the event table in the order that Scan reads them.
 const Columns = `event_id, organization_id, kind, record_id, version, type, topic, happened_at, effective_at, actor, cause,
-	coalesce(responsible_id::text, ''), coalesce(previous_responsible_id::text, ''), trace_parent, payload`
+	coalesce(responsible_id::text, ''), coalesce(previous_responsible_id::text, ''), trace_parent, payload, address, request_id`
 
 // Scan reads one row of Columns.
 func Scan(row pgx.CollectableRow) (Event, error) {
 	var e Event
 	err := row.Scan(&e.ID, &e.Organization, &e.Kind, &e.RecordID, &e.Version, &e.Type, &e.Topic, &e.HappenedAt, &e.EffectiveAt,
-		&e.Actor, &e.Cause, &e.Responsible, &e.PreviousResponsible, &e.TraceParent, &e.Payload)
+		&e.Actor, &e.Cause, &e.Responsible, &e.PreviousResponsible, &e.TraceParent, &e.Payload,
+		&e.Address, &e.RequestID)
 	e.HappenedAt = e.HappenedAt.UTC()
 	if e.EffectiveAt != nil {
 		at := e.EffectiveAt.UTC()

@@ -101,10 +101,11 @@ func Local(conn grpc.ClientConnInterface, o Options) grpc.ClientConnInterface {
 type client struct {
 	opts    Options
 	timeout time.Duration
+	proof   string // of addresses
 }
 
 func newClient(o Options) *client {
-	return &client{opts: o, timeout: cmp.Or(o.Timeout, defaultTimeout)}
+	return &client{opts: o, timeout: cmp.Or(o.Timeout, defaultTimeout), proof: authn.AddressProof(o.Secret)}
 }
 
 func (c *client) unary(ctx context.Context, method string, req, reply any, cc *grpc.ClientConn,
@@ -131,9 +132,9 @@ func (c *client) stream(ctx context.Context, desc *grpc.StreamDesc, cc *grpc.Cli
 	return &stream{ClientStream: s, client: c}, nil
 }
 
-// outgoing puts token, secret and trace into the metadata, in one go. What the caller has put there before stays.
+// outgoing puts token, secret, the client's address and trace into the metadata, in one go. What the caller has put there before stays.
 func (c *client) outgoing(ctx context.Context) context.Context {
-	var kv [8]string
+	var kv [12]string
 	n := 0
 	add := func(k, v string) {
 		kv[n], kv[n+1] = k, v
@@ -146,6 +147,10 @@ func (c *client) outgoing(ctx context.Context) context.Context {
 	if c.opts.Service != "" && c.opts.Secret != "" {
 		add(authn.MetadataService, c.opts.Service)
 		add(authn.MetadataServiceSecret, c.opts.Secret)
+		add(authn.MetadataAddressProof, c.proof)
+		if address := authn.Address(ctx); address != "" {
+			add(authn.MetadataAddress, address)
+		}
 	}
 	if !c.opts.Telemetry.Enabled() && len(old[telemetry.Header]) == 0 {
 		if parent := telemetry.Parent(ctx); parent != "" {

@@ -2,8 +2,10 @@ package grpcserver
 
 import (
 	"context"
+	"net/netip"
 
 	"google.golang.org/grpc/metadata"
+	"google.golang.org/grpc/peer"
 
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
@@ -12,6 +14,9 @@ import (
 
 // admit makes out who is calling and whether the caller may, and puts both into the call's context.
 func (s *Server) admit(c *call) error {
+	if address := s.address(c.ctx); address != "" {
+		c.ctx = authn.WithAddress(c.ctx, address)
+	}
 	switch c.method.access {
 	case optionsv1.Access_ACCESS_PUBLIC:
 		// Whoever it is; a token, good or bad, makes no difference.
@@ -38,6 +43,23 @@ func (s *Server) admit(c *call) error {
 	}
 	c.ctx = authz.With(c.ctx, s.opts.Directory, scope)
 	return nil
+}
+
+// address is where the client of a call is: a service of the suite says so, or the peer is the client. Anybody else could
+// name any address.
+func (s *Server) address(ctx context.Context) string {
+	md, _ := metadata.FromIncomingContext(ctx)
+	if address, told := s.opts.ServiceSecret.Address(md); told {
+		return address
+	}
+	p, ok := peer.FromContext(ctx)
+	if !ok || p.Addr == nil {
+		return ""
+	}
+	if at, err := netip.ParseAddrPort(p.Addr.String()); err == nil {
+		return at.Addr().Unmap().String()
+	}
+	return "" // within the process
 }
 
 // authenticate checks the caller's token.

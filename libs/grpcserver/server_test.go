@@ -295,6 +295,28 @@ func testServiceKnowsOnWhoseBehalf(t *testing.T, b *bench) {
 	require.NoError(t, invoke(b.as(t, ann), conn, "Internal"))
 }
 
+// ID-10: the address is what the suite has seen itself: a client that says where it is, is not believed.
+func TestAddressOfTheClient(t *testing.T) { eitherWay(t, testAddressOfTheClient) }
+
+func testAddressOfTheClient(t *testing.T, b *bench) {
+	var got string
+	b.handlers.on("View", func(ctx context.Context) error {
+		got = authn.Address(ctx)
+		return nil
+	})
+	ask := func(o grpcclient.Options, ctx context.Context) string {
+		got = "none"
+		require.NoError(t, invoke(ctx, b.dial(t, o), "View"))
+		return got
+	}
+	service := grpcclient.Options{Service: "deals", Secret: "s3cret"}
+	require.Equal(t, "203.0.113.7", ask(service, authn.WithAddress(b.as(t, ann), "203.0.113.7")), "passed on by a service")
+	require.Empty(t, ask(service, b.as(t, ann)), "a service at work by itself")
+	forged := metadata.AppendToOutgoingContext(b.as(t, ann), authn.MetadataAddress, "203.0.113.7", authn.MetadataAddressProof, authn.AddressProof("guess"))
+	require.NotEqual(t, "203.0.113.7", ask(grpcclient.Options{}, forged))
+	require.NotEqual(t, "203.0.113.7", ask(grpcclient.Options{Service: "deals", Secret: "guess"}, authn.WithAddress(b.as(t, ann), "203.0.113.7")))
+}
+
 func withoutSession(p authn.Principal) authn.Principal {
 	p.SessionID = ""
 	return p

@@ -1,6 +1,7 @@
 package inbox
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -46,6 +47,9 @@ func (p *partition) apply(ctx context.Context, batch []kafka.Message) error {
 	size, attempt, pause := len(batch), 0, shortestPause
 	for len(batch) > 0 {
 		size = min(size, len(batch))
+		if p.Apart {
+			size = min(size, sameOrganization(batch))
+		}
 		err := p.transaction(ctx, batch[:size], poison, alone)
 		if err == nil {
 			batch, size, attempt, pause = batch[size:], len(batch), 0, shortestPause
@@ -85,6 +89,17 @@ func (p *partition) apply(ctx context.Context, batch []kafka.Message) error {
 		pause = min(2*pause, longestPause)
 	}
 	return nil
+}
+
+// sameOrganization counts the messages at the head of a batch that are of one organisation: keys begin with it.
+func sameOrganization(batch []kafka.Message) int {
+	first, _, _ := bytes.Cut(batch[0].Key, []byte("/"))
+	for i, m := range batch {
+		if org, _, _ := bytes.Cut(m.Key, []byte("/")); !bytes.Equal(org, first) {
+			return i
+		}
+	}
+	return len(batch)
 }
 
 func index(batch []kafka.Message, offset int64) int {

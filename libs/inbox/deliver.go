@@ -38,7 +38,7 @@ func (p *partition) handle(ctx context.Context, s *session, r *run, m kafka.Mess
 	if err != nil {
 		return time.Time{}, &failure{m.Offset, errors.Join(ErrPermanent, err)}
 	}
-	of := p.together[ev.Type]
+	of := p.several(ev.Type)
 	if alone {
 		of = nil
 	}
@@ -104,6 +104,9 @@ func (p *partition) deliver(ctx context.Context, s *session, ev event.Event) (er
 	defer func() { end(span, err) }()
 	// Who did it goes on doing it, through this consumer.
 	ctx = authn.With(ctx, authn.Principal{OrganizationID: ev.Organization, UserID: userOf(ev.Actor), Service: p.Name})
+	if ev.Address != "" {
+		ctx = authn.WithAddress(ctx, ev.Address)
+	}
 	defer caught(&err)
 	return h(ctx, s.tx, ev)
 }

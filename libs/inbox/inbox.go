@@ -39,7 +39,7 @@ type Handler func(ctx context.Context, tx pgx.Tx, ev event.Event) error
 
 // Together is a handler that takes several events at once, to write what they change in a few statements.
 type Together struct {
-	// Types of events; none of them has a handler of its own.
+	// Types of events; none of them has a handler of its own. Any stands for all that have none.
 	Types []string
 	// Apply applies events of one organisation that stand in a row in a partition, in their order; there may be only one.
 	// If it fails, all is undone and it gets them again one by one, so that only the event at fault is parked. The
@@ -64,6 +64,9 @@ type Consumer struct {
 	Together []Together
 	// Role that handlers work in; pg.RoleApp if empty.
 	Role string
+	// Apart keeps events of different organisations in different transactions, for handlers that lock something of an
+	// organisation: two partitions that hold several such locks would wait for each other.
+	Apart bool
 	// Batch is how many events share a transaction at most; 256 if zero.
 	Batch int
 	// Partitions of topics that do not exist yet; broker.DefaultPartitions if zero.
@@ -111,12 +114,23 @@ func (c *Consumer) prepare() error {
 	return c.failure
 }
 
+// several returns what applies events of a type at once, if anything does.
+func (c *Consumer) several(eventType string) *Together {
+	if t, ok := c.together[eventType]; ok {
+		return t
+	}
+	if _, alone := c.Handlers[eventType]; alone {
+		return nil
+	}
+	return c.together[Any]
+}
+
 // handler returns what applies events of a type, if anything does.
 func (c *Consumer) handler(eventType string) Handler {
 	if h, ok := c.Handlers[eventType]; ok {
 		return h
 	}
-	if t, ok := c.together[eventType]; ok {
+	if t := c.several(eventType); t != nil {
 		return func(ctx context.Context, tx pgx.Tx, ev event.Event) error { return t.Apply(ctx, tx, []event.Event{ev}) }
 	}
 	return c.Handlers[Any]

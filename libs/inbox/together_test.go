@@ -75,6 +75,57 @@ func TestEventsAreAppliedTogether(t *testing.T) {
 	require.Less(t, len(c.sizes), len(evs)/3, "many at once")
 }
 
+// A handler of all types gets several at once too, and kept apart, a transaction is of one organisation: there is no order
+// in which two readers could lock two organisations against each other.
+func TestOrganizationsApart(t *testing.T) {
+	t.Parallel()
+	db, s := database(t), newStream(t, testkit.Kafka(t))
+	orgs := []string{newID(), newID()}
+	var evs []event.Event
+	want := map[string][]int64{}
+	for range 40 {
+		for _, org := range orgs { // by turns
+			thing := newID()
+			evs = append(evs, s.event(org, thing, 1))
+			want[thing] = []int64{1}
+		}
+	}
+	s.publish(evs...)
+	var mu sync.Mutex
+	of := map[string]map[string]bool{} // organisations by transaction
+	several := false
+	consumer := s.consumer(db, nil)
+	consumer.Apart = true
+	consumer.Together = []inbox.Together{{Types: []string{inbox.Any}, Apply: func(ctx context.Context, tx pgx.Tx, evs []event.Event) error {
+		var id string
+		if err := tx.QueryRow(ctx, `SELECT pg_current_xact_id()::text`).Scan(&id); err != nil {
+			return err
+		}
+		mu.Lock()
+		if of[id] == nil {
+			of[id] = map[string]bool{}
+		}
+		for _, ev := range evs {
+			of[id][ev.Organization] = true
+		}
+		several = several || len(evs) > 1
+		mu.Unlock()
+		for _, ev := range evs {
+			if err := tally(ctx, tx, ev); err != nil {
+				return err
+			}
+		}
+		return nil
+	}}}
+	stop := start(t, consumer)
+	reaches(t, db, want)
+	stop()
+	require.True(t, several)
+	for id, in := range of {
+		require.Len(t, in, 1, "transaction %s", id)
+	}
+}
+
 // One event that cannot be applied is parked with those of its key behind it, and takes none of its batch with it.
 func TestOneOfManyIsParked(t *testing.T) {
 	t.Parallel()

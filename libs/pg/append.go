@@ -15,12 +15,13 @@ import (
 	"kontor.internal/libs/idem"
 )
 
-// complete fills in what the write knows: organisation, actor, time, trace.
+// complete fills in what the write knows: organisation, actor, address, request, time, trace.
 func (db *DB) complete(ctx context.Context, org string, evs []event.Event) error {
 	if len(evs) == 0 {
 		return nil
 	}
-	now, actor, parent := db.clock.Now(), Actor(ctx), traceParent(ctx)
+	now, actor, parent, address := db.clock.Now(), Actor(ctx), traceParent(ctx), authn.Address(ctx)
+	request, _ := idem.From(ctx) // each write of a request belongs to it, not only the one that answers it
 	for i := range evs {
 		e := &evs[i]
 		e.Organization = org
@@ -32,6 +33,12 @@ func (db *DB) complete(ctx context.Context, org string, evs []event.Event) error
 		}
 		if e.TraceParent == "" {
 			e.TraceParent = parent
+		}
+		if e.Address == "" {
+			e.Address = address
+		}
+		if e.RequestID == "" {
+			e.RequestID = request.ID
 		}
 		if err := e.Check(); err != nil {
 			return err
@@ -124,24 +131,26 @@ func (db *DB) replayed(ctx context.Context, org string, failure error) (again bo
 const insertEvent = `
 	WITH e AS (
 		INSERT INTO events (organization_id, kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor,
-			cause, responsible_id, previous_responsible_id, trace_parent, payload)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)
+			cause, responsible_id, previous_responsible_id, trace_parent, payload, address, request_id)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17)
 	)
 	INSERT INTO outbox (slice, organization_id, kind, record_id, version, happened_at)
-	VALUES ($16, $1, $2, $3, $4, $8)`
+	VALUES ($18, $1, $2, $3, $4, $8)`
 
 const insertEvents = `
 	WITH n AS (
 		SELECT *
 		FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
-			$9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::smallint[])
+			$9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::text[],
+			$17::text[], $18::smallint[])
 			WITH ORDINALITY AS n (kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor, cause,
-				responsible_id, previous_responsible_id, trace_parent, payload, slice, place)
+				responsible_id, previous_responsible_id, trace_parent, payload, address, request_id, slice, place)
 	), e AS (
 		INSERT INTO events (organization_id, kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor,
-			cause, responsible_id, previous_responsible_id, trace_parent, payload)
+			cause, responsible_id, previous_responsible_id, trace_parent, payload, address, request_id)
 		SELECT $1, kind, record_id::uuid, version, event_id::uuid, type, topic, happened_at, effective_at, actor,
-			cause, NULLIF(responsible_id, '')::uuid, NULLIF(previous_responsible_id, '')::uuid, trace_parent, payload
+			cause, NULLIF(responsible_id, '')::uuid, NULLIF(previous_responsible_id, '')::uuid, trace_parent, payload,
+			address, request_id
 		FROM n
 	)
 	INSERT INTO outbox (slice, organization_id, kind, record_id, version, happened_at)
@@ -157,7 +166,8 @@ func queueEvents(b *pgx.Batch, evs []event.Event) {
 	case 1:
 		e := &evs[0]
 		b.Queue(insertEvent, e.Organization, e.Kind, e.RecordID, e.Version, e.ID, e.Type, e.Topic, e.HappenedAt, e.EffectiveAt,
-			e.Actor, e.Cause, optional(e.Responsible), optional(e.PreviousResponsible), e.TraceParent, e.Payload, e.Slice())
+			e.Actor, e.Cause, optional(e.Responsible), optional(e.PreviousResponsible), e.TraceParent, e.Payload, e.Address,
+			e.RequestID, e.Slice())
 		return
 	}
 	n := len(evs)
@@ -165,15 +175,17 @@ func queueEvents(b *pgx.Batch, evs []event.Event) {
 	types, topics, happened, effective := make([]string, n), make([]string, n), make([]time.Time, n), make([]*time.Time, n)
 	actors, causes, now, before := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	traces, payloads, slices := make([]string, n), make([][]byte, n), make([]int16, n)
+	addresses, requests := make([]string, n), make([]string, n)
 	for i := range evs {
 		e := &evs[i]
 		kinds[i], records[i], versions[i], ids[i] = e.Kind, e.RecordID, e.Version, e.ID
 		types[i], topics[i], happened[i], effective[i] = e.Type, e.Topic, e.HappenedAt, e.EffectiveAt
 		actors[i], causes[i], now[i], before[i] = e.Actor, e.Cause, e.Responsible, e.PreviousResponsible
 		traces[i], payloads[i], slices[i] = e.TraceParent, e.Payload, e.Slice()
+		addresses[i], requests[i] = e.Address, e.RequestID
 	}
 	b.Queue(insertEvents, evs[0].Organization, kinds, records, versions, ids, types, topics, happened, effective, actors, causes,
-		now, before, traces, payloads, slices)
+		now, before, traces, payloads, addresses, requests, slices)
 }
 
 // optional is NULL for "".

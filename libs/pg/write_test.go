@@ -13,8 +13,10 @@ import (
 	"github.com/stretchr/testify/require"
 	"go.opentelemetry.io/otel/trace"
 
+	"kontor.internal/libs/authn"
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/event"
+	"kontor.internal/libs/idem"
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/testkit"
 )
@@ -29,7 +31,7 @@ func TestAWriteStoresEventAndOutboxWithTheRows(t *testing.T) {
 	require.NoError(t, err)
 	defer app.Close()
 	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
-	ctx := trace.ContextWithSpanContext(as(t, org, user), span)
+	ctx := trace.ContextWithSpanContext(authn.WithAddress(as(t, org, user), "203.0.113.7"), span)
 
 	for name, write := range map[string]func(evs ...event.Event) error{
 		"read-modify-write": func(evs ...event.Event) error {
@@ -38,6 +40,7 @@ func TestAWriteStoresEventAndOutboxWithTheRows(t *testing.T) {
 		"blind": func(evs ...event.Event) error { return app.WriteBatch(ctx, org, &pgx.Batch{}, evs...) },
 	} {
 		t.Run(name, func(t *testing.T) {
+			ctx = idem.With(ctx, idem.Request{Method: name, ID: "key-1", Hash: []byte{1}})
 			thing, others := newID(), []event.Event{}
 			full := created(thing, 3, event.Effective(&effective), event.Responsible(responsible, user), event.Cause("import"))
 			for range 3 {
@@ -50,6 +53,7 @@ func TestAWriteStoresEventAndOutboxWithTheRows(t *testing.T) {
 			require.NoError(t, err)
 			want := full
 			want.Organization, want.Actor, want.HappenedAt = org, user, now
+			want.Address, want.RequestID = "203.0.113.7", "key-1"
 			want.TraceParent = "00-01000000000000000000000000000000-0200000000000000-01"
 			require.Equal(t, want, got)
 
@@ -57,6 +61,8 @@ func TestAWriteStoresEventAndOutboxWithTheRows(t *testing.T) {
 			require.NoError(t, err)
 			require.Len(t, history, 2)
 			require.Equal(t, int64(4), history[0].Version)
+			// ID-10: every write of a request is told to be the request's, not only the one that answers it.
+			require.Equal(t, "key-1", history[0].RequestID)
 			history, err = app.History(ctx, org, "thing", thing, 4, 10)
 			require.NoError(t, err)
 			require.Len(t, history, 1)

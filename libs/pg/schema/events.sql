@@ -16,6 +16,9 @@ CREATE TABLE events (
     previous_responsible_id uuid,
     trace_parent            text NOT NULL,
     payload                 bytea NOT NULL,
+    -- Where the client was whose request made the write, and what that request called itself.
+    address                 text NOT NULL DEFAULT '',
+    request_id              text NOT NULL DEFAULT '',
     CONSTRAINT events_pkey PRIMARY KEY (organization_id, kind, record_id, version, happened_at)
 ) PARTITION BY RANGE (happened_at);
 

@@ -193,6 +193,7 @@ func connect(cfg Config, d Deps) (rest.Services, error) {
 	}
 	var s rest.Services
 	var errs []error
+	proof := authn.AddressProof(d.ServiceSecret)
 	for name, to := range map[string]*grpc.ClientConnInterface{
 		"identity": &s.Identity, "files": &s.Files, "contacts": &s.Contacts, "catalog": &s.Catalog, "deals": &s.Deals,
 		"reporting": &s.Reporting,
@@ -202,6 +203,7 @@ func connect(cfg Config, d Deps) (rest.Services, error) {
 		if name == "identity" {
 			conn = &auth.Vouched{ClientConnInterface: conn, Service: service, Secret: d.ServiceSecret}
 		}
+		conn = &auth.Located{ClientConnInterface: conn, Proof: proof}
 		*to = upstream.New(name, conn, upstream.Options{
 			MaxCalls: cfg.MaxCalls, Timeout: cfg.Timeout, Refused: refused,
 			Prepare: func(ctx context.Context, call any) error {
