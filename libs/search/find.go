@@ -46,6 +46,8 @@ type Record struct {
 	Subtitle string
 	// Known is a hit that was found otherwise, such as by its number; nil for none.
 	Known *Match
+	// DoNotContact lists the channels by which whoever it is must not be contacted.
+	DoNotContact []string
 }
 
 // Hit is a record that fits.

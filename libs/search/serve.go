@@ -72,7 +72,7 @@ func Told(hits []Hit) []*searchv1.Hit {
 	out := make([]*searchv1.Hit, len(hits))
 	for i := range hits {
 		h := &hits[i]
-		out[i] = &searchv1.Hit{Kind: h.Kind, Id: h.ID, Title: h.name(), Subtitle: h.Subtitle, Score: h.Score}
+		out[i] = &searchv1.Hit{Kind: h.Kind, Id: h.ID, Title: h.name(), Subtitle: h.Subtitle, Score: h.Score, DoNotContact: h.DoNotContact}
 		for _, m := range h.Matches {
 			match := &searchv1.Match{Field: m.Field, Snippet: m.Snippet}
 			for _, r := range m.Ranges {

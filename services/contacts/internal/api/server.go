@@ -57,6 +57,8 @@ type Server struct {
 
 // LookUp finds records by what is known of them.
 type LookUp interface {
+	Tags
+
 	LookUpPoints(ctx context.Context, contacts, companies, leads record.Caller, points []reach.Point) ([]store.Match, error)
 	LookUpContacts(ctx context.Context, c record.Caller, k store.Keys) ([]store.Hit, error)
 	LookUpCompanies(ctx context.Context, c record.Caller, k store.Keys) ([]store.Hit, error)
@@ -71,6 +73,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterMergesServiceServer(r, &mergesServer{Server: s})
 	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
 	contactsv1.RegisterCustomFieldsServiceServer(r, customFieldsServer{Server: s.CustomFields})
+	contactsv1.RegisterTagsServiceServer(r, &tagsServer{Server: s, store: s.LookUp})
 	contactsv1.RegisterBulkServiceServer(r, &bulkServer{Server: s})
 	contactsv1.RegisterSearchServiceServer(r, &searchServer{Server: s})
 	contactsv1.RegisterExportServiceServer(r, &exportServer{Server: s, store: s.Exports})

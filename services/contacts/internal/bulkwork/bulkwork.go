@@ -30,7 +30,7 @@ import (
 )
 
 // ErrAction is the answer to an action that lacks what it needs.
-var ErrAction = apperr.Invalid("BULK_ACTION_INVALID", "an update needs fields to set, and a reassignment the user who is to be responsible")
+var ErrAction = apperr.Invalid("BULK_ACTION_INVALID", "an update needs fields to set, a reassignment the user who is to be responsible, and tags are to be named")
 
 // Request is what the requests of all kinds say of the change.
 type Request interface {
@@ -39,6 +39,7 @@ type Request interface {
 	GetAction() typev1.BulkAction
 	GetUpdateMask() *fieldmaskpb.FieldMask
 	GetResponsibleId() string
+	GetTags() []string
 }
 
 // Needs returns what a user must be allowed to do to records for an action on them.
@@ -92,6 +93,10 @@ func Encode(r Request, values proto.Message, fields []string) ([]byte, error) {
 	case typev1.BulkAction_BULK_ACTION_REASSIGN:
 		if r.GetResponsibleId() == "" {
 			return nil, ErrAction.WithField("responsible_id", "is needed")
+		}
+	case typev1.BulkAction_BULK_ACTION_ADD_TAGS, typev1.BulkAction_BULK_ACTION_REMOVE_TAGS:
+		if len(r.GetTags()) == 0 {
+			return nil, ErrAction.WithField("tags", "are needed")
 		}
 	default:
 	}
@@ -217,6 +222,14 @@ func (k *kind[T, P, M]) change(ctx context.Context, b bulk.Batch) (func(*T) (*re
 		case typev1.BulkAction_BULK_ACTION_REASSIGN:
 			next := *cur
 			P(&next).Common().ResponsibleID = req.GetResponsibleId()
+			return &next, nil
+		case typev1.BulkAction_BULK_ACTION_ADD_TAGS:
+			next := *cur
+			P(&next).Common().Tags = record.WithTags(P(cur).Common().Tags, req.GetTags())
+			return &next, nil
+		case typev1.BulkAction_BULK_ACTION_REMOVE_TAGS:
+			next := *cur
+			P(&next).Common().Tags = record.WithoutTags(P(cur).Common().Tags, req.GetTags())
 			return &next, nil
 		case typev1.BulkAction_BULK_ACTION_UPDATE:
 			m := k.wire(cur)

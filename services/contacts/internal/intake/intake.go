@@ -249,6 +249,8 @@ func commonFields() []imports.Field {
 		{Name: "comment", Type: imports.Text, MaxLen: 20000, Doc: "remark"},
 		{Name: "responsible", Type: imports.Ref, RefKind: "user", Doc: "who answers for it; who imports if empty"},
 		{Name: "available_to_everyone", Type: imports.Bool, Doc: "whether all who may see such records see it"},
+		{Name: "tags", Type: imports.TextList, MaxLen: 64, Doc: "tags, added to those of a record that is there"},
+		{Name: "do_not_contact", Type: imports.TextList, MaxLen: 16, Doc: "channels not to be used: phone, email, messenger, post, sms"},
 		{Name: "street", Type: imports.Text, MaxLen: 512, Doc: "street and house"},
 		{Name: "city", Type: imports.Text, MaxLen: 128, Doc: "city"},
 		{Name: "region", Type: imports.Text, MaxLen: 128, Doc: "state or region"},
@@ -271,6 +273,12 @@ func fillCommon(row imports.Row, m *record.Meta, p *reach.Points) {
 	}
 	if row.Mapped("available_to_everyone") {
 		m.Everyone = row.Bool("available_to_everyone")
+	}
+	if row.Mapped("tags") {
+		m.Tags = record.WithTags(m.Tags, row.List("tags"))
+	}
+	if row.Mapped("do_not_contact") {
+		m.DoNotContact = append([]string(nil), row.List("do_not_contact")...)
 	}
 	fillPoints(row, p)
 }

@@ -374,7 +374,10 @@ func matching(l *Lead, to *customfields.Kind) customfields.Values {
 
 // inherited is what a record made from the lead takes over beside content.
 func (l *Lead) inherited() record.Meta {
-	return record.Meta{ResponsibleID: l.ResponsibleID, ObserverIDs: clone(l.ObserverIDs), Everyone: l.Everyone}
+	return record.Meta{
+		ResponsibleID: l.ResponsibleID, ObserverIDs: clone(l.ObserverIDs), Everyone: l.Everyone,
+		Tags: clone(l.Tags), DoNotContact: clone(l.DoNotContact),
+	}
 }
 
 func clone[S ~[]E, E any](s S) S { return append(S(nil), s...) }

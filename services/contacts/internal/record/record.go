@@ -5,9 +5,11 @@
 package record
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"kontor.internal/libs/apperr"
 	"kontor.internal/libs/authz"
@@ -48,6 +50,10 @@ type Meta struct {
 	Everyone bool
 	// ExternalIDs are unique per kind and source (CON-23).
 	ExternalIDs []ExternalID
+	// Tags are the organisation's own words for the record, as typed; Key tells whether two are the same (CON-23).
+	Tags []string
+	// DoNotContact lists the channels by which whoever it is must not be contacted, in the order of Channels (CON-23).
+	DoNotContact []string
 	// Origin is what made the record (CON-9).
 	Origin    Origin
 	CreatorID string
@@ -149,4 +155,57 @@ func NormalizeMeta(m *Meta, f *Faults) {
 		}
 		seen[x.Source] = true
 	}
+	m.Tags = tidyTags(m.Tags, f)
+	for i, c := range m.DoNotContact {
+		if m.DoNotContact[i] = strings.ToLower(strings.TrimSpace(c)); !slices.Contains(Channels(), m.DoNotContact[i]) {
+			f.Add("do_not_contact", "is one of "+strings.Join(Channels(), ", "))
+		}
+	}
+	slices.SortFunc(m.DoNotContact, func(a, b string) int {
+		return cmp.Compare(slices.Index(Channels(), a), slices.Index(Channels(), b))
+	})
+	m.DoNotContact = slices.Compact(m.DoNotContact)
+}
+
+// MaxTags is how many tags a record may have, and maxTag how many characters each.
+const (
+	MaxTags = 50
+	maxTag  = 64
+)
+
+// Channels are those by which people are contacted.
+func Channels() []string { return []string{"phone", "email", "messenger", "post", "sms"} }
+
+// tidyTags checks tags and leaves out those that are there already.
+func tidyTags(tags []string, f *Faults) []string {
+	var out []string
+	seen := make(map[string]bool, len(tags))
+	for _, tag := range tags {
+		f.Line("tags", &tag)
+		key := Key(tag)
+		if key == "" || seen[key] {
+			continue
+		}
+		if utf8.RuneCountInString(tag) > maxTag {
+			f.Add("tags", "a tag has at most 64 characters")
+		}
+		seen[key] = true
+		out = append(out, tag)
+	}
+	if len(out) > MaxTags {
+		f.Add("tags", "a record has at most 50 tags")
+	}
+	return out
+}
+
+// WithTags returns the tags with more of them.
+func WithTags(tags, more []string) []string { return append(slices.Clone(tags), more...) }
+
+// WithoutTags returns the tags without some.
+func WithoutTags(tags, gone []string) []string {
+	keys := make(map[string]bool, len(gone))
+	for _, tag := range gone {
+		keys[Key(tag)] = true
+	}
+	return slices.DeleteFunc(slices.Clone(tags), func(tag string) bool { return keys[Key(tag)] })
 }

@@ -28,6 +28,8 @@ func commonFields(kind record.Kind) map[string]aip.Field {
 		"emails.normalized":     {Custom: points(kind, reach.EmailPoint)},
 		"emails":                {Custom: points(kind, reach.EmailPoint)},
 		"external_ids.*":        {Custom: externalID(kind)},
+		"tags":                  {Custom: marked(kind, tagMark)},
+		"do_not_contact":        {Custom: marked(kind, channelMark)},
 	}
 }
 

@@ -76,6 +76,7 @@ func (t *table[T, P]) queueIndex(b *pgx.Batch, org string, changes []*record.Cha
 			org, string(t.kind), got.records, got.a, got.b)
 	}
 	t.queueCustom(b, org, changes)
+	t.queueMarks(b, org, changes)
 	if t.more != nil {
 		t.more(b, org, changes)
 	}

@@ -111,6 +111,7 @@ func (t *table[T, P]) part(c record.Caller, q search.Query, phones []string, ord
 			}
 			return search.Record{
 				ID: P(r).Common().ID, Subtitle: subtitle(s.subtitle, s.points), Fields: s.fields, Known: known(s.points.Phones, phones),
+				DoNotContact: P(r).Common().DoNotContact,
 			}, nil
 		},
 		More: func() (string, []any) { return t.beginning(c, q, phones, orderKey) },

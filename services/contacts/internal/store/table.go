@@ -102,6 +102,8 @@ func metaColumns() []column {
 		{"emails", "jsonb"},
 		{"links", "jsonb"},
 		{"custom", "jsonb"},
+		{"tags", "text[]"},
+		{"do_not_contact", "text[]"},
 	}
 }
 
@@ -122,6 +124,8 @@ func metaRefs(m *record.Meta, p *reach.Points) []any {
 		jsonRef{&p.Emails, "[]"},
 		jsonRef{&p.Links, "[]"},
 		jsonRef{&m.Custom, "{}"},
+		textsRef{&m.Tags},
+		textsRef{&m.DoNotContact},
 	}
 }
 

@@ -59,6 +59,36 @@ func (r idsRef) ScanIndex(i int) any { return idRef{&(*r.p)[i]} }
 // ScanIndexType tells pgx what elements are read into.
 func (idsRef) ScanIndexType() any { return idRef{} }
 
+// textsRef is a list of texts that is NULL if it is empty.
+type textsRef struct{ p *[]string }
+
+// SetDimensions makes room for the list as it is read.
+func (r textsRef) SetDimensions(d []pgtype.ArrayDimension) error {
+	*r.p = nil
+	if len(d) > 0 && d[0].Length > 0 {
+		*r.p = make([]string, d[0].Length)
+	}
+	return nil
+}
+
+// ScanIndex is where an element is read into.
+func (r textsRef) ScanIndex(i int) any { return &(*r.p)[i] }
+
+// ScanIndexType tells pgx what elements are read into.
+func (textsRef) ScanIndexType() any { return new(string) }
+
+func (r textsRef) text() *string {
+	if len(*r.p) == 0 {
+		return nil
+	}
+	quoted := make([]string, len(*r.p))
+	for i, s := range *r.p {
+		quoted[i] = `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+	}
+	s := "{" + strings.Join(quoted, ",") + "}"
+	return &s
+}
+
 func formatUUID(u [16]byte) string {
 	var b [36]byte
 	hex.Encode(b[:], u[:4])
@@ -171,6 +201,11 @@ func argument(ref any) (any, error) {
 			return []string{}, nil
 		}
 		return *r.p, nil
+	case textsRef:
+		if len(*r.p) == 0 {
+			return nil, nil
+		}
+		return *r.p, nil
 	case timeRef:
 		if r.p.IsZero() {
 			return nil, nil
@@ -217,6 +252,8 @@ func text(ref any) (*string, error) {
 			return nil, nil
 		}
 		s = r.p.UTC().Format(time.RFC3339Nano)
+	case textsRef:
+		return r.text(), nil
 	case jsonRef:
 		return r.text()
 	case amountRef:

@@ -133,6 +133,8 @@ func metaFrom(m interface {
 	GetUpdateTime() *timestamppb.Timestamp
 	GetDeleteTime() *timestamppb.Timestamp
 	GetCustomFields() map[string]*structpb.Value
+	GetTags() []string
+	GetDoNotContact() []string
 },
 ) (record.Meta, error) {
 	version, err := aip.Version(m.GetEtag())
@@ -148,6 +150,7 @@ func metaFrom(m interface {
 		Origin:    record.Origin{Kind: m.GetOrigin().GetKind(), ID: m.GetOrigin().GetId()},
 		CreatorID: m.GetCreatorId(), CreatedAt: instant(m.GetCreateTime()), UpdatedAt: instant(m.GetUpdateTime()),
 		DeletedAt: instant(m.GetDeleteTime()), Custom: customfields.FromProto(m.GetCustomFields()),
+		Tags: append([]string(nil), m.GetTags()...), DoNotContact: append([]string(nil), m.GetDoNotContact()...),
 	}, nil
 }
 

@@ -14,6 +14,7 @@ func CompanyFields() []string {
 	return []string{
 		"name", "legal_name", "type", "industry", "annual_turnover", "employees", "parent_id", "requisites", "phones", "emails",
 		"links", "addresses", "source", "responsible_id", "observer_ids", "available_to_everyone", "comment", "external_ids", "custom_fields",
+		"tags", "do_not_contact",
 	}
 }
 
@@ -26,7 +27,7 @@ func Company(c *company.Company) *contactsv1.Company {
 		Addresses: list(c.Addresses, address), Source: c.Source, ResponsibleId: c.ResponsibleID, ObserverIds: c.ObserverIDs,
 		AvailableToEveryone: c.Everyone, Comment: c.Comment, ExternalIds: externalIDs(c.ExternalIDs), Origin: origin(c.Origin),
 		CreateTime: stamp(c.CreatedAt), UpdateTime: stamp(c.UpdatedAt), DeleteTime: stamp(c.DeletedAt), CreatorId: c.CreatorID,
-		CustomFields: c.Custom.Proto(),
+		CustomFields: c.Custom.Proto(), Tags: c.Tags, DoNotContact: c.DoNotContact,
 	}
 }
 

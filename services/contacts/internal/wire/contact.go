@@ -16,6 +16,7 @@ func ContactFields() []string {
 		"honorific", "first_name", "middle_name", "last_name", "position", "birthday", "photo_file_id", "type", "phones",
 		"emails", "links", "addresses", "employments", "source", "responsible_id", "observer_ids", "available_to_everyone",
 		"language", "preferred_channel", "consents", "vip", "comment", "external_ids", "custom_fields",
+		"tags", "do_not_contact",
 	}
 }
 
@@ -41,7 +42,7 @@ func Contact(c *contact.Contact) *contactsv1.Contact {
 		}),
 		Vip: c.VIP, Comment: c.Comment, ExternalIds: externalIDs(c.ExternalIDs), Origin: origin(c.Origin),
 		CreateTime: stamp(c.CreatedAt), UpdateTime: stamp(c.UpdatedAt), DeleteTime: stamp(c.DeletedAt), CreatorId: c.CreatorID,
-		CustomFields: c.Custom.Proto(),
+		CustomFields: c.Custom.Proto(), Tags: c.Tags, DoNotContact: c.DoNotContact,
 	}
 }
 

@@ -17,6 +17,7 @@ func LeadFields() []string {
 		"title", "request", "first_name", "middle_name", "last_name", "position", "company_name", "phones", "emails", "links",
 		"address", "source", "utm", "referrer", "responsible_id", "observer_ids", "available_to_everyone", "products", "amount",
 		"comment", "external_ids", "custom_fields",
+		"tags", "do_not_contact",
 	}
 }
 
@@ -43,7 +44,7 @@ func LeadStored(l *lead.Lead) *contactsv1.Lead {
 		Amount: money.ToProto(l.Amount), Comment: l.Comment, ExternalIds: externalIDs(l.ExternalIDs), Origin: origin(l.Origin),
 		TouchTime: stamp(l.TouchedAt), CreateTime: stamp(l.CreatedAt), UpdateTime: stamp(l.UpdatedAt),
 		DeleteTime: stamp(l.DeletedAt), CreatorId: l.CreatorID,
-		CustomFields: l.Custom.Proto(),
+		CustomFields: l.Custom.Proto(), Tags: l.Tags, DoNotContact: l.DoNotContact,
 	}
 	if l.UTM != (lead.UTM{}) {
 		m.Utm = &contactsv1.Utm{

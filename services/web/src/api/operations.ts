@@ -7,6 +7,7 @@ export type Selection = { ids: string[] } | { filter: string; showDeleted?: bool
 /** What a bulk change does. */
 export type BulkChange =
   | { action: "BULK_ACTION_REASSIGN"; responsibleId: string }
+  | { action: "BULK_ACTION_ADD_TAGS" | "BULK_ACTION_REMOVE_TAGS"; tags: string[] }
   | { action: "BULK_ACTION_DELETE" }
   | { action: "BULK_ACTION_RESTORE" };
 

@@ -3377,7 +3377,7 @@ export interface paths {
         /**
          * ListSignInProviders returns the providers that an organisation's sign-in screen offers. Without an organisation those
          *      of the only one; of several none is told of.
-         * @description Errors: SIGN_IN_LIMITED.
+         * @description Errors: none of its own.
          */
         get: operations["kontor.identity.v1.ExternalSignInsService.ListSignInProviders"];
         put?: never;
@@ -4329,6 +4329,27 @@ export interface components {
             user: components["schemas"]["kontor.access.v1.DirectoryUser"];
         });
         /**
+         * DirectoryFieldRule
+         * @description DirectoryFieldRule withholds a field of one kind of record.
+         */
+        "kontor.access.v1.DirectoryFieldRule": {
+            /**
+             * access
+             * @description What is left of it.
+             */
+            access?: components["schemas"]["kontor.access.v1.FieldAccess"];
+            /**
+             * field
+             * @description Name of the field in the record's message, such as "amount"; custom.<key> for one of the organisation's own.
+             */
+            field?: string;
+            /**
+             * kind
+             * @description The record kind, such as "deal".
+             */
+            kind?: string;
+        };
+        /**
          * DirectoryGrant
          * @description DirectoryGrant allows one action on one kind of record.
          */
@@ -4391,6 +4412,12 @@ export interface components {
          */
         "kontor.access.v1.DirectoryRole": {
             /**
+             * fields
+             * @description What it withholds of the records it grants. A user with several roles that grant something of a kind has the widest:
+             *      only what all of them withhold.
+             */
+            fields?: components["schemas"]["kontor.access.v1.DirectoryFieldRule"][];
+            /**
              * grants
              * @description What it grants. What no grant names is denied.
              */
@@ -4447,6 +4474,12 @@ export interface components {
              */
             serviceAccount?: boolean;
         };
+        /**
+         * FieldAccess
+         * @description FieldAccess is what a role lets do with a field of a record. Narrower ones have greater numbers.
+         * @enum {string}
+         */
+        "kontor.access.v1.FieldAccess": "FIELD_ACCESS_UNSPECIFIED" | "FIELD_ACCESS_READ_ONLY" | "FIELD_ACCESS_HIDDEN";
         /**
          * Scope
          * @description Scope is how far a grant reaches.
@@ -14263,7 +14296,7 @@ export interface components {
             requestId?: string;
             /**
              * role
-             * @description The role: name, description and grants; the rest is ignored.
+             * @description The role: name, description, grants and fields; the rest is ignored.
              */
             role: components["schemas"]["kontor.identity.v1.Role"];
         };
@@ -16340,6 +16373,13 @@ export interface components {
             actions?: {
                 [key: string]: components["schemas"]["kontor.access.v1.Scope"];
             };
+            /**
+             * fields
+             * @description By field, what is withheld: a field that is not named can be seen, and changed as far as the actions say.
+             */
+            fields?: {
+                [key: string]: components["schemas"]["kontor.access.v1.FieldAccess"];
+            };
         };
         /** ActionsEntry */
         "kontor.identity.v1.Permissions.ActionsEntry": {
@@ -16347,6 +16387,13 @@ export interface components {
             key?: string;
             /** value */
             value?: components["schemas"]["kontor.access.v1.Scope"];
+        };
+        /** FieldsEntry */
+        "kontor.identity.v1.Permissions.FieldsEntry": {
+            /** key */
+            key?: string;
+            /** value */
+            value?: components["schemas"]["kontor.access.v1.FieldAccess"];
         };
         /**
          * Presence
@@ -16612,6 +16659,11 @@ export interface components {
              * @description Version for optimistic locking, such as "v5".
              */
             etag?: string;
+            /**
+             * fields
+             * @description Which fields it hides, or lets only be read.
+             */
+            fields?: components["schemas"]["kontor.access.v1.DirectoryFieldRule"][];
             /**
              * grants
              * @description What it grants.
@@ -17372,7 +17424,7 @@ export interface components {
             role?: components["schemas"]["kontor.identity.v1.Role"];
             /**
              * update_mask
-             * @description Fields to take from role: name, description, grants. The gateway derives it from the body of a PATCH.
+             * @description Fields to take from role: name, description, grants, fields. The gateway derives it from the body of a PATCH.
              */
             updateMask?: components["schemas"]["google.protobuf.FieldMask"];
         };
@@ -18239,6 +18291,66 @@ export interface components {
              * @description The record kind, such as "deal", "contact" or "settings".
              */
             kind?: string;
+        };
+        /**
+         * Record
+         * @description Record says what a message has to do with a record, so that the rules which roles have for its fields hold wherever
+         *      the message stands.
+         */
+        "kontor.options.v1.Record": {
+            /**
+             * kind
+             * @description The message is a record of this kind, such as "deal". Rules name its fields as they are called here; the
+             *      organisation's own custom.<key>.
+             */
+            kind?: string;
+            /**
+             * kind_field
+             * @description The field of the message that says the kind of record, where it is one of several.
+             */
+            kindField?: string;
+            /**
+             * name_field
+             * @description The field of the message that names the one field of the record which the message is about. Whoever may not see that
+             *      field does not get the message.
+             */
+            nameField?: string;
+            /**
+             * part_of
+             * @description The message shows something of a record of this kind, under the names its fields have in the record.
+             */
+            partOf?: string;
+            /**
+             * shown_by
+             * @description The list without which the message is of no use: if nothing of what was in it may be seen, the message goes too.
+             */
+            shownBy?: string;
+        };
+        /**
+         * RecordField
+         * @description RecordField says what a field of a message has to do with the fields of the record.
+         */
+        "kontor.options.v1.RecordField": {
+            /**
+             * also
+             * @description Further names that the record's field has, in filters, imports or search.
+             */
+            also?: string[];
+            /**
+             * fixed
+             * @description Whether the field is needed to work with the record at all. It can be made read-only, not hidden.
+             */
+            fixed?: boolean;
+            /**
+             * searched
+             * @description Whether a bare word of a filter looks into the field.
+             */
+            searched?: boolean;
+            /**
+             * tells
+             * @description The fields of the record that this one tells. Empty: that of the same name.
+             */
+            tells?: string[];
         };
         /**
          * Column
@@ -24412,7 +24524,7 @@ export interface operations {
             path?: never;
             cookie?: never;
         };
-        /** @description The role: name, description and grants; the rest is ignored. */
+        /** @description The role: name, description, grants and fields; the rest is ignored. */
         requestBody?: {
             content: {
                 "application/json": components["schemas"]["kontor.identity.v1.Role"];
@@ -24513,7 +24625,7 @@ export interface operations {
             query?: {
                 /** @description The caller's idempotency key. Empty for none. */
                 requestId?: string;
-                /** @description Fields to take from role: name, description, grants. The gateway derives it from the body of a PATCH. */
+                /** @description Fields to take from role: name, description, grants, fields. The gateway derives it from the body of a PATCH. */
                 updateMask?: string;
             };
             header?: never;

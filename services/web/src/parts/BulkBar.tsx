@@ -2,9 +2,11 @@ import { Button, Menu } from "@mantine/core";
 import { useQueryClient } from "@tanstack/react-query";
 import { useState } from "react";
 import { bulkOf, type BulkChange } from "../api/operations";
+import { hasTags } from "../api/tags";
 import { keys, type Record_, type Resource } from "../api/resource";
 import { t } from "../i18n";
 import { runBulk } from "./bulkWork";
+import { TagsButton } from "./BulkTags";
 import { useUserChoice } from "./fields/pickers";
 import { messageOf } from "./notes";
 import { toast } from "./toasts";
@@ -137,6 +139,9 @@ export function BulkBar<T extends Record_ & { responsibleId: string }>({
           ))}
         </Menu.Dropdown>
       </Menu>
+      {bulk && hasTags(resource.kind) && (
+        <TagsButton kind={resource.kind} onDone={(action, tags) => onServer({ action, tags })} />
+      )}
       {canDelete && (
         <Button size="compact-xs" variant="default" loading={busy} onClick={remove}>
           {t("bulk.delete")}

@@ -41,7 +41,9 @@ type BulkContactsRequest struct {
 	// Who is to be responsible, for a reassignment.
 	ResponsibleId string `protobuf:"bytes,5,opt,name=responsible_id,json=responsibleId,proto3" json:"responsible_id,omitempty"`
 	// Key that makes a repeated call return the first answer.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The tags to add or to take away.
+	Tags          []string `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -118,6 +120,13 @@ func (x *BulkContactsRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *BulkContactsRequest) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 // BulkContactsResponse carries the operation.
 type BulkContactsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -178,7 +187,9 @@ type BulkCompaniesRequest struct {
 	// Who is to be responsible, for a reassignment.
 	ResponsibleId string `protobuf:"bytes,5,opt,name=responsible_id,json=responsibleId,proto3" json:"responsible_id,omitempty"`
 	// Key that makes a repeated call return the first answer.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The tags to add or to take away.
+	Tags          []string `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -255,6 +266,13 @@ func (x *BulkCompaniesRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *BulkCompaniesRequest) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 // BulkCompaniesResponse carries the operation.
 type BulkCompaniesResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -315,7 +333,9 @@ type BulkLeadsRequest struct {
 	// Who is to be responsible, for a reassignment.
 	ResponsibleId string `protobuf:"bytes,5,opt,name=responsible_id,json=responsibleId,proto3" json:"responsible_id,omitempty"`
 	// Key that makes a repeated call return the first answer.
-	RequestId     string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,6,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// The tags to add or to take away.
+	Tags          []string `protobuf:"bytes,7,rep,name=tags,proto3" json:"tags,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -392,6 +412,13 @@ func (x *BulkLeadsRequest) GetRequestId() string {
 	return ""
 }
 
+func (x *BulkLeadsRequest) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
 // BulkLeadsResponse carries the operation.
 type BulkLeadsResponse struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -442,7 +469,7 @@ var File_kontor_contacts_v1_bulk_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_bulk_service_proto_rawDesc = "" +
 	"\n" +
-	"%kontor/contacts/v1/bulk_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x19kontor/type/v1/bulk.proto\"\xeb\x02\n" +
+	"%kontor/contacts/v1/bulk_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x19kontor/type/v1/bulk.proto\"\x91\x03\n" +
 	"\x13BulkContactsRequest\x12C\n" +
 	"\tselection\x18\x01 \x01(\v2\x1d.kontor.type.v1.BulkSelectionB\x06\xbaH\x03\xc8\x01\x01R\tselection\x12>\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x1a.kontor.type.v1.BulkActionB\n" +
@@ -452,9 +479,11 @@ const file_kontor_contacts_v1_bulk_service_proto_rawDesc = "" +
 	"updateMask\x122\n" +
 	"\x0eresponsible_id\x18\x05 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rresponsibleId\x12'\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"T\n" +
+	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12$\n" +
+	"\x04tags\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x102\"\x06r\x04\x10\x01\x18@R\x04tags\"T\n" +
 	"\x14BulkContactsResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\xec\x02\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\x92\x03\n" +
 	"\x14BulkCompaniesRequest\x12C\n" +
 	"\tselection\x18\x01 \x01(\v2\x1d.kontor.type.v1.BulkSelectionB\x06\xbaH\x03\xc8\x01\x01R\tselection\x12>\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x1a.kontor.type.v1.BulkActionB\n" +
@@ -464,9 +493,11 @@ const file_kontor_contacts_v1_bulk_service_proto_rawDesc = "" +
 	"updateMask\x122\n" +
 	"\x0eresponsible_id\x18\x05 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rresponsibleId\x12'\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"U\n" +
+	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12$\n" +
+	"\x04tags\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x102\"\x06r\x04\x10\x01\x18@R\x04tags\"U\n" +
 	"\x15BulkCompaniesResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\xdf\x02\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\x85\x03\n" +
 	"\x10BulkLeadsRequest\x12C\n" +
 	"\tselection\x18\x01 \x01(\v2\x1d.kontor.type.v1.BulkSelectionB\x06\xbaH\x03\xc8\x01\x01R\tselection\x12>\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x1a.kontor.type.v1.BulkActionB\n" +
@@ -476,7 +507,9 @@ const file_kontor_contacts_v1_bulk_service_proto_rawDesc = "" +
 	"updateMask\x122\n" +
 	"\x0eresponsible_id\x18\x05 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rresponsibleId\x12'\n" +
 	"\n" +
-	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"Q\n" +
+	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12$\n" +
+	"\x04tags\x18\a \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x102\"\x06r\x04\x10\x01\x18@R\x04tags\"Q\n" +
 	"\x11BulkLeadsResponse\x12<\n" +
 	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation2\xb4\x03\n" +
 	"\vBulkService\x12\x8e\x01\n" +

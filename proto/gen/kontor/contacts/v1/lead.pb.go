@@ -13,6 +13,7 @@ import (
 	durationpb "google.golang.org/protobuf/types/known/durationpb"
 	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	_ "kontor.internal/proto/gen/kontor/options/v1"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
@@ -215,7 +216,13 @@ type Lead struct {
 	CreatorId string `protobuf:"bytes,32,opt,name=creator_id,json=creatorId,proto3" json:"creator_id,omitempty"`
 	// The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
 	// the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
-	CustomFields  map[string]*structpb.Value `protobuf:"bytes,33,rep,name=custom_fields,json=customFields,proto3" json:"custom_fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	CustomFields map[string]*structpb.Value `protobuf:"bytes,33,rep,name=custom_fields,json=customFields,proto3" json:"custom_fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
+	// Words of the organisation's own that the lead is marked with, such as "exhibition 2026". Letter case does not tell one from
+	// another. In a filter: tags:"exhibition 2026", and tags:* for any.
+	Tags []string `protobuf:"bytes,34,rep,name=tags,proto3" json:"tags,omitempty"`
+	// Channels by which the enquirer must not be contacted: "phone", "email", "messenger", "post", "sms". In a filter:
+	// do_not_contact:phone, and do_not_contact:* for any.
+	DoNotContact  []string `protobuf:"bytes,35,rep,name=do_not_contact,json=doNotContact,proto3" json:"do_not_contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -477,6 +484,20 @@ func (x *Lead) GetCreatorId() string {
 func (x *Lead) GetCustomFields() map[string]*structpb.Value {
 	if x != nil {
 		return x.CustomFields
+	}
+	return nil
+}
+
+func (x *Lead) GetTags() []string {
+	if x != nil {
+		return x.Tags
+	}
+	return nil
+}
+
+func (x *Lead) GetDoNotContact() []string {
+	if x != nil {
+		return x.DoNotContact
 	}
 	return nil
 }
@@ -913,17 +934,17 @@ var File_kontor_contacts_v1_lead_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_lead_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkontor/contacts/v1/lead.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\x9f\r\n" +
+	"\x1dkontor/contacts/v1/lead.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekontor/options/v1/record.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\x83\x10\n" +
 	"\x04Lead\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1e\n" +
-	"\x05title\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x05title\x12#\n" +
-	"\arequest\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\arequest\x12'\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12$\n" +
+	"\x05title\x18\x03 \x01(\tB\x0e\xbaH\x05r\x03\x18\x80\x04\xda\xf3\x18\x02\x18\x01R\x05title\x12#\n" +
+	"\arequest\x18\x04 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\arequest\x12-\n" +
 	"\n" +
-	"first_name\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\tfirstName\x12)\n" +
-	"\vmiddle_name\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\n" +
-	"middleName\x12%\n" +
-	"\tlast_name\x18\a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\blastName\x12$\n" +
+	"first_name\x18\x05 \x01(\tB\x0e\xbaH\x05r\x03\x18\x80\x02\xda\xf3\x18\x02\x18\x01R\tfirstName\x12/\n" +
+	"\vmiddle_name\x18\x06 \x01(\tB\x0e\xbaH\x05r\x03\x18\x80\x02\xda\xf3\x18\x02\x18\x01R\n" +
+	"middleName\x121\n" +
+	"\tlast_name\x18\a \x01(\tB\x14\xbaH\x05r\x03\x18\x80\x02\xda\xf3\x18\b\x12\x04name\x18\x01R\blastName\x12$\n" +
 	"\bposition\x18\b \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\bposition\x12+\n" +
 	"\fcompany_name\x18\t \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\vcompanyName\x12=\n" +
 	"\x06phones\x18\n" +
@@ -931,36 +952,46 @@ const file_kontor_contacts_v1_lead_proto_rawDesc = "" +
 	"\x06emails\x18\v \x03(\v2\x1c.kontor.type.v1.EmailAddressB\b\xbaH\x05\x92\x01\x02\x102R\x06emails\x124\n" +
 	"\x05links\x18\f \x03(\v2\x14.kontor.type.v1.LinkB\b\xbaH\x05\x92\x01\x02\x102R\x05links\x121\n" +
 	"\aaddress\x18\r \x01(\v2\x17.kontor.type.v1.AddressR\aaddress\x12\x1f\n" +
-	"\x06source\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\x06source\x12)\n" +
-	"\x03utm\x18\x0f \x01(\v2\x17.kontor.contacts.v1.UtmR\x03utm\x12$\n" +
-	"\breferrer\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\breferrer\x12\x1b\n" +
-	"\tstatus_id\x18\x11 \x01(\tR\bstatusId\x12%\n" +
-	"\x0eresponsible_id\x18\x12 \x01(\tR\rresponsibleId\x122\n" +
-	"\fobserver_ids\x18\x13 \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\xb0\x01\x01R\vobserverIds\x122\n" +
-	"\x15available_to_everyone\x18\x14 \x01(\bR\x13availableToEveryone\x12F\n" +
-	"\bproducts\x18\x15 \x03(\v2\x1f.kontor.contacts.v1.LeadProductB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\bproducts\x12-\n" +
-	"\x06amount\x18\x16 \x01(\v2\x15.kontor.type.v1.MoneyR\x06amount\x12#\n" +
-	"\acomment\x18\x17 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\acomment\x12G\n" +
-	"\fexternal_ids\x18\x18 \x03(\v2\x1a.kontor.type.v1.ExternalIdB\b\xbaH\x05\x92\x01\x02\x10\x14R\vexternalIds\x12.\n" +
-	"\x06origin\x18\x19 \x01(\v2\x16.kontor.type.v1.OriginR\x06origin\x12>\n" +
+	"\x06source\x18\x0e \x01(\tB\a\xbaH\x04r\x02\x18@R\x06source\x12=\n" +
+	"\x03utm\x18\x0f \x01(\v2\x17.kontor.contacts.v1.UtmB\x12\xda\xf3\x18\x0e\x12\futm_campaignR\x03utm\x12$\n" +
+	"\breferrer\x18\x10 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x10R\breferrer\x12#\n" +
+	"\tstatus_id\x18\x11 \x01(\tB\x06\xda\xf3\x18\x02\x18\x01R\bstatusId\x12-\n" +
+	"\x0eresponsible_id\x18\x12 \x01(\tB\x06\xda\xf3\x18\x02\x18\x01R\rresponsibleId\x12C\n" +
+	"\fobserver_ids\x18\x13 \x03(\tB \xbaH\f\x92\x01\t\x10d\"\x05r\x03\xb0\x01\x01\xda\xf3\x18\r\x12\vobserver_idR\vobserverIds\x122\n" +
+	"\x15available_to_everyone\x18\x14 \x01(\bR\x13availableToEveryone\x12\\\n" +
+	"\bproducts\x18\x15 \x03(\v2\x1f.kontor.contacts.v1.LeadProductB\x1f\xbaH\x06\x92\x01\x03\x10\xc8\x01\xda\xf3\x18\x12\n" +
+	"\bproducts\n" +
+	"\x06amountR\bproducts\x12=\n" +
+	"\x06amount\x18\x16 \x01(\v2\x15.kontor.type.v1.MoneyB\x0e\xda\xf3\x18\n" +
+	"\x12\bcurrencyR\x06amount\x12#\n" +
+	"\acomment\x18\x17 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\acomment\x12X\n" +
+	"\fexternal_ids\x18\x18 \x03(\v2\x1a.kontor.type.v1.ExternalIdB\x19\xbaH\x05\x92\x01\x02\x10\x14\xda\xf3\x18\r\x12\vexternal_idR\vexternalIds\x12.\n" +
+	"\x06origin\x18\x19 \x01(\v2\x16.kontor.type.v1.OriginR\x06origin\x12g\n" +
 	"\n" +
-	"conversion\x18\x1a \x01(\v2\x1e.kontor.contacts.v1.ConversionR\n" +
-	"conversion\x12?\n" +
-	"\roverdue_since\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampR\foverdueSince\x129\n" +
+	"conversion\x18\x1a \x01(\v2\x1e.kontor.contacts.v1.ConversionB'\xda\xf3\x18#\x12\n" +
+	"contact_id\x12\n" +
+	"company_id\x12\adeal_id\x18\x01R\n" +
+	"conversion\x12N\n" +
+	"\roverdue_since\x18\x1b \x01(\v2\x1a.google.protobuf.TimestampB\r\xda\xf3\x18\t\x12\aoverdueR\foverdueSince\x129\n" +
 	"\n" +
-	"touch_time\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampR\ttouchTime\x12;\n" +
-	"\vcreate_time\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vupdate_time\x18\x1e \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\x12;\n" +
-	"\vdelete_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"touch_time\x18\x1c \x01(\v2\x1a.google.protobuf.TimestampR\ttouchTime\x12C\n" +
+	"\vcreate_time\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
+	"createTime\x12C\n" +
+	"\vupdate_time\x18\x1e \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
+	"updateTime\x12C\n" +
+	"\vdelete_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
 	"deleteTime\x12\x1d\n" +
 	"\n" +
 	"creator_id\x18  \x01(\tR\tcreatorId\x12Z\n" +
-	"\rcustom_fields\x18! \x03(\v2*.kontor.contacts.v1.Lead.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x1aW\n" +
+	"\rcustom_fields\x18! \x03(\v2*.kontor.contacts.v1.Lead.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x12$\n" +
+	"\x04tags\x18\" \x03(\tB\x10\xbaH\r\x92\x01\n" +
+	"\x102\"\x06r\x04\x10\x01\x18@R\x04tags\x12V\n" +
+	"\x0edo_not_contact\x18# \x03(\tB0\xbaH-\x92\x01*\x10\x05\"&r$R\x05phoneR\x05emailR\tmessengerR\x04postR\x03smsR\fdoNotContact\x1aW\n" +
 	"\x11CustomFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01\"\xb1\x01\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01:\n" +
+	"\xd2\xf3\x18\x06\n" +
+	"\x04lead\"\xb1\x01\n" +
 	"\x03Utm\x12 \n" +
 	"\x06source\x18\x01 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06source\x12 \n" +
 	"\x06medium\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x06medium\x12$\n" +

@@ -12,6 +12,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	_ "kontor.internal/proto/gen/kontor/options/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -157,7 +158,9 @@ type Hit struct {
 	// How well it fits, from 0 to 1. Comparable between kinds.
 	Score float64 `protobuf:"fixed64,5,opt,name=score,proto3" json:"score,omitempty"`
 	// Where it was hit.
-	Matches       []*Match `protobuf:"bytes,6,rep,name=matches,proto3" json:"matches,omitempty"`
+	Matches []*Match `protobuf:"bytes,6,rep,name=matches,proto3" json:"matches,omitempty"`
+	// Channels by which whoever it is must not be contacted: "phone", "email", "messenger", "post", "sms".
+	DoNotContact  []string `protobuf:"bytes,7,rep,name=do_not_contact,json=doNotContact,proto3" json:"do_not_contact,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -230,6 +233,13 @@ func (x *Hit) GetScore() float64 {
 func (x *Hit) GetMatches() []*Match {
 	if x != nil {
 		return x.Matches
+	}
+	return nil
+}
+
+func (x *Hit) GetDoNotContact() []string {
+	if x != nil {
+		return x.DoNotContact
 	}
 	return nil
 }
@@ -366,21 +376,38 @@ var File_kontor_search_v1_search_proto protoreflect.FileDescriptor
 
 const file_kontor_search_v1_search_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkontor/search/v1/search.proto\x12\x10kontor.search.v1\x1a\x1bbuf/validate/validate.proto\"/\n" +
+	"\x1dkontor/search/v1/search.proto\x12\x10kontor.search.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1ekontor/options/v1/record.proto\"/\n" +
 	"\x05Range\x12\x14\n" +
 	"\x05start\x18\x01 \x01(\x05R\x05start\x12\x10\n" +
-	"\x03end\x18\x02 \x01(\x05R\x03end\"h\n" +
+	"\x03end\x18\x02 \x01(\x05R\x03end\"u\n" +
 	"\x05Match\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12\x18\n" +
 	"\asnippet\x18\x02 \x01(\tR\asnippet\x12/\n" +
-	"\x06ranges\x18\x03 \x03(\v2\x17.kontor.search.v1.RangeR\x06ranges\"\xa4\x01\n" +
+	"\x06ranges\x18\x03 \x03(\v2\x17.kontor.search.v1.RangeR\x06ranges:\v\xd2\xf3\x18\a\"\x05field\"\xf0\x02\n" +
 	"\x03Hit\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x0e\n" +
 	"\x02id\x18\x02 \x01(\tR\x02id\x12\x14\n" +
-	"\x05title\x18\x03 \x01(\tR\x05title\x12\x1a\n" +
-	"\bsubtitle\x18\x04 \x01(\tR\bsubtitle\x12\x14\n" +
+	"\x05title\x18\x03 \x01(\tR\x05title\x12\xaa\x01\n" +
+	"\bsubtitle\x18\x04 \x01(\tB\x8d\x01\xda\xf3\x18\x88\x01\n" +
+	"\x06phones\n" +
+	"\x06emails\n" +
+	"\fcompany_name\n" +
+	"\bposition\n" +
+	"\vemployments\n" +
+	"\n" +
+	"requisites\n" +
+	"\taddresses\n" +
+	"\x03sku\n" +
+	"\abarcode\n" +
+	"\fexternal_ids\n" +
+	"\x06amount\n" +
+	"\n" +
+	"company_id\n" +
+	"\n" +
+	"contact_idR\bsubtitle\x12\x14\n" +
 	"\x05score\x18\x05 \x01(\x01R\x05score\x121\n" +
-	"\amatches\x18\x06 \x03(\v2\x17.kontor.search.v1.MatchR\amatches\"\x93\x01\n" +
+	"\amatches\x18\x06 \x03(\v2\x17.kontor.search.v1.MatchR\amatches\x12$\n" +
+	"\x0edo_not_contact\x18\a \x03(\tR\fdoNotContact:\x13\xd2\xf3\x18\x0f\x1a\x04kind*\amatches\"\x93\x01\n" +
 	"\rSearchRequest\x12\x1c\n" +
 	"\x05query\x18\x01 \x01(\tB\n" +
 	"\xbaH\ar\x05\x10\x01\x18\xc8\x01R\x01q\x12$\n" +

@@ -36,6 +36,10 @@ const (
 	BulkAction_BULK_ACTION_DELETE BulkAction = 3
 	// Take out of the bin.
 	BulkAction_BULK_ACTION_RESTORE BulkAction = 4
+	// Add tags to those that are there.
+	BulkAction_BULK_ACTION_ADD_TAGS BulkAction = 5
+	// Take tags away.
+	BulkAction_BULK_ACTION_REMOVE_TAGS BulkAction = 6
 )
 
 // Enum value maps for BulkAction.
@@ -46,6 +50,8 @@ var (
 		2: "BULK_ACTION_REASSIGN",
 		3: "BULK_ACTION_DELETE",
 		4: "BULK_ACTION_RESTORE",
+		5: "BULK_ACTION_ADD_TAGS",
+		6: "BULK_ACTION_REMOVE_TAGS",
 	}
 	BulkAction_value = map[string]int32{
 		"BULK_ACTION_UNSPECIFIED": 0,
@@ -53,6 +59,8 @@ var (
 		"BULK_ACTION_REASSIGN":    2,
 		"BULK_ACTION_DELETE":      3,
 		"BULK_ACTION_RESTORE":     4,
+		"BULK_ACTION_ADD_TAGS":    5,
+		"BULK_ACTION_REMOVE_TAGS": 6,
 	}
 )
 
@@ -168,14 +176,16 @@ const file_kontor_type_v1_bulk_proto_rawDesc = "" +
 	"\n" +
 	"everything\x18\x03 \x01(\bR\n" +
 	"everything\x12!\n" +
-	"\fshow_deleted\x18\x04 \x01(\bR\vshowDeleted*\x8c\x01\n" +
+	"\fshow_deleted\x18\x04 \x01(\bR\vshowDeleted*\xc3\x01\n" +
 	"\n" +
 	"BulkAction\x12\x1b\n" +
 	"\x17BULK_ACTION_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12BULK_ACTION_UPDATE\x10\x01\x12\x18\n" +
 	"\x14BULK_ACTION_REASSIGN\x10\x02\x12\x16\n" +
 	"\x12BULK_ACTION_DELETE\x10\x03\x12\x17\n" +
-	"\x13BULK_ACTION_RESTORE\x10\x04B1Z/kontor.internal/proto/gen/kontor/type/v1;typev1b\x06proto3"
+	"\x13BULK_ACTION_RESTORE\x10\x04\x12\x18\n" +
+	"\x14BULK_ACTION_ADD_TAGS\x10\x05\x12\x1b\n" +
+	"\x17BULK_ACTION_REMOVE_TAGS\x10\x06B1Z/kontor.internal/proto/gen/kontor/type/v1;typev1b\x06proto3"
 
 var (
 	file_kontor_type_v1_bulk_proto_rawDescOnce sync.Once

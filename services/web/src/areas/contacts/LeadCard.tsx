@@ -20,9 +20,10 @@ import {
   TextField,
 } from "../../parts/fields/kinds";
 import { UserField } from "../../parts/fields/pickers";
+import { DoNotContact, DoNotContactField, Tags, TagsField } from "../../parts/fields/tags";
 import { EmailsField, LinksField, PhonesField } from "../../parts/fields/points";
 import { formatNumber } from "../../parts/format";
-import { IconCheck, IconMail, IconPhone, IconTrash } from "../../parts/icons";
+import { IconCheck, IconTrash } from "../../parts/icons";
 import { Money } from "../../parts/Money";
 import { Empty, messageOf } from "../../parts/notes";
 import { toast } from "../../parts/toasts";
@@ -35,6 +36,7 @@ import { ConvertLead } from "./ConvertLead";
 import { DuplicatesBanner } from "./Duplicates";
 import { leadPerson } from "./leads";
 import { OriginField } from "./OriginField";
+import { ReachButtons } from "./ReachButtons";
 import { contacts, leads, leadStatusesOptions, useMoveLead } from "./queries";
 import classes from "./contacts.module.css";
 
@@ -58,8 +60,6 @@ function LeadBody({ lead }: { lead: Lead }) {
   const mayDelete = useCan("lead", "delete");
   const ro = !useCan("lead", "update") || lead.deleteTime !== undefined;
   const files = useFilesTab({ kind: "lead", id: lead.id }, !ro);
-  const phone = lead.phones.find((p) => p.primary) ?? lead.phones[0];
-  const email = lead.emails.find((e) => e.primary) ?? lead.emails[0];
   const statusNames = new Map(statuses.map((s) => [s.id, s.name]));
   const bin = (): void =>
     remove.mutate(lead, {
@@ -74,7 +74,12 @@ function LeadBody({ lead }: { lead: Lead }) {
       <RecordCard
         kind={t("lead.one")}
         title={lead.title}
-        subtitle={[leadPerson(lead), lead.companyName].filter(Boolean).join(" · ")}
+        subtitle={
+          <>
+            {[leadPerson(lead), lead.companyName].filter(Boolean).join(" · ")} <Tags tags={lead.tags} />{" "}
+            <DoNotContact channels={lead.doNotContact} />
+          </>
+        }
         facts={[
           { label: t("field.created"), value: <When at={lead.createTime} /> },
           { label: t("field.source"), value: sourceLabel(lead.source) },
@@ -93,26 +98,7 @@ function LeadBody({ lead }: { lead: Lead }) {
                 {t("lead.convert")}
               </Button>
             )}
-            {phone && (
-              <Button
-                component="a"
-                href={`tel:${phone.e164 || phone.number}`}
-                variant="default"
-                leftSection={<IconPhone size={14} />}
-              >
-                {t("action.call")}
-              </Button>
-            )}
-            {email && (
-              <Button
-                component="a"
-                href={`mailto:${email.address}`}
-                variant="default"
-                leftSection={<IconMail size={14} />}
-              >
-                {t("action.write")}
-              </Button>
-            )}
+            <ReachButtons record={lead} />
           </>
         }
         menu={
@@ -231,6 +217,17 @@ function LeadBody({ lead }: { lead: Lead }) {
                 value={lead.availableToEveryone}
                 readOnly={ro}
                 onSave={(v) => save("availableToEveryone", v, t("field.everyone"))}
+              />
+              <TagsField
+                kind="lead"
+                value={lead.tags}
+                readOnly={ro}
+                onSave={(v) => save("tags", v, t("field.tags"))}
+              />
+              <DoNotContactField
+                value={lead.doNotContact}
+                readOnly={ro}
+                onSave={(v) => save("doNotContact", v as never, t("field.doNotContact"))}
               />
               <OriginField origin={lead.origin} />
             </FieldGroup>

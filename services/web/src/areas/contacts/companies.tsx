@@ -25,11 +25,12 @@ import {
   TextField,
 } from "../../parts/fields/kinds";
 import { UserField, UserName } from "../../parts/fields/pickers";
+import { DoNotContact, DoNotContactField, Tags, TagsField } from "../../parts/fields/tags";
 import { EmailsField, LinksField, PhonesField } from "../../parts/fields/points";
 import { RecordField } from "../../parts/fields/RecordField";
 import { allOf, anyOf, partOf, splitValues, userFilter } from "../../parts/filters";
 import { formatNumber } from "../../parts/format";
-import { IconMail, IconPhone, IconPlus, IconTrash } from "../../parts/icons";
+import { IconPlus, IconTrash } from "../../parts/icons";
 import type { Column } from "../../parts/list/columns";
 import { ListPage } from "../../parts/list/ListPage";
 import { Money } from "../../parts/Money";
@@ -43,6 +44,7 @@ import { ContactsOfCompany } from "./ContactsOfCompany";
 import { DuplicatesBanner, DuplicateWarning } from "./Duplicates";
 import { companies } from "./queries";
 import { OriginField } from "./OriginField";
+import { ReachButtons } from "./ReachButtons";
 import { requisitesTab } from "./Requisites";
 
 function columns(): Column<Company>[] {
@@ -54,7 +56,11 @@ function columns(): Column<Company>[] {
       grow: 2.4,
       sort: "name",
       phone: "title",
-      cell: (c) => c.name,
+      cell: (c) => (
+        <>
+          {c.name} <DoNotContact channels={c.doNotContact} />
+        </>
+      ),
     },
     {
       id: "type",
@@ -316,8 +322,6 @@ function CompanyBody({ company }: { company: Company }) {
     companies.fewOptions({ filter: anyOf("parent_id", [company.id]), orderBy: "name" }),
   );
   const figures = useClientFigures("company_id", company.id);
-  const phone = company.phones.find((p) => p.primary) ?? company.phones[0];
-  const email = company.emails.find((e) => e.primary) ?? company.emails[0];
   const ro = !mayUpdate || company.deleteTime !== undefined;
   const files = useFilesTab({ kind: "company", id: company.id }, !ro);
 
@@ -334,30 +338,16 @@ function CompanyBody({ company }: { company: Company }) {
     <RecordCard
       kind={t("company.one")}
       title={company.name}
-      subtitle={[typeLabel(company.type), company.industry].filter(Boolean).join(" · ")}
+      subtitle={
+        <>
+          {[typeLabel(company.type), company.industry].filter(Boolean).join(" · ")}{" "}
+          <Tags tags={company.tags} /> <DoNotContact channels={company.doNotContact} />
+        </>
+      }
       facts={figures}
       actions={
         <>
-          {phone && (
-            <Button
-              component="a"
-              href={`tel:${phone.e164 || phone.number}`}
-              variant="default"
-              leftSection={<IconPhone size={14} />}
-            >
-              {t("action.call")}
-            </Button>
-          )}
-          {email && (
-            <Button
-              component="a"
-              href={`mailto:${email.address}`}
-              variant="default"
-              leftSection={<IconMail size={14} />}
-            >
-              {t("action.write")}
-            </Button>
-          )}
+          <ReachButtons record={company} />
           {mayDeal && (
             <Button
               variant="default"
@@ -513,6 +503,17 @@ function CompanyBody({ company }: { company: Company }) {
               value={company.availableToEveryone}
               readOnly={ro}
               onSave={(v) => save("availableToEveryone", v, t("field.everyone"))}
+            />
+            <TagsField
+              kind="company"
+              value={company.tags}
+              readOnly={ro}
+              onSave={(v) => save("tags", v, t("field.tags"))}
+            />
+            <DoNotContactField
+              value={company.doNotContact}
+              readOnly={ro}
+              onSave={(v) => save("doNotContact", v as never, t("field.doNotContact"))}
             />
             <OriginField origin={company.origin} />
             <PlainField label={t("field.created")}>

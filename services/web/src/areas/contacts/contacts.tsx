@@ -21,9 +21,10 @@ import {
   TextField,
 } from "../../parts/fields/kinds";
 import { UserField, UserName } from "../../parts/fields/pickers";
+import { DoNotContact, DoNotContactField, Tags, TagsField } from "../../parts/fields/tags";
 import { EmailsField, LinksField, PhonesField } from "../../parts/fields/points";
 import { allOf, anyOf, partOf, splitValues, userFilter } from "../../parts/filters";
-import { IconMail, IconPhone, IconPlus, IconTrash } from "../../parts/icons";
+import { IconPlus, IconTrash } from "../../parts/icons";
 import type { Column } from "../../parts/list/columns";
 import { ListPage } from "../../parts/list/ListPage";
 import { Empty, messageOf } from "../../parts/notes";
@@ -35,6 +36,7 @@ import { CompanyName } from "./CompanyName";
 import { DuplicatesBanner } from "./Duplicates";
 import { NewContact } from "./NewContact";
 import { OriginField } from "./OriginField";
+import { ReachButtons } from "./ReachButtons";
 import { companies, contacts } from "./queries";
 import { RelatedDeals, useClientFigures } from "./related";
 
@@ -55,6 +57,8 @@ function columns(): Column<Contact>[] {
         <>
           {c.name}
           {c.vip && <span className="warn"> ★</span>}
+          {c.doNotContact.length > 0 && " "}
+          <DoNotContact channels={c.doNotContact} />
         </>
       ),
     },
@@ -210,8 +214,6 @@ function ContactBody({ contact }: { contact: Contact }) {
     combine: (results) =>
       new Map(results.flatMap((r) => (r.data ? [[r.data.id, r.data.name] as const] : []))),
   });
-  const phone = contact.phones.find((p) => p.primary) ?? contact.phones[0];
-  const email = contact.emails.find((e) => e.primary) ?? contact.emails[0];
   const bin = (): void =>
     remove.mutate(contact, {
       onSuccess: () => {
@@ -228,32 +230,14 @@ function ContactBody({ contact }: { contact: Contact }) {
         <>
           {contact.position}
           {contact.position && mainCompany(contact) && " · "}
-          <CompanyName id={mainCompany(contact)} link />
+          <CompanyName id={mainCompany(contact)} link /> <Tags tags={contact.tags} />{" "}
+          <DoNotContact channels={contact.doNotContact} />
         </>
       }
       facts={figures}
       actions={
         <>
-          {phone && (
-            <Button
-              component="a"
-              href={`tel:${phone.e164 || phone.number}`}
-              variant="default"
-              leftSection={<IconPhone size={14} />}
-            >
-              {t("action.call")}
-            </Button>
-          )}
-          {email && (
-            <Button
-              component="a"
-              href={`mailto:${email.address}`}
-              variant="default"
-              leftSection={<IconMail size={14} />}
-            >
-              {t("action.write")}
-            </Button>
-          )}
+          <ReachButtons record={contact} />
           {mayDeal && (
             <Button
               variant="default"
@@ -394,6 +378,17 @@ function ContactBody({ contact }: { contact: Contact }) {
               show={sourceLabel(contact.source)}
               readOnly={ro}
               onSave={(v) => save("source", v, t("field.source"))}
+            />
+            <TagsField
+              kind="contact"
+              value={contact.tags}
+              readOnly={ro}
+              onSave={(v) => save("tags", v, t("field.tags"))}
+            />
+            <DoNotContactField
+              value={contact.doNotContact}
+              readOnly={ro}
+              onSave={(v) => save("doNotContact", v as never, t("field.doNotContact"))}
             />
             <OriginField origin={contact.origin} />
             <PlainField label={t("field.created")}>

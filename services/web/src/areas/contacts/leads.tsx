@@ -10,6 +10,7 @@ import { t } from "../../i18n";
 import { BulkBar } from "../../parts/BulkBar";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
+import { DoNotContact } from "../../parts/fields/tags";
 import { UserName } from "../../parts/fields/pickers";
 import { allOf, anyOf, between, partOf, quote, splitValues, userFilter } from "../../parts/filters";
 import type { Column } from "../../parts/list/columns";
@@ -74,7 +75,11 @@ function columnsWith(statuses: Map<string, LeadStatus>): () => Column<Lead>[] {
       grow: 2.2,
       sort: "title",
       phone: "title",
-      cell: (l) => l.title,
+      cell: (l) => (
+        <>
+          {l.title} <DoNotContact channels={l.doNotContact} />
+        </>
+      ),
     },
     {
       id: "status",

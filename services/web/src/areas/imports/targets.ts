@@ -24,6 +24,8 @@ const common: TargetField[] = [
   { name: "postal_code", type: "text" },
   { name: "country", type: "text" },
   { name: "comment", type: "text" },
+  { name: "tags", type: "list" },
+  { name: "do_not_contact", type: "list" },
 ];
 
 const person: TargetField[] = [

@@ -1,6 +1,7 @@
 import type { ReactNode } from "react";
 import { t, tIfAny } from "../../i18n";
 import { IconBoard, IconBox, IconBuilding, IconInbox, IconUser, IconUsers } from "../../parts/icons";
+import { DoNotContact } from "../../parts/fields/tags";
 import { Highlight } from "./Highlight";
 import type { Hit } from "./queries";
 
@@ -49,7 +50,11 @@ const titles = new Set(["name", "title"]);
 /** The name of a hit, with what was hit in it. */
 export function HitTitle({ hit }: { hit: Hit }) {
   const match = hit.matches.find((m) => titles.has(m.field) && m.snippet === hit.title);
-  return <Highlight text={hit.title} ranges={match?.ranges ?? []} />;
+  return (
+    <>
+      <Highlight text={hit.title} ranges={match?.ranges ?? []} /> <DoNotContact channels={hit.doNotContact} />
+    </>
+  );
 }
 
 /** Where else the hit is, or else what tells the record from others of its name. */

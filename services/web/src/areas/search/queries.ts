@@ -21,6 +21,7 @@ export interface Hit {
   title: string;
   subtitle: string;
   matches: Match[];
+  doNotContact?: string[];
 }
 
 /** What was found, best first, and the parts of the suite that had no time to say. */

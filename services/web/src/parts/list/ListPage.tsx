@@ -30,6 +30,7 @@ import { printColumns, useColumnChoice, type ChosenColumn, type Column } from ".
 import { customColumns } from "./customColumns";
 import { ExportMenu } from "./ExportMenu";
 import { FilterBar, type FilterDef } from "./FilterBar";
+import { markColumns, markFilter, useMarkFilters } from "./marks";
 import { filterFields } from "./filterFields";
 import { useListState, type ListSearch } from "./listState";
 import { RecordList } from "./RecordList";
@@ -96,10 +97,15 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
   const full = params.id !== undefined && search["full"] !== undefined;
 
   const fields = useCustomFields(resource.kind);
-  const defs = useMemo(() => [...config.filters, ...customFilters(fields)], [config.filters, fields]);
+  const marks = useMarkFilters(resource.kind);
+  const defs = useMemo(
+    () => [...config.filters, ...marks, ...customFilters(fields)],
+    [config.filters, marks, fields],
+  );
   const where = search["where"] ?? "";
   const filter = allOf(
     config.toFilter(search, me),
+    markFilter(search),
     customFilter(fields, search, me.user.id),
     where && `(${where})`,
   );
@@ -117,8 +123,8 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
   );
   const makeColumns = config.columns;
   const all = useMemo(
-    () => [...makeColumns(names), ...customColumns<T>(fields)],
-    [makeColumns, names, fields],
+    () => [...makeColumns(names), ...markColumns<T>(resource.kind), ...customColumns<T>(fields)],
+    [makeColumns, names, fields, resource.kind],
   );
   const choice = useColumnChoice(resource.kind, all, search["cols"]);
   const [building, setBuilding] = useState(false);

@@ -26,7 +26,10 @@ export function filterFields(kind: string, defs: FilterDef[], custom: CustomFiel
         ] as FilterField[])
       : []),
     ...defs.flatMap((def): FilterField[] =>
-      def.kind === "choice" && def.options && own && ["type", "source"].includes(def.id)
+      def.kind === "choice" &&
+      def.options &&
+      own &&
+      ["type", "source", "tags", "do_not_contact"].includes(def.id)
         ? [{ field: def.id, label: def.label, type: "choice", options: def.options }]
         : [],
     ),
