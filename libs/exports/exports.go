@@ -31,14 +31,21 @@ type Writer interface {
 // Names replace the IDs in some fields by what people call them, by field and ID; an ID that is not there stays.
 type Names func(field, id string) string
 
+// CustomColumn is one of the organisation's own fields.
+type CustomColumn struct {
+	Key string
+	// Text returns what stands in the cell for a value that is an ID: of a choice, of a user. Nil if values stand for themselves.
+	Text func(value string) string
+}
+
 // Request is an export of records of one kind.
 type Request struct {
 	// Kind of record, such as "contact".
 	Kind string
 	// Like is any message of the kind.
 	Like proto.Message
-	// Custom are the keys of the organisation's own fields, in their order.
-	Custom []string
+	// Custom are the organisation's own fields, in their order.
+	Custom []CustomColumn
 	// Names of what records lead to; nil if there are none.
 	Names Names
 	// Zone in which times are written; UTC if nil.

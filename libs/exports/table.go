@@ -29,6 +29,7 @@ type column struct {
 	name  string
 	field protoreflect.FieldDescriptor
 	key   string // of an own field
+	text  func(string) string
 }
 
 // cell is what stands in a column; a number is one that spreadsheets may reckon with.
@@ -44,6 +45,10 @@ func newTable(r Request) (*table, error) {
 		t.zone = time.UTC
 	}
 	fields := r.Like.ProtoReflect().Descriptor().Fields()
+	texts := make(map[string]func(string) string, len(r.Custom))
+	for _, c := range r.Custom {
+		texts[c.Key] = c.Text
+	}
 	for _, name := range r.List.GetColumns() {
 		key, own := strings.CutPrefix(name, customFields+".")
 		f := fields.ByName(protoreflect.Name(name))
@@ -55,7 +60,7 @@ func newTable(r Request) (*table, error) {
 		if f == nil || !own && name == customFields {
 			return nil, ErrColumn.Saying(fmt.Sprintf("records of kind %s have no column %q; use names of their fields, and custom_fields.<key>", r.Kind, name)).With("column", name)
 		}
-		t.columns = append(t.columns, column{name: name, field: f, key: key})
+		t.columns = append(t.columns, column{name: name, field: f, key: key, text: texts[key]})
 	}
 	if len(t.columns) > 0 {
 		return t, nil
@@ -68,8 +73,8 @@ func newTable(r Request) (*table, error) {
 		t.columns = append(t.columns, column{name: string(f.Name()), field: f})
 	}
 	if f := fields.ByName(customFields); f != nil {
-		for _, key := range r.Custom {
-			t.columns = append(t.columns, column{name: customFields + "." + key, field: f, key: key})
+		for _, c := range r.Custom {
+			t.columns = append(t.columns, column{name: customFields + "." + c.Key, field: f, key: c.Key, text: c.Text})
 		}
 	}
 	return t, nil
@@ -103,7 +108,7 @@ func (t *table) cell(m protoreflect.Message, c column) cell {
 		if !ok {
 			return cell{}
 		}
-		return plainValue(own)
+		return plainValue(own, c.text)
 	case f.IsMap():
 		return cell{}
 	case f.IsList():
@@ -121,30 +126,34 @@ func (t *table) cell(m protoreflect.Message, c column) cell {
 	return t.value(f, m.Get(f))
 }
 
-func plainValue(v *structpb.Value) cell {
+// plainValue is an own field's value; text says what stands for an ID, if the value is one.
+func plainValue(v *structpb.Value, text func(string) string) cell {
 	switch k := v.GetKind().(type) {
 	case *structpb.Value_NumberValue:
 		return cell{text: strconv.FormatFloat(k.NumberValue, 'f', -1, 64), number: true}
 	case *structpb.Value_StringValue:
+		if text != nil {
+			return cell{text: text(k.StringValue)}
+		}
 		return cell{text: k.StringValue}
 	case *structpb.Value_BoolValue:
 		return cell{text: strconv.FormatBool(k.BoolValue)}
 	case *structpb.Value_ListValue:
 		items := make([]string, len(k.ListValue.GetValues()))
 		for i, item := range k.ListValue.GetValues() {
-			items[i] = plainValue(item).text
+			items[i] = plainValue(item, text).text
 		}
 		return cell{text: strings.Join(items, "; ")}
 	case *structpb.Value_StructValue:
 		f := k.StructValue.GetFields()
 		if amount, ok := f["amount"]; ok { // money
-			return cell{text: strings.TrimSpace(plainValue(amount).text + " " + f["currency_code"].GetStringValue())}
+			return cell{text: joined([]string{plainValue(amount, nil).text, f["currency"].GetStringValue()}, " ")}
 		}
-		b, err := k.StructValue.MarshalJSON()
-		if err != nil {
-			return cell{}
+		var parts []string // of an address
+		for _, part := range []string{"street", "postal_code", "city", "region", "country"} {
+			parts = append(parts, strings.ReplaceAll(f[part].GetStringValue(), "\n", ", "))
 		}
-		return cell{text: string(b)}
+		return cell{text: joined(parts, ", ")}
 	}
 	return cell{}
 }
@@ -201,12 +210,20 @@ func (t *table) message(m proto.Message) string {
 	fields := r.Descriptor().Fields()
 	for i := range fields.Len() {
 		f := fields.Get(i)
-		if !r.Has(f) || f.IsList() || f.IsMap() || f.Kind() == protoreflect.BoolKind {
+		if !r.Has(f) || f.IsList() || f.IsMap() || f.Kind() == protoreflect.BoolKind || called(r, f) {
 			continue
 		}
 		parts = append(parts, t.value(f, r.Get(f)).text)
 	}
 	return joined(parts, " ")
+}
+
+// called reports whether a field only says again, as an ID or as another name, what the part's own name says: a line has one
+// of its own beside that of its product.
+func called(r protoreflect.Message, f protoreflect.FieldDescriptor) bool {
+	name := r.Descriptor().Fields().ByName("name")
+	return name != nil && name != f && r.Has(name) &&
+		(f.Name() == "id" || strings.HasSuffix(string(f.Name()), "_id") || strings.HasSuffix(string(f.Name()), "_name"))
 }
 
 func tagged(kind, value string) string {

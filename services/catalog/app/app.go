@@ -3,9 +3,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
@@ -14,6 +16,7 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/broker"
+	"kontor.internal/libs/bulk"
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/imports"
@@ -23,9 +26,11 @@ import (
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/runner"
 	"kontor.internal/libs/search"
+	"kontor.internal/libs/undo"
 	"kontor.internal/proto/fileclient"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	"kontor.internal/services/catalog/internal/api"
+	"kontor.internal/services/catalog/internal/bulkwork"
 	"kontor.internal/services/catalog/internal/clients"
 	"kontor.internal/services/catalog/internal/currency"
 	"kontor.internal/services/catalog/internal/pricetype"
@@ -41,8 +46,8 @@ const Name = "catalog"
 
 // Config is what the operator may set.
 type Config struct {
-	// ImportWorkers is how many imports run at a time.
-	ImportWorkers int `env:"KONTOR_CATALOG_IMPORTS" default:"2" help:"imports of products that run at a time"`
+	// ImportWorkers is how many imports and other jobs run at a time.
+	ImportWorkers int `env:"KONTOR_CATALOG_IMPORTS" default:"2" help:"imports and other jobs that run at a time"`
 }
 
 // Deps are what catalog shares with the process it runs in.
@@ -61,6 +66,7 @@ type Deps struct {
 // App is catalog.
 type App struct {
 	products   *api.Products
+	bulk       *api.Bulk
 	sections   *api.Sections
 	priceTypes *api.PriceTypes
 	currencies *api.Currencies
@@ -100,7 +106,7 @@ func New(cfg Config, d Deps) (*App, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial files: %w", err)
 	}
-	behalf, err := clients.NewBehalf(d.Dial, Name)
+	behalf, err := clients.NewBehalf(d.Dial, Name, d.Directory)
 	if err != nil {
 		return nil, err
 	}
@@ -115,8 +121,19 @@ func New(cfg Config, d Deps) (*App, error) {
 			return imports.Locale{TimeZone: s.Location, Currency: s.Base}
 		},
 	}
+	// Bulk changes, and what takes them and imports back.
+	many := &bulkwork.Products{Store: products, Clock: d.Clock, Setter: api.BulkSetter}
+	mass := &bulk.Runner{
+		DB: d.DB, Files: runs.Files, Operations: operations, Log: d.Log, As: runs.As,
+		Targets: map[string]bulk.Target{publish.KindProduct: many},
+	}
+	back := &undo.Runner{
+		DB: d.DB, Files: runs.Files, Operations: operations, Log: d.Log, As: runs.As, Permitted: mayUndo(runs),
+		Targets:  map[string]undo.Target{publish.KindProduct: many.Undo(), publish.KindSection: bulkwork.Sections(sections, d.Clock)},
+		Undoable: []string{"import", bulk.OperationKind},
+	}
 	workers := river.NewWorkers()
-	if err := imports.AddWorker(workers, runs); err != nil {
+	if err := errors.Join(imports.AddWorker(workers, runs), bulk.AddWorker(workers, mass), undo.AddWorker(workers, back)); err != nil {
 		return nil, err
 	}
 	work, err := jobs.New(jobs.Config{
@@ -125,29 +142,41 @@ func New(cfg Config, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
-	runs.Enqueue = imports.Enqueue(work)
+	runs.Enqueue, mass.Enqueue, back.Enqueue = imports.Enqueue(work), bulk.Enqueue(work), undo.Enqueue(work)
 
 	relay := &outbox.Relay{DB: d.SystemDB, Brokers: d.Brokers, Topics: Topics(), Log: d.Log, Metrics: d.Metrics}
 	d.DB.OnWrite(relay.Wake)
 
-	return &App{
-		products: &api.Products{
-			Products: productRules, PriceTypes: priceTypeRules, Store: products, DB: d.DB, Settings: settings, Operations: operations,
-			Preview: runs.PreviewFor,
-			Import: func(ctx context.Context, fileID, mapping string, dryRun bool) (string, error) {
-				who := authn.MustFrom(ctx)
-				return runs.Start(ctx, imports.Request{
-					Organization: who.OrganizationID, UserID: who.UserID, Kind: target.Kind, FileID: fileID, Mapping: mapping, DryRun: dryRun,
-				})
-			},
+	productsServer := &api.Products{
+		Products: productRules, PriceTypes: priceTypeRules, Store: products, DB: d.DB, Settings: settings, Operations: operations,
+		Preview: runs.PreviewFor,
+		Import: func(ctx context.Context, fileID, mapping string, dryRun bool) (string, error) {
+			who := authn.MustFrom(ctx)
+			return runs.Start(ctx, imports.Request{
+				Organization: who.OrganizationID, UserID: who.UserID, Kind: target.Kind, FileID: fileID, Mapping: mapping, DryRun: dryRun,
+			})
 		},
+	}
+	return &App{
+		products:   productsServer,
+		bulk:       &api.Bulk{Products: productsServer, Start: mass.Start},
 		sections:   &api.Sections{Sections: sectionRules, Store: sections},
 		priceTypes: &api.PriceTypes{PriceTypes: priceTypeRules, Store: priceTypes},
 		currencies: &api.Currencies{Currencies: currencyRules, Store: rates, Settings: settings},
-		operations: &api.Operations{Operations: operations},
+		operations: &api.Operations{Operations: operations, Undo: back.Start},
 		relay:      relay, jobs: work, tidy: &pg.Maintenance{DB: d.SystemDB, Log: d.Log},
 		keys: &search.Filler{DB: d.SystemDB, Tables: store.Fillings(), Log: d.Log},
 	}, nil
+}
+
+// mayUndo asks for the right to import where an import is taken back. Of bulk changes the rights of a single change count.
+func mayUndo(runs *imports.Runner) func(ctx context.Context, org, userID, of, kind string) error {
+	return func(ctx context.Context, org, userID, of, _ string) error {
+		if strings.HasPrefix(of, bulk.OperationKind+"/") {
+			return nil
+		}
+		return runs.Permitted(ctx, org, userID, publish.KindProduct)
+	}
 }
 
 // Register puts catalog's services on a server.
@@ -157,6 +186,8 @@ func (a *App) Register(r grpc.ServiceRegistrar) {
 	catalogv1.RegisterPriceTypesServiceServer(r, a.priceTypes)
 	catalogv1.RegisterCurrenciesServiceServer(r, a.currencies)
 	catalogv1.RegisterOperationsServiceServer(r, a.operations)
+	catalogv1.RegisterBulkServiceServer(r, a.bulk)
+	catalogv1.RegisterExportServiceServer(r, &api.Export{Products: a.products})
 	catalogv1.RegisterSearchServiceServer(r, &api.Search{Store: a.products.Store})
 }
 

@@ -47,6 +47,8 @@ type world struct {
 	priceTypes catalogv1.PriceTypesServiceClient
 	currencies catalogv1.CurrenciesServiceClient
 	operations catalogv1.OperationsServiceClient
+	bulk       catalogv1.BulkServiceClient
+	exports    catalogv1.ExportServiceClient
 }
 
 // now is the time of day of all tests.
@@ -82,6 +84,7 @@ func newWorld(t *testing.T) *world {
 	w.priceTypes = catalogv1.NewPriceTypesServiceClient(conn)
 	w.currencies = catalogv1.NewCurrenciesServiceClient(conn)
 	w.operations = catalogv1.NewOperationsServiceClient(conn)
+	w.bulk, w.exports = catalogv1.NewBulkServiceClient(conn), catalogv1.NewExportServiceClient(conn)
 	return w
 }
 

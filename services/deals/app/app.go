@@ -3,9 +3,11 @@ package app
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io/fs"
 	"log/slog"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -17,6 +19,7 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/broker"
+	"kontor.internal/libs/bulk"
 	"kontor.internal/libs/clock"
 	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/id"
@@ -29,10 +32,12 @@ import (
 	"kontor.internal/libs/pg/migrate"
 	"kontor.internal/libs/runner"
 	"kontor.internal/libs/search"
+	"kontor.internal/libs/undo"
 	"kontor.internal/proto/fileclient"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/deals/internal/api"
+	"kontor.internal/services/deals/internal/bulkwork"
 	"kontor.internal/services/deals/internal/clients"
 	"kontor.internal/services/deals/internal/consume"
 	"kontor.internal/services/deals/internal/deal"
@@ -53,8 +58,8 @@ type Config struct {
 	FoldEvery time.Duration `env:"KONTOR_DEALS_FOLD_EVERY" default:"1s" help:"pause between two rounds of adding up the boards"`
 	// BaseEvery is the pause between two looks at the organisations' base currencies.
 	BaseEvery time.Duration `env:"KONTOR_DEALS_BASE_EVERY" default:"2s" help:"pause between two looks for a changed base currency"`
-	// Workers is how many imports run at a time.
-	Workers int `env:"KONTOR_DEALS_WORKERS" default:"2" help:"imports that run at a time"`
+	// Workers is how many imports and other jobs run at a time.
+	Workers int `env:"KONTOR_DEALS_WORKERS" default:"2" help:"imports and other jobs that run at a time"`
 }
 
 // Deps are what the service shares with the process it runs in.
@@ -75,6 +80,7 @@ type Deps struct {
 // App is the deals service.
 type App struct {
 	deals      *api.Server
+	bulk       *api.BulkServer
 	pipelines  *api.PipelinesServer
 	operations *api.OperationsServer
 	custom     api.CustomFieldsServer
@@ -121,8 +127,25 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	if err != nil {
 		return nil, err
 	}
+	dealsServer := &api.Server{
+		Deals: deals, Pipelines: pipelines, Store: dealStore, DB: d.DB, Directory: d.Directory, Clock: d.Clock,
+		Import: startImport(run, pipelines), Preview: previewImport(run, pipelines), Operations: operations,
+	}
+
+	// Bulk changes, and what takes them and imports back.
+	mass := &bulk.Runner{
+		DB: d.DB, Files: run.Files, Operations: operations, Log: d.Log, As: run.As,
+		Targets: map[string]bulk.Target{
+			publish.KindDeal: &bulkwork.Deals{Rules: deals, Store: dealStore, Draft: api.BulkDraft, Query: dealsServer.Query},
+		},
+	}
+	back := &undo.Runner{
+		DB: d.DB, Files: run.Files, Operations: operations, Log: d.Log, As: run.As, Permitted: mayUndo(run),
+		Targets: map[string]undo.Target{publish.KindDeal: bulkwork.Undo(deals)}, Undoable: []string{"import", bulk.OperationKind},
+	}
+
 	workers := river.NewWorkers()
-	if err := imports.AddWorker(workers, run); err != nil {
+	if err := errors.Join(imports.AddWorker(workers, run), bulk.AddWorker(workers, mass), undo.AddWorker(workers, back)); err != nil {
 		return nil, err
 	}
 	river.AddWorker(workers, &customfields.Worker{
@@ -140,15 +163,15 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		return nil, fmt.Errorf("jobs of deals: %w", err)
 	}
 	run.Enqueue = imports.Enqueue(work)
+	mass.Enqueue = bulk.Enqueue(work)
+	back.Enqueue = undo.Enqueue(work)
 
 	// ① the gRPC face.
 	a := &App{
-		deals: &api.Server{
-			Deals: deals, Pipelines: pipelines, Store: dealStore, DB: d.DB, Directory: d.Directory, Clock: d.Clock,
-			Import: startImport(run, pipelines), Preview: previewImport(run, pipelines), Operations: operations,
-		},
+		deals:      dealsServer,
+		bulk:       &api.BulkServer{Server: dealsServer, Start: mass.Start},
 		pipelines:  &api.PipelinesServer{Pipelines: pipelines, Store: pipelineStore, Directory: d.Directory},
-		operations: &api.OperationsServer{Operations: operations},
+		operations: &api.OperationsServer{Operations: operations, Undo: back.Start},
 		custom:     api.CustomFieldsServer{Server: customfields.Server{Definitions: custom}},
 	}
 
@@ -215,7 +238,7 @@ func newImports(d Deps, operations *operation.Store, im *importer.Importer) (*im
 	if err != nil {
 		return nil, fmt.Errorf("dial files: %w", err)
 	}
-	behalf, err := clients.NewBehalf(d.Dial)
+	behalf, err := clients.NewBehalf(d.Dial, d.Directory)
 	if err != nil {
 		return nil, err
 	}
@@ -236,6 +259,16 @@ func newImports(d Deps, operations *operation.Store, im *importer.Importer) (*im
 			return imports.Locale{TimeZone: o.Location(), Currency: o.BaseCurrency}
 		},
 	}, nil
+}
+
+// mayUndo asks for the right to import where an import is taken back. Of bulk changes every deal is asked for by itself.
+func mayUndo(run *imports.Runner) func(ctx context.Context, org, userID, of, kind string) error {
+	return func(ctx context.Context, org, userID, of, kind string) error {
+		if strings.HasPrefix(of, bulk.OperationKind+"/") {
+			return nil
+		}
+		return run.Permitted(ctx, org, userID, kind)
+	}
 }
 
 // previewImport previews imports for the caller, for whom the default pipeline is there too.
@@ -267,6 +300,8 @@ func (a *App) Register(s grpc.ServiceRegistrar) {
 	dealsv1.RegisterCustomFieldsServiceServer(s, a.custom)
 	dealsv1.RegisterPipelinesServiceServer(s, a.pipelines)
 	dealsv1.RegisterOperationsServiceServer(s, a.operations)
+	dealsv1.RegisterBulkServiceServer(s, a.bulk)
+	dealsv1.RegisterExportServiceServer(s, &api.ExportServer{Server: a.deals})
 	dealsv1.RegisterSearchServiceServer(s, &api.SearchServer{Server: a.deals})
 }
 

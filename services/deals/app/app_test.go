@@ -50,6 +50,8 @@ type suite struct {
 	pipelines  dealsv1.PipelinesServiceClient
 	operations dealsv1.OperationsServiceClient
 	custom     dealsv1.CustomFieldsServiceClient
+	bulk       dealsv1.BulkServiceClient
+	exports    dealsv1.ExportServiceClient
 
 	org, boss, ann, bob string
 }
@@ -74,6 +76,7 @@ func newSuite(t *testing.T) *suite {
 	s.deals, s.pipelines = dealsv1.NewDealsServiceClient(conn), dealsv1.NewPipelinesServiceClient(conn)
 	s.operations = dealsv1.NewOperationsServiceClient(conn)
 	s.custom = dealsv1.NewCustomFieldsServiceClient(conn)
+	s.bulk, s.exports = dealsv1.NewBulkServiceClient(conn), dealsv1.NewExportServiceClient(conn)
 	return s
 }
 

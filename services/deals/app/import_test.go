@@ -68,9 +68,14 @@ func (s *suite) importFile(content []byte, mapping string) *operationv1.Operatio
 
 func (s *suite) await(op *operationv1.Operation) *operationv1.Operation {
 	s.t.Helper()
+	return s.awaitAs(s.boss, op)
+}
+
+func (s *suite) awaitAs(user string, op *operationv1.Operation) *operationv1.Operation {
+	s.t.Helper()
 	var out *operationv1.Operation
 	testkit.EventuallyWithin(s.t, 2*time.Minute, func() error {
-		resp, err := s.operations.GetOperation(s.as(s.boss), &operationv1.GetOperationRequest{Id: op.GetId()})
+		resp, err := s.operations.GetOperation(s.as(user), &operationv1.GetOperationRequest{Id: op.GetId()})
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,9 @@ import (
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/runner"
 	"kontor.internal/libs/telemetry"
+	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	"kontor.internal/services/gateway/internal/access"
@@ -123,7 +125,10 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 	a.hub = &stream.Hub{Redis: d.Redis, Log: d.Log}
 	a.feeder = &stream.Feeder{Brokers: d.Brokers, Topics: topics(), Redis: d.Redis, Log: d.Log}
 	files := &upload.Files{Client: filesv1.NewFilesServiceClient(services.Files), MaxBytes: cfg.MaxUpload}
-	lists := &export.Handler{Contacts: contactsv1.NewExportServiceClient(services.Contacts)}
+	lists := &export.Handler{
+		Contacts: contactsv1.NewExportServiceClient(services.Contacts), Deals: dealsv1.NewExportServiceClient(services.Deals),
+		Catalog: catalogv1.NewExportServiceClient(services.Catalog),
+	}
 	watch := &stream.Handler{Hub: a.hub, Directory: d.Directory, Life: streamLife}
 	if err := errors.Join(
 		mux.HandlePath(http.MethodPost, "/v1/files", files.Upload),
@@ -132,6 +137,8 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 		mux.HandlePath(http.MethodGet, "/v1/contacts:export", lists.ServeContacts),
 		mux.HandlePath(http.MethodGet, "/v1/companies:export", lists.ServeCompanies),
 		mux.HandlePath(http.MethodGet, "/v1/leads:export", lists.ServeLeads),
+		mux.HandlePath(http.MethodGet, "/v1/deals:export", lists.ServeDeals),
+		mux.HandlePath(http.MethodGet, "/v1/products:export", lists.ServeProducts),
 	); err != nil {
 		return nil, fmt.Errorf("routes beside the protos: %w", err)
 	}

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 
+	"kontor.internal/libs/authn"
 	"kontor.internal/libs/operation"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
@@ -13,6 +14,8 @@ type Operations struct {
 	catalogv1.UnimplementedOperationsServiceServer
 
 	Operations *operation.Store
+	// Undo starts the operation that takes another back and returns its UUID.
+	Undo func(ctx context.Context, org, userID, opID string) (string, error)
 }
 
 // GetOperation see the contract.
@@ -33,11 +36,16 @@ func (s *Operations) CancelOperation(ctx context.Context, req *operationv1.Cance
 	return &operationv1.CancelOperationResponse{Operation: op}, nil
 }
 
-// UndoOperation see the contract. What can be undone is known by its cause in the events of records.
+// UndoOperation see the contract.
 func (s *Operations) UndoOperation(ctx context.Context, req *operationv1.UndoOperationRequest) (*operationv1.UndoOperationResponse, error) {
-	op, err := s.Operations.Get(ctx, req.GetId())
+	who := authn.MustFrom(ctx)
+	id, err := s.Undo(ctx, who.OrganizationID, who.UserID, req.GetId())
 	if err != nil {
 		return nil, err
 	}
-	return nil, operation.ErrNotUndoable.With("kind", op.GetKind())
+	op, err := s.Operations.Load(ctx, who.OrganizationID, id)
+	if err != nil {
+		return nil, err
+	}
+	return &operationv1.UndoOperationResponse{Operation: op}, nil
 }

@@ -100,8 +100,7 @@ func (s *Products) UpdateProduct(ctx context.Context, req *catalogv1.UpdateProdu
 	if err != nil {
 		return nil, err
 	}
-	mask, err := aip.UpdateMask(req.GetUpdateMask(), req.GetProduct(), "name", "sku", "barcode", "description", "picture_file_ids",
-		"section_id", "unit", "active", "sort", "tax_rate", "prices", "minimum_price", "external_ids")
+	mask, err := aip.UpdateMask(req.GetUpdateMask(), req.GetProduct(), productFields()...)
 	if err != nil {
 		return nil, err
 	}

@@ -224,3 +224,23 @@ func (p *Product) Undelete(now time.Time) (Event, error) {
 	p.DeletedAt = nil
 	return Undeleted{After: p}, nil
 }
+
+// TakeBack makes the product what it was, for an operation that is undone; was is nil if the operation made it: then it goes
+// into the bin and gives up its external IDs, so that the file can be imported again.
+func (p *Product) TakeBack(was *Product, now time.Time) (Event, error) {
+	if was == nil {
+		p.ExternalIDs = nil
+		return p.Delete(now)
+	}
+	before := p.Clone()
+	*p = *was.Clone()
+	p.Version = before.Version
+	p.Touch(now)
+	switch {
+	case before.DeletedAt == nil && p.DeletedAt != nil:
+		return Deleted{After: p}, nil
+	case before.DeletedAt != nil && p.DeletedAt == nil:
+		return Undeleted{After: p}, nil
+	}
+	return Updated{Before: before, After: p}, nil
+}

@@ -23,6 +23,7 @@ const (
 	KindSection   = "section"
 	KindPriceType = "price_type"
 	KindRate      = "exchange_rate"
+	KindExport    = "export"
 )
 
 // ProductEvent returns the event that tells of e.
@@ -175,3 +176,19 @@ func keep(m proto.Message, mask *fieldmaskpb.FieldMask) {
 		}
 	}
 }
+
+// ProductOf returns the product as it was after an event of a product.
+func ProductOf(ev event.Event) (*product.Product, error) {
+	m, err := Decode(ev)
+	if err != nil {
+		return nil, err
+	}
+	r, ok := m.(interface{ GetProduct() *catalogv1.Product })
+	if !ok {
+		return nil, fmt.Errorf("event %s is not one of a product", ev.Type)
+	}
+	return ToProduct(r.GetProduct())
+}
+
+// Same reports whether callers see the same of two products, their versions aside.
+func Same(a, b *product.Product) bool { return len(difference(Product(a), Product(b)).GetPaths()) == 0 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 
@@ -269,4 +270,24 @@ func (s *Sections) List(ctx context.Context, org string, req aip.Request, delete
 // Count counts the sections that List would list.
 func (s *Sections) Count(ctx context.Context, org, filter string, deleted bool) (int32, bool, error) {
 	return count(ctx, s.DB, org, "sections s", sectionSchema(), filter, deleted)
+}
+
+// Remove puts a section that the transaction finds at a version into the bin and returns its event. It returns
+// section.ErrNotFound, ErrStale and ErrNotEmpty.
+func (s *Sections) Remove(ctx context.Context, tx pgx.Tx, org, id string, version int64, now time.Time, opts ...event.Option) (event.Event, error) {
+	sec, err := lockSection(ctx, tx, org, id)
+	if err != nil {
+		return event.Event{}, err
+	}
+	if sec.Version != version {
+		return event.Event{}, section.ErrStale
+	}
+	if err := sectionEmpty(ctx, tx, org, id); err != nil {
+		return event.Event{}, err
+	}
+	ev, err := sec.Delete(now)
+	if err != nil {
+		return event.Event{}, err
+	}
+	return publish.SectionEvent(ev, opts...), updateSection(ctx, tx, org, sec)
 }

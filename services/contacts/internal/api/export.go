@@ -1,7 +1,6 @@
 package api
 
 import (
-	"bufio"
 	"context"
 	"slices"
 
@@ -81,24 +80,7 @@ type exporting[T any, P record.Entity[T]] struct {
 	companies func(*T) []string
 }
 
-// exportPage is how many records are read at a time.
-const exportPage = 500
-
-// pages asks for one page of a list after the other.
-type pages struct {
-	*typev1.ExportList
-
-	token string
-}
-
-// GetPageSize see record.Query.
-func (pages) GetPageSize() int32 { return exportPage }
-
-// GetPageToken see record.Query.
-func (p pages) GetPageToken() string { return p.token }
-
-// export sends a list as a file. Nothing is kept: if we are killed, or the caller goes away, there is nothing left to tidy
-// up, and the caller asks again.
+// export sends a list as a file.
 func export[T any, P record.Entity[T]](
 	ctx context.Context, e *exporting[T, P], list *typev1.ExportList, send func(*typev1.ExportPart) error,
 ) error {
@@ -114,65 +96,38 @@ func export[T any, P record.Entity[T]](
 	if err != nil {
 		return err
 	}
-	q := pages{ExportList: list}
-	page, err := e.book.List(ctx, who, q) // tells of a filter that is none before anything is sent
-	if err != nil {
-		return err
-	}
-	parts := &sender{send: send}
-	buf := bufio.NewWriterSize(parts, 64<<10)
-	out, name, contentType, err := exports.New(buf, exports.Request{
-		Kind: string(e.kind), Like: e.like, Custom: customKeys(check), Names: names.of, Zone: who.Location(), List: list, Time: e.Clock.Now().In(who.Location()),
-	})
-	if err != nil {
-		return err
-	}
-	if err := e.store.TellExport(ctx, who, e.kind, list); err != nil {
-		return err
-	}
-	if err := send(&typev1.ExportPart{Name: name, ContentType: contentType}); err != nil {
-		return err
-	}
-	for {
-		if err := e.page(ctx, who, page.Records, names, out); err != nil {
-			return err
-		}
-		if page.Next == "" {
-			break
-		}
-		q.token = page.Next
-		if page, err = e.book.List(ctx, who, q); err != nil {
-			return err
-		}
-	}
-	if err := out.Close(); err != nil {
-		return err
-	}
-	return buf.Flush()
+	return exports.Send(exports.Request{
+		Kind: string(e.kind), Like: e.like, Custom: check.Fields.ExportColumns(names.users), Names: names.of, Zone: who.Location(), List: list,
+		Time: e.Clock.Now().In(who.Location()),
+	}, exports.Source{
+		Read:  func(p exports.Pages) ([]proto.Message, string, error) { return e.page(ctx, who, p, names) },
+		Begin: func() error { return e.store.TellExport(ctx, who, e.kind, list) },
+	}, send)
 }
 
-// page writes the records of a page that the caller may take along.
-func (e *exporting[T, P]) page(ctx context.Context, who record.Caller, records []*T, names *namesOf, out exports.Writer) error {
+// page returns the records of a page that the caller may take along.
+func (e *exporting[T, P]) page(ctx context.Context, who record.Caller, p exports.Pages, names *namesOf) ([]proto.Message, string, error) {
 	// Rights may be taken away while a long list is sent.
 	who.View = authz.For(ctx, string(e.kind), optionsv1.Action_ACTION_VIEW)
 	who.Act = authz.For(ctx, string(e.kind), optionsv1.Action_ACTION_EXPORT)
+	page, err := e.book.List(ctx, who, p)
+	if err != nil {
+		return nil, "", err
+	}
 	var ids []string
-	for _, r := range records {
+	for _, r := range page.Records {
 		ids = append(ids, e.companies(r)...)
 	}
-	var err error
 	if names.companies, err = e.store.CompanyNames(ctx, e.viewer(ctx, record.Company), ids); err != nil {
-		return err
+		return nil, "", err
 	}
-	for _, r := range records {
-		if m := P(r).Common(); !who.CanSee(m) || !who.CanAct(m) {
-			continue
-		}
-		if err := out.Write(e.message(r)); err != nil {
-			return err
+	out := make([]proto.Message, 0, len(page.Records))
+	for _, r := range page.Records {
+		if m := P(r).Common(); who.CanSee(m) && who.CanAct(m) {
+			out = append(out, e.message(r))
 		}
 	}
-	return nil
+	return out, page.Next, nil
 }
 
 // namesOf is what people call what records lead to.
@@ -210,26 +165,4 @@ func (n *namesOf) of(field, id string) string {
 		return id
 	}
 	return name
-}
-
-// customKeys are the keys of the organisation's fields.
-func customKeys[T any](check record.Check[T]) []string {
-	out := make([]string, len(check.Fields.Fields))
-	for i, f := range check.Fields.Fields {
-		out[i] = f.Def.GetKey()
-	}
-	return out
-}
-
-// sender sends what is written to it.
-type sender struct {
-	send func(*typev1.ExportPart) error
-}
-
-// Write see io.Writer.
-func (s *sender) Write(p []byte) (int, error) {
-	if err := s.send(&typev1.ExportPart{Data: slices.Clone(p)}); err != nil {
-		return 0, err
-	}
-	return len(p), nil
 }

@@ -45,9 +45,9 @@ func draft(m *dealsv1.Deal) (deal.Draft, error) {
 	return d, nil
 }
 
-// dealMask is the fields that an update changes. A path below a field stands for the field.
-func dealMask(mask *fieldmaskpb.FieldMask, m *dealsv1.Deal) ([]string, error) {
-	checked, err := aip.UpdateMask(mask, m, deal.Fields()...)
+// dealMask is the fields that an update changes, of those that it may. A path below a field stands for the field.
+func dealMask(mask *fieldmaskpb.FieldMask, m *dealsv1.Deal, may []string) ([]string, error) {
+	checked, err := aip.UpdateMask(mask, m, may...)
 	if err != nil {
 		return nil, err
 	}

@@ -53,6 +53,8 @@ type OperationsServer struct {
 	dealsv1.UnimplementedOperationsServiceServer
 
 	Operations *operation.Store
+	// Undo starts the operation that takes another back and returns its UUID.
+	Undo func(ctx context.Context, org, userID, opID string) (string, error)
 }
 
 // GetOperation see the contract.
@@ -73,13 +75,18 @@ func (s *OperationsServer) CancelOperation(ctx context.Context, req *operationv1
 	return &operationv1.CancelOperationResponse{Operation: op}, nil
 }
 
-// UndoOperation see the contract. What can be undone is known by its cause in the events of records.
+// UndoOperation see the contract.
 func (s *OperationsServer) UndoOperation(ctx context.Context, req *operationv1.UndoOperationRequest) (*operationv1.UndoOperationResponse, error) {
-	op, err := s.Operations.Get(ctx, req.GetId())
+	who := authn.MustFrom(ctx)
+	id, err := s.Undo(ctx, who.OrganizationID, who.UserID, req.GetId())
 	if err != nil {
 		return nil, err
 	}
-	return nil, operation.ErrNotUndoable.With("kind", op.GetKind())
+	op, err := s.Operations.Load(ctx, who.OrganizationID, id)
+	if err != nil {
+		return nil, err
+	}
+	return &operationv1.UndoOperationResponse{Operation: op}, nil
 }
 
 // caller is who asks, with the scopes of this call: to view, and to do what the method does.
@@ -97,12 +104,7 @@ func caller(ctx context.Context) deal.Caller {
 
 // query is caller for reading, with the day it is in the organisation.
 func (s *Server) query(ctx context.Context, deleted bool) store.Query {
-	c := caller(ctx)
-	o, _ := s.Directory.Organization(c.OrganizationID)
-	zone := o.Location()
-	return store.Query{
-		Caller: c, Zone: zone, Today: deal.Day(s.Clock.Now(), zone), BaseCurrency: o.BaseCurrency, Deleted: deleted,
-	}
+	return s.Query(caller(ctx), deleted)
 }
 
 func zoneOf(d *authz.Directory, org string) *time.Location {

@@ -43,7 +43,7 @@ func (s *Server) UpdateDeal(ctx context.Context, req *dealsv1.UpdateDealRequest)
 	if err != nil {
 		return nil, err
 	}
-	fields, err := dealMask(req.GetUpdateMask(), req.GetDeal())
+	fields, err := dealMask(req.GetUpdateMask(), req.GetDeal(), deal.Fields())
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ const (
 	Topic        = "kontor.deals.v1"
 	KindDeal     = "deal"
 	KindPipeline = "pipeline"
+	KindExport   = "export"
 )
 
 // Deals returns the events that tell of evs, in order. Options are added to each.

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -39,6 +40,10 @@ func WriteDeals(ctx context.Context, tx pgx.Tx, org string, changes []Change, ac
 			more.externalIDs(c.After)
 		} else {
 			b.Queue(updateDeal, dealArgs(c.After)...)
+			if !slices.Equal(c.Before.ExternalIDs, c.After.ExternalIDs) {
+				b.Queue(`DELETE FROM deal_external_ids WHERE organization_id = $1 AND deal_id = $2`, org, c.After.ID)
+				more.externalIDs(c.After)
+			}
 		}
 		more.stageChanges(c.Events, actor)
 		custom.add(c.Before, c.After)

@@ -14,7 +14,9 @@ import (
 
 	"kontor.internal/libs/apperr"
 	"kontor.internal/libs/authn"
+	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/gateway/internal/rest"
 )
@@ -22,6 +24,8 @@ import (
 // Handler passes exports on, part by part. When the client goes away the service stops reading the list.
 type Handler struct {
 	Contacts contactsv1.ExportServiceClient
+	Deals    dealsv1.ExportServiceClient
+	Catalog  catalogv1.ExportServiceClient
 }
 
 // ServeContacts answers GET /v1/contacts:export.
@@ -45,6 +49,22 @@ func (h *Handler) ServeLeads(w http.ResponseWriter, r *http.Request, _ map[strin
 	serve(w, r, func(list *typev1.ExportList) (func() (*typev1.ExportPart, error), error) {
 		s, err := h.Contacts.ExportLeads(authn.Outgoing(r.Context()), &contactsv1.ExportLeadsRequest{List: list})
 		return parts(s, (*contactsv1.ExportLeadsResponse).GetPart), err
+	})
+}
+
+// ServeDeals answers GET /v1/deals:export.
+func (h *Handler) ServeDeals(w http.ResponseWriter, r *http.Request, _ map[string]string) {
+	serve(w, r, func(list *typev1.ExportList) (func() (*typev1.ExportPart, error), error) {
+		s, err := h.Deals.ExportDeals(authn.Outgoing(r.Context()), &dealsv1.ExportDealsRequest{List: list})
+		return parts(s, (*dealsv1.ExportDealsResponse).GetPart), err
+	})
+}
+
+// ServeProducts answers GET /v1/products:export.
+func (h *Handler) ServeProducts(w http.ResponseWriter, r *http.Request, _ map[string]string) {
+	serve(w, r, func(list *typev1.ExportList) (func() (*typev1.ExportPart, error), error) {
+		s, err := h.Catalog.ExportProducts(authn.Outgoing(r.Context()), &catalogv1.ExportProductsRequest{List: list})
+		return parts(s, (*catalogv1.ExportProductsResponse).GetPart), err
 	})
 }
 

@@ -93,6 +93,87 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit-entries": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListAuditEntries pages through the entries, newest first.
+         * @description Errors: INVALID_FILTER, INVALID_ORDER_BY, INVALID_PAGE_TOKEN, INVALID_PAGE_SIZE.
+         */
+        get: operations["kontor.identity.v1.AuditService.ListAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-entries:count": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * CountAuditEntries counts what ListAuditEntries would return.
+         * @description Errors: INVALID_FILTER.
+         */
+        get: operations["kontor.identity.v1.AuditService.CountAuditEntries"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-entries:verify": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * VerifyAuditLog
+         * @description VerifyAuditLog checks the chain from one place on, up to 100,000 entries; go on with next_sequence until it is 0. What
+         *      it finds wrong is in the answer, not an error. `kontor audit verify` does the same from outside.
+         */
+        post: operations["kontor.identity.v1.AuditService.VerifyAuditLog"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/audit-entries/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetAuditEntry returns an entry with the fields before and after.
+         * @description Errors: AUDIT_ENTRY_NOT_FOUND.
+         */
+        get: operations["kontor.identity.v1.AuditService.GetAuditEntry"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/companies": {
         parameters: {
             query?: never;
@@ -772,6 +853,48 @@ export interface paths {
          *      the action, USER_NOT_FOUND, COMPANY_NOT_FOUND, CONTACT_NOT_FOUND, CONTACTS_UNAVAILABLE, REQUEST_ID_REUSED.
          */
         post: operations["kontor.deals.v1.BulkService.BulkDeals"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deals:clientFigures": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * GetClientFigures returns the figures of a company's or a contact's deals. Sums are by currency, and once more in the
+         *      organization's base currency at the rates that the deals keep.
+         * @description Errors: CLIENT_INVALID unless either company_id or contact_id is given.
+         */
+        get: operations["kontor.deals.v1.ClientsService.GetClientFigures"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/deals:clientPrices": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * ListClientPrices returns the lines of a company's or a contact's deals: what was offered and bought, when and for how
+         *      much, the newest deal first.
+         * @description Errors: CLIENT_INVALID unless either company_id or contact_id is given; INVALID_PAGE_TOKEN.
+         */
+        get: operations["kontor.deals.v1.ClientsService.ListClientPrices"];
+        put?: never;
+        post?: never;
         delete?: never;
         options?: never;
         head?: never;
@@ -1767,6 +1890,28 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/leads/{id}:handOver": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * HandOverLead gives a screened lead to whoever is to work on it: a user, or the head of a department. The time within which
+         *      somebody has to work on it begins anew.
+         * @description Errors: LEAD_NOT_FOUND, LEAD_ETAG_MISMATCH, LEAD_DELETED, LEAD_CONVERTED, LEAD_RECIPIENT_INVALID unless either a user or a
+         *      department is named, RESPONSIBLE_NOT_FOUND, LEAD_DEPARTMENT_WITHOUT_HEAD.
+         */
+        post: operations["kontor.contacts.v1.ScreeningService.HandOverLead"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/leads/{id}:history": {
         parameters: {
             query?: never;
@@ -1797,7 +1942,9 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * MoveLead puts a lead into another status.
+         * MoveLead puts a lead into another status. Where the organization's settings say so, a lead that is taken into work, from
+         *      a status of kind NEW to one of kind OPEN, is converted instead and answers with its conversion; a contact or a company that
+         *      alone has the lead's number or address is attached rather than made once more. Repeating the call makes nothing more.
          * @description Errors: LEAD_NOT_FOUND, LEAD_ETAG_MISMATCH, LEAD_DELETED, LEAD_CONVERTED, LEAD_STATUS_NOT_FOUND,
          *      LEAD_STATUS_RETIRED, LEAD_STATUS_NOT_FREE for a status of kind CONVERTED.
          */
@@ -1866,7 +2013,7 @@ export interface paths {
         options?: never;
         head?: never;
         /**
-         * UpdateLeadSettings changes the fields named in update_mask: untouched_limit.
+         * UpdateLeadSettings changes the fields named in update_mask: untouched_limit, auto_conversion.
          * @description Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK.
          */
         patch: operations["kontor.contacts.v1.SettingsService.UpdateLeadSettings"];
@@ -6244,6 +6391,33 @@ export interface components {
             section?: components["schemas"]["kontor.catalog.v1.Section"];
         };
         /**
+         * AutoConversion
+         * @description AutoConversion says what is made of a lead that is taken into work.
+         */
+        "kontor.contacts.v1.AutoConversion": {
+            /**
+             * company
+             * @description A company, if the lead names one.
+             */
+            company?: boolean;
+            /**
+             * contact
+             * @description A contact, if the lead names a person, a number or an address.
+             */
+            contact?: boolean;
+            /**
+             * deal
+             * @description A deal.
+             */
+            deal?: boolean;
+            /**
+             * pipeline_id
+             * Format: uuid
+             * @description The pipeline of the deal; the default one if empty.
+             */
+            pipelineId?: string;
+        };
+        /**
          * BankAccount
          * @description BankAccount is an account payments go to or come from.
          */
@@ -8278,6 +8452,51 @@ export interface components {
             merge?: components["schemas"]["kontor.contacts.v1.Merge"];
         };
         /**
+         * HandOverLeadRequest
+         * @description HandOverLeadRequest names a lead and who gets it.
+         */
+        "kontor.contacts.v1.HandOverLeadRequest": {
+            /**
+             * department_id
+             * Format: uuid
+             * @description The department whose head is to answer for it.
+             */
+            departmentId?: string;
+            /**
+             * etag
+             * @description The version to hand over; any if empty.
+             */
+            etag?: string;
+            /**
+             * id
+             * Format: uuid
+             * @description ID of the lead.
+             */
+            id?: string;
+            /**
+             * request_id
+             * @description The caller's idempotency key.
+             */
+            requestId?: string;
+            /**
+             * user_id
+             * Format: uuid
+             * @description The user who is to answer for it.
+             */
+            userId?: string;
+        };
+        /**
+         * HandOverLeadResponse
+         * @description HandOverLeadResponse carries the lead after it was handed over.
+         */
+        "kontor.contacts.v1.HandOverLeadResponse": {
+            /**
+             * lead
+             * @description The lead.
+             */
+            lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+        };
+        /**
          * ImportCompaniesRequest
          * @description ImportCompaniesRequest says what to import and how.
          */
@@ -8481,6 +8700,17 @@ export interface components {
              */
             id?: string;
             /**
+             * importance
+             * Format: int32
+             * @description How much it matters, from 1 to 5; 0 if nobody has said. Set by whoever screens leads; setting it is not working on the lead.
+             */
+            importance?: number;
+            /**
+             * junk_reason
+             * @description Why the lead is not worth working on. Set by MoveLead to a status of kind JUNK, and taken away when the lead leaves it.
+             */
+            junkReason?: string;
+            /**
              * last_name
              * @description Last name.
              */
@@ -8540,6 +8770,11 @@ export interface components {
              * @description The user who answers for the lead. The caller if empty on creation.
              */
             responsibleId?: string;
+            /**
+             * screen_time
+             * @description When the lead was handed over by whoever screens leads. Absent if it was not. Set by the server. In a filter: screened.
+             */
+            screenTime?: components["schemas"]["google.protobuf.Timestamp"];
             /**
              * source
              * @description Where the enquiry came from: "form", "landing-page", "advertisement", "call", "missed-call", "mail", "chat", "shop",
@@ -8642,6 +8877,27 @@ export interface components {
             /**
              * lead
              * @description The lead in the bin.
+             */
+            lead?: components["schemas"]["kontor.contacts.v1.Lead"];
+        };
+        /**
+         * LeadHandedOver
+         * @description LeadHandedOver tells that a screened lead was given to whoever is to work on it.
+         */
+        "kontor.contacts.v1.LeadHandedOver": {
+            /**
+             * department_id
+             * @description The department whose head got it. Empty if a user was named.
+             */
+            departmentId?: string;
+            /**
+             * from_user_id
+             * @description The user who answered for it before.
+             */
+            fromUserId?: string;
+            /**
+             * lead
+             * @description The lead; its responsible_id names the user.
              */
             lead?: components["schemas"]["kontor.contacts.v1.Lead"];
         };
@@ -8836,6 +9092,12 @@ export interface components {
          * @description LeadSettings says how an organisation handles leads.
          */
         "kontor.contacts.v1.LeadSettings": {
+            /**
+             * auto_conversion
+             * @description What is made of a lead on its own when it is taken into work, that is moved from a status of kind NEW to one of kind OPEN.
+             *      Nothing unless set.
+             */
+            autoConversion?: components["schemas"]["kontor.contacts.v1.AutoConversion"];
             /**
              * etag
              * @description Version for optimistic locking. Set by the server; checked on update when given.
@@ -9668,6 +9930,11 @@ export interface components {
              * @description ID of the lead.
              */
             id?: string;
+            /**
+             * reason
+             * @description Why the lead is not worth working on, for a status of kind JUNK.
+             */
+            reason?: string;
             /**
              * request_id
              * @description The caller's idempotency key.
@@ -11050,6 +11317,95 @@ export interface components {
             operation?: components["schemas"]["kontor.operation.v1.Operation"];
         };
         /**
+         * ClientPrice
+         * @description ClientPrice is a line of a client's deal.
+         */
+        "kontor.deals.v1.ClientPrice": {
+            /**
+             * deal_id
+             * @description The deal.
+             */
+            dealId?: string;
+            /**
+             * deal_name
+             * @description Its name.
+             */
+            dealName?: string;
+            /**
+             * name
+             * @description What the line says.
+             */
+            name?: string;
+            /**
+             * price
+             * @description Price of one, before discount.
+             */
+            price?: components["schemas"]["kontor.type.v1.Money"];
+            /**
+             * product_id
+             * @description The product. Empty for a line that has none.
+             */
+            productId?: string;
+            /**
+             * quantity
+             * @description How many, a decimal number.
+             */
+            quantity?: string;
+            /**
+             * state
+             * @description Whether it was bought (WON), is offered (OPEN) or was turned down (LOST).
+             */
+            state?: components["schemas"]["kontor.deals.v1.DealState"];
+            /**
+             * time
+             * @description When the deal was closed, or else made.
+             */
+            time?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * total
+             * @description What the line comes to, with discount and tax.
+             */
+            total?: components["schemas"]["kontor.type.v1.Money"];
+            /**
+             * unit
+             * @description Unit of the quantity.
+             */
+            unit?: string;
+        };
+        /**
+         * ClientSum
+         * @description ClientSum adds up deals of a client.
+         */
+        "kontor.deals.v1.ClientSum": {
+            /**
+             * base_average
+             * @description What one deal is worth on average, of those in base_total.
+             */
+            baseAverage?: components["schemas"]["kontor.type.v1.Money"];
+            /**
+             * base_total
+             * @description All of it in the organization's base currency, but for the deals that unrated counts. Absent without deals.
+             */
+            baseTotal?: components["schemas"]["kontor.type.v1.Money"];
+            /**
+             * count
+             * Format: int32
+             * @description How many deals.
+             */
+            count?: number;
+            /**
+             * currencies
+             * @description Sums by currency, in alphabetical order. Currencies are never added to each other.
+             */
+            currencies?: components["schemas"]["kontor.deals.v1.CurrencySum"][];
+            /**
+             * unrated_count
+             * Format: int32
+             * @description Deals for which there was no rate: they are not in the sums in base currency.
+             */
+            unratedCount?: number;
+        };
+        /**
          * CountDealsRequest
          * @description CountDealsRequest selects deals.
          */
@@ -11184,6 +11540,28 @@ export interface components {
              * @description What may not be as meant.
              */
             warnings?: components["schemas"]["kontor.deals.v1.PipelineWarning"][];
+        };
+        /**
+         * CurrencySum
+         * @description CurrencySum adds up deals in one currency.
+         */
+        "kontor.deals.v1.CurrencySum": {
+            /**
+             * average
+             * @description What one is worth on average.
+             */
+            average?: components["schemas"]["kontor.type.v1.Money"];
+            /**
+             * count
+             * Format: int32
+             * @description How many deals.
+             */
+            count?: number;
+            /**
+             * total
+             * @description What they come to.
+             */
+            total?: components["schemas"]["kontor.type.v1.Money"];
         };
         /**
          * Deal
@@ -11859,6 +12237,51 @@ export interface components {
             pipelineId?: string;
         };
         /**
+         * GetClientFiguresRequest
+         * @description GetClientFiguresRequest names a client by one of its IDs.
+         */
+        "kontor.deals.v1.GetClientFiguresRequest": {
+            /**
+             * company_id
+             * Format: uuid
+             * @description The company.
+             */
+            companyId?: string;
+            /**
+             * contact_id
+             * Format: uuid
+             * @description The contact.
+             */
+            contactId?: string;
+        };
+        /**
+         * GetClientFiguresResponse
+         * @description GetClientFiguresResponse carries the figures.
+         */
+        "kontor.deals.v1.GetClientFiguresResponse": {
+            /**
+             * client_since
+             * @description When the first deal was won. Absent if none was, or none is known when.
+             */
+            clientSince?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * lost_count
+             * Format: int32
+             * @description How many deals were lost.
+             */
+            lostCount?: number;
+            /**
+             * open
+             * @description Deals that are open.
+             */
+            open?: components["schemas"]["kontor.deals.v1.ClientSum"];
+            /**
+             * won
+             * @description Deals that are won: the sales.
+             */
+            won?: components["schemas"]["kontor.deals.v1.ClientSum"];
+        };
+        /**
          * GetDealHistoryRequest
          * @description GetDealHistoryRequest names a deal and a page of its history.
          */
@@ -11984,6 +12407,51 @@ export interface components {
              * @description The operation.
              */
             operation?: components["schemas"]["kontor.operation.v1.Operation"];
+        };
+        /**
+         * ListClientPricesRequest
+         * @description ListClientPricesRequest names a client by one of its IDs.
+         */
+        "kontor.deals.v1.ListClientPricesRequest": {
+            /**
+             * company_id
+             * Format: uuid
+             * @description The company.
+             */
+            companyId?: string;
+            /**
+             * contact_id
+             * Format: uuid
+             * @description The contact.
+             */
+            contactId?: string;
+            /**
+             * page_size
+             * Format: int32
+             * @description The lines of at most so many deals; 50 if zero, capped at 1,000.
+             */
+            pageSize?: number;
+            /**
+             * page_token
+             * @description Token from the page before.
+             */
+            pageToken?: string;
+        };
+        /**
+         * ListClientPricesResponse
+         * @description ListClientPricesResponse is a page of prices.
+         */
+        "kontor.deals.v1.ListClientPricesResponse": {
+            /**
+             * next_page_token
+             * @description Token for the next page. Empty at the end.
+             */
+            nextPageToken?: string;
+            /**
+             * prices
+             * @description The lines, those of the newest deal first. A page may be empty and not the last: deals need not have lines.
+             */
+            prices?: components["schemas"]["kontor.deals.v1.ClientPrice"][];
         };
         /**
          * ListDealsRequest
@@ -13639,6 +14107,326 @@ export interface components {
             apiKey?: components["schemas"]["kontor.identity.v1.ApiKey"];
         };
         /**
+         * ApiKeyUse
+         * @description ApiKeyUse is the use of an API key from an address.
+         */
+        "kontor.identity.v1.ApiKeyUse": {
+            /**
+             * address
+             * @description IP address that it was used from.
+             */
+            address?: string;
+            /**
+             * api_key_id
+             * @description The key.
+             */
+            apiKeyId?: string;
+            /**
+             * id
+             * @description ID of the use (UUIDv7).
+             */
+            id?: string;
+            /**
+             * service_account_id
+             * @description The service account that it acts as.
+             */
+            serviceAccountId?: string;
+        };
+        /**
+         * ApiKeyUsed
+         * @description ApiKeyUsed says that an API key was used: when that begins, and again after an hour or from another address.
+         */
+        "kontor.identity.v1.ApiKeyUsed": {
+            /**
+             * api_key_use
+             * @description The use.
+             */
+            apiKeyUse?: components["schemas"]["kontor.identity.v1.ApiKeyUse"];
+        };
+        /**
+         * AuditAnchor
+         * @description AuditAnchor is a place in the chain and what stands there. Kept outside of the suite it proves, later on, that nothing up
+         *      to there was changed since, even by somebody who has the database and the secrets.
+         */
+        "kontor.identity.v1.AuditAnchor": {
+            /**
+             * hash
+             * @description The entry's hash, in hexadecimal digits.
+             */
+            hash?: string;
+            /**
+             * sequence
+             * Format: int64
+             * @description The place.
+             */
+            sequence?: number | string;
+        };
+        /**
+         * AuditClass
+         * @description AuditClass is what an entry of the audit log is about.
+         * @enum {string}
+         */
+        "kontor.identity.v1.AuditClass": "AUDIT_CLASS_UNSPECIFIED" | "AUDIT_CLASS_SIGN_IN" | "AUDIT_CLASS_PERMISSION" | "AUDIT_CLASS_RECORD" | "AUDIT_CLASS_EXPORT" | "AUDIT_CLASS_PLAYBACK" | "AUDIT_CLASS_SETTINGS";
+        /**
+         * AuditEntry
+         * @description AuditEntry is one thing that somebody did. It is never changed; only values about a person who was erased go.
+         */
+        "kontor.identity.v1.AuditEntry": {
+            /**
+             * action
+             * @description What was done to it, such as "created", "moved", "password_set".
+             */
+            action?: string;
+            /**
+             * actor
+             * @description Who did it: the ID of a user or of a service account, or "service:" and a name for what the suite does by itself. Of a
+             *      refused sign-in the user whose account was tried.
+             */
+            actor?: string;
+            /**
+             * address
+             * @description IP address of the client; empty for what no client has asked for, such as the work of an import.
+             */
+            address?: string;
+            /**
+             * cause
+             * @description What led to it, such as "import/contacts.0190…". Empty for a user's own doing.
+             */
+            cause?: string;
+            /**
+             * changes
+             * @description Fields before and after, and what else the event tells. In lists only of entries that tell both themselves.
+             */
+            changes?: components["schemas"]["kontor.type.v1.FieldChange"][];
+            /**
+             * class
+             * @description What it is about.
+             */
+            class?: components["schemas"]["kontor.identity.v1.AuditClass"];
+            /**
+             * erased
+             * @description Whether the values have gone because the person they are about was erased.
+             */
+            erased?: boolean;
+            /**
+             * happen_time
+             * @description When it was done.
+             */
+            happenTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * hash
+             * @description SHA-256 that chains the entry to the one before, in hexadecimal digits.
+             */
+            hash?: string;
+            /**
+             * id
+             * @description ID of the entry: that of the event that it comes from (UUIDv7).
+             */
+            id?: string;
+            /**
+             * kind
+             * @description Kind of the record, such as "deal".
+             */
+            kind?: string;
+            /**
+             * record_id
+             * @description The record.
+             */
+            recordId?: string;
+            /**
+             * record_time
+             * @description When the log took it down.
+             */
+            recordTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * request_id
+             * @description ID that the client gave the request (Idempotency-Key); empty if it gave none.
+             */
+            requestId?: string;
+            /**
+             * sequence
+             * Format: int64
+             * @description Place in the organisation's chain, from 1 without gaps.
+             */
+            sequence?: number | string;
+            /**
+             * service
+             * @description Service that it was done in, such as "deals".
+             */
+            service?: string;
+            /**
+             * trace_id
+             * @description ID of the request in logs and traces (X-Request-Id of its answer).
+             */
+            traceId?: string;
+            /**
+             * type
+             * @description Full name of the event, such as "kontor.deals.v1.DealMoved".
+             */
+            type?: string;
+            /**
+             * version
+             * Format: int64
+             * @description Version of the record afterwards.
+             */
+            version?: number | string;
+        };
+        /**
+         * AuditHead
+         * @description AuditHead is what the audit log found at the end of its chain.
+         */
+        "kontor.identity.v1.AuditHead": {
+            /**
+             * id
+             * @description The organisation.
+             */
+            id?: string;
+            /**
+             * sequence
+             * Format: int64
+             * @description The place that the head named; 0 if there was no head.
+             */
+            sequence?: number | string;
+        };
+        /**
+         * AuditHeadBroken
+         * @description AuditHeadBroken is an entry that the log makes by itself when the end of its chain is not as it left it: somebody has
+         *      changed the table. What comes after is chained to this entry.
+         */
+        "kontor.identity.v1.AuditHeadBroken": {
+            /**
+             * audit_head
+             * @description What was found.
+             */
+            auditHead?: components["schemas"]["kontor.identity.v1.AuditHead"];
+        };
+        /**
+         * AuditProblem
+         * @description AuditProblem is the first thing that is wrong with an audit log.
+         */
+        "kontor.identity.v1.AuditProblem": {
+            /**
+             * reason
+             * @description In which way.
+             */
+            reason?: components["schemas"]["kontor.identity.v1.AuditProblemReason"];
+            /**
+             * sequence
+             * Format: int64
+             * @description The first place in the chain that is at fault.
+             */
+            sequence?: number | string;
+            /**
+             * text
+             * @description What was found, in words.
+             */
+            text?: string;
+        };
+        /**
+         * AuditProblemReason
+         * @description AuditProblemReason is in which way the audit log is not what was written.
+         * @enum {string}
+         */
+        "kontor.identity.v1.AuditProblemReason": "AUDIT_PROBLEM_REASON_UNSPECIFIED" | "AUDIT_PROBLEM_REASON_ALTERED" | "AUDIT_PROBLEM_REASON_MISSING" | "AUDIT_PROBLEM_REASON_VALUES_MISSING" | "AUDIT_PROBLEM_REASON_HEAD" | "AUDIT_PROBLEM_REASON_ANCHOR";
+        /**
+         * AuditRow
+         * @description AuditRow is a line of an exported audit log.
+         */
+        "kontor.identity.v1.AuditRow": {
+            /**
+             * action
+             * @description What was done.
+             */
+            action?: string;
+            /**
+             * actor
+             * @description Who did it: the name of a user where there is one.
+             */
+            actor?: string;
+            /**
+             * address
+             * @description IP address of the client.
+             */
+            address?: string;
+            /**
+             * after
+             * @description Fields after, as a JSON object.
+             */
+            after?: string;
+            /**
+             * before
+             * @description Fields before, as a JSON object.
+             */
+            before?: string;
+            /**
+             * cause
+             * @description What led to it.
+             */
+            cause?: string;
+            /**
+             * class
+             * @description What it is about.
+             */
+            class?: components["schemas"]["kontor.identity.v1.AuditClass"];
+            /**
+             * happen_time
+             * @description When it was done.
+             */
+            happenTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * hash
+             * @description SHA-256 that chains the entry to the one before, in hexadecimal digits.
+             */
+            hash?: string;
+            /**
+             * id
+             * @description ID of the entry.
+             */
+            id?: string;
+            /**
+             * kind
+             * @description Kind of the record.
+             */
+            kind?: string;
+            /**
+             * record_id
+             * @description The record.
+             */
+            recordId?: string;
+            /**
+             * record_time
+             * @description When the log took it down.
+             */
+            recordTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * request_id
+             * @description ID that the client gave the request.
+             */
+            requestId?: string;
+            /**
+             * sequence
+             * Format: int64
+             * @description Place in the chain.
+             */
+            sequence?: number | string;
+            /**
+             * trace_id
+             * @description ID of the request in logs and traces.
+             */
+            traceId?: string;
+            /**
+             * type
+             * @description Full name of the event.
+             */
+            type?: string;
+            /**
+             * version
+             * Format: int64
+             * @description Version of the record afterwards.
+             */
+            version?: number | string;
+        };
+        /**
          * BeginExternalSignInRequest
          * @description BeginExternalSignInRequest names a provider.
          */
@@ -13919,6 +14707,34 @@ export interface components {
             /**
              * more
              * @description Whether there are more than that.
+             */
+            more?: boolean;
+        };
+        /**
+         * CountAuditEntriesRequest
+         * @description CountAuditEntriesRequest selects entries.
+         */
+        "kontor.identity.v1.CountAuditEntriesRequest": {
+            /**
+             * filter
+             * @description AIP-160 filter, as in ListAuditEntriesRequest.
+             */
+            filter?: string;
+        };
+        /**
+         * CountAuditEntriesResponse
+         * @description CountAuditEntriesResponse says how many there are.
+         */
+        "kontor.identity.v1.CountAuditEntriesResponse": {
+            /**
+             * count
+             * Format: int32
+             * @description The number, exact up to 10,000.
+             */
+            count?: number;
+            /**
+             * more
+             * @description Whether there are more than count.
              */
             more?: boolean;
         };
@@ -14914,6 +15730,28 @@ export interface components {
             scope?: components["schemas"]["kontor.access.v1.Scope"];
         };
         /**
+         * ExportAuditEntriesRequest
+         * @description ExportAuditEntriesRequest says what is exported.
+         */
+        "kontor.identity.v1.ExportAuditEntriesRequest": {
+            /**
+             * list
+             * @description Which entries, and how: CSV or a workbook.
+             */
+            list?: components["schemas"]["kontor.type.v1.ExportList"];
+        };
+        /**
+         * ExportAuditEntriesResponse
+         * @description ExportAuditEntriesResponse is a piece of the file.
+         */
+        "kontor.identity.v1.ExportAuditEntriesResponse": {
+            /**
+             * part
+             * @description The piece.
+             */
+            part?: components["schemas"]["kontor.type.v1.ExportPart"];
+        };
+        /**
          * ExternalIdentity
          * @description ExternalIdentity says that a user is known to a provider.
          */
@@ -14982,6 +15820,29 @@ export interface components {
              * @description The key.
              */
             apiKey?: components["schemas"]["kontor.identity.v1.ApiKey"];
+        };
+        /**
+         * GetAuditEntryRequest
+         * @description GetAuditEntryRequest names an entry.
+         */
+        "kontor.identity.v1.GetAuditEntryRequest": {
+            /**
+             * id
+             * Format: uuid
+             * @description The entry.
+             */
+            id?: string;
+        };
+        /**
+         * GetAuditEntryResponse
+         * @description GetAuditEntryResponse is an entry.
+         */
+        "kontor.identity.v1.GetAuditEntryResponse": {
+            /**
+             * audit_entry
+             * @description The entry.
+             */
+            auditEntry?: components["schemas"]["kontor.identity.v1.AuditEntry"];
         };
         /**
          * GetDepartmentRequest
@@ -15643,6 +16504,50 @@ export interface components {
             nextPageToken?: string;
         };
         /**
+         * ListAuditEntriesRequest
+         * @description ListAuditEntriesRequest selects and pages entries.
+         */
+        "kontor.identity.v1.ListAuditEntriesRequest": {
+            /**
+             * filter
+             * @description AIP-160 filter over class, kind, record_id, action, actor, address, request_id, happen_time and id, such as
+             *      `class = permission AND happen_time >= "2026-11-01"`.
+             */
+            filter?: string;
+            /**
+             * order_by
+             * @description AIP-132 order: happen_time, descending if empty.
+             */
+            orderBy?: string;
+            /**
+             * page_size
+             * Format: int32
+             * @description At most this many entries; 50 if zero, capped at 500.
+             */
+            pageSize?: number;
+            /**
+             * page_token
+             * @description next_page_token of the previous response. The other fields must not change between pages.
+             */
+            pageToken?: string;
+        };
+        /**
+         * ListAuditEntriesResponse
+         * @description ListAuditEntriesResponse is a page of entries.
+         */
+        "kontor.identity.v1.ListAuditEntriesResponse": {
+            /**
+             * audit_entries
+             * @description The entries.
+             */
+            auditEntries?: components["schemas"]["kontor.identity.v1.AuditEntry"][];
+            /**
+             * next_page_token
+             * @description Token of the next page; empty on the last.
+             */
+            nextPageToken?: string;
+        };
+        /**
          * ListDepartmentsRequest
          * @description ListDepartmentsRequest selects and pages departments.
          */
@@ -15689,6 +16594,17 @@ export interface components {
              * @description For the next page. Empty on the last.
              */
             nextPageToken?: string;
+        };
+        /**
+         * ListExported
+         * @description ListExported is told when somebody begins to take a list out of the suite as a file.
+         */
+        "kontor.identity.v1.ListExported": {
+            /**
+             * export
+             * @description What was asked for, and by whom.
+             */
+            export?: components["schemas"]["kontor.type.v1.Export"];
         };
         /**
          * ListExternalIdentitiesRequest
@@ -17140,6 +18056,42 @@ export interface components {
             user?: components["schemas"]["kontor.identity.v1.User"];
         };
         /**
+         * SignInAttempt
+         * @description SignInAttempt is an attempt to sign in to an account of the organisation that did not succeed.
+         */
+        "kontor.identity.v1.SignInAttempt": {
+            /**
+             * address
+             * @description IP address that it came from.
+             */
+            address?: string;
+            /**
+             * create_time
+             * @description When it was made.
+             */
+            createTime?: components["schemas"]["google.protobuf.Timestamp"];
+            /**
+             * id
+             * @description ID of the attempt (UUIDv7).
+             */
+            id?: string;
+            /**
+             * refusal
+             * @description Why it was refused.
+             */
+            refusal?: components["schemas"]["kontor.identity.v1.SignInRefusal"];
+            /**
+             * user_agent
+             * @description Program that it came from, as it calls itself.
+             */
+            userAgent?: string;
+            /**
+             * user_id
+             * @description The user whose account was tried.
+             */
+            userId?: string;
+        };
+        /**
          * SignInProvider
          * @description SignInProvider is a provider as the sign-in screen shows it.
          */
@@ -17154,6 +18106,23 @@ export interface components {
              * @description Name on the button.
              */
             name?: string;
+        };
+        /**
+         * SignInRefusal
+         * @description SignInRefusal is why an attempt was refused.
+         * @enum {string}
+         */
+        "kontor.identity.v1.SignInRefusal": "SIGN_IN_REFUSAL_UNSPECIFIED" | "SIGN_IN_REFUSAL_PASSWORD" | "SIGN_IN_REFUSAL_CODE" | "SIGN_IN_REFUSAL_LIMIT";
+        /**
+         * SignInRefused
+         * @description SignInRefused says that somebody tried to sign in as a user and could not. It tells an organisation of its own users only.
+         */
+        "kontor.identity.v1.SignInRefused": {
+            /**
+             * sign_in_attempt
+             * @description The attempt.
+             */
+            signInAttempt?: components["schemas"]["kontor.identity.v1.SignInAttempt"];
         };
         /**
          * SignOutRequest
@@ -17888,6 +18857,57 @@ export interface components {
             user?: components["schemas"]["kontor.identity.v1.User"];
         };
         /**
+         * VerifyAuditLogRequest
+         * @description VerifyAuditLogRequest says what is checked.
+         */
+        "kontor.identity.v1.VerifyAuditLogRequest": {
+            /**
+             * anchors
+             * @description Places noted down earlier that the chain has to hold still. Each is looked at when its place comes.
+             */
+            anchors?: components["schemas"]["kontor.identity.v1.AuditAnchor"][];
+            /**
+             * first_sequence
+             * Format: int64
+             * @description Where to begin; at the beginning if 0.
+             */
+            firstSequence?: number | string;
+        };
+        /**
+         * VerifyAuditLogResponse
+         * @description VerifyAuditLogResponse is what the check has found.
+         */
+        "kontor.identity.v1.VerifyAuditLogResponse": {
+            /**
+             * checked
+             * Format: int64
+             * @description How many entries were checked.
+             */
+            checked?: number | string;
+            /**
+             * erased
+             * Format: int64
+             * @description Entries whose values are gone because the person was erased.
+             */
+            erased?: number | string;
+            /**
+             * last
+             * @description The last entry that was checked: note it down somewhere else, and give it as an anchor next time.
+             */
+            last?: components["schemas"]["kontor.identity.v1.AuditAnchor"];
+            /**
+             * next_sequence
+             * Format: int64
+             * @description Where to go on; 0 if the end was reached or a problem found.
+             */
+            nextSequence?: number | string;
+            /**
+             * problem
+             * @description The first thing that is wrong; absent if nothing is.
+             */
+            problem?: components["schemas"]["kontor.identity.v1.AuditProblem"];
+        };
+        /**
          * View
          * @description View is a saved way to look at a list: what is shown, in which order, filtered by what. It shows nobody a record that
          *      they may not see: the list decides that, whoever made the view.
@@ -18342,13 +19362,8 @@ export interface components {
              */
             fixed?: boolean;
             /**
-             * searched
-             * @description Whether a bare word of a filter looks into the field.
-             */
-            searched?: boolean;
-            /**
              * tells
-             * @description The fields of the record that this one tells. Empty: that of the same name.
+             * @description The fields of the record that this one tells; "lead/phones" for one of another kind. Empty: that of the same name.
              */
             tells?: string[];
         };
@@ -19604,6 +20619,112 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.identity.v1.AuditService.ListAuditEntries": {
+        parameters: {
+            query?: {
+                /**
+                 * @description AIP-160 filter over class, kind, record_id, action, actor, address, request_id, happen_time and id, such as
+                 *      `class = permission AND happen_time >= "2026-11-01"`.
+                 */
+                filter?: string;
+                /** @description AIP-132 order: happen_time, descending if empty. */
+                orderBy?: string;
+                /** @description At most this many entries; 50 if zero, capped at 500. */
+                pageSize?: number;
+                /** @description next_page_token of the previous response. The other fields must not change between pages. */
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.ListAuditEntriesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.AuditService.CountAuditEntries": {
+        parameters: {
+            query?: {
+                /** @description AIP-160 filter, as in ListAuditEntriesRequest. */
+                filter?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.CountAuditEntriesResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.AuditService.VerifyAuditLog": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["kontor.identity.v1.VerifyAuditLogRequest"];
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.VerifyAuditLogResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.identity.v1.AuditService.GetAuditEntry": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description The entry. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.identity.v1.GetAuditEntryResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.contacts.v1.CompaniesService.ListCompanies": {
         parameters: {
             query?: {
@@ -20786,6 +21907,62 @@ export interface operations {
                 };
                 content: {
                     "application/json": components["schemas"]["kontor.deals.v1.BulkDealsResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.deals.v1.ClientsService.GetClientFigures": {
+        parameters: {
+            query?: {
+                /** @description The company. */
+                companyId?: string;
+                /** @description The contact. */
+                contactId?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.deals.v1.GetClientFiguresResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
+    "kontor.deals.v1.ClientsService.ListClientPrices": {
+        parameters: {
+            query?: {
+                /** @description The company. */
+                companyId?: string;
+                /** @description The contact. */
+                contactId?: string;
+                /** @description The lines of at most so many deals; 50 if zero, capped at 1,000. */
+                pageSize?: number;
+                /** @description Token from the page before. */
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.deals.v1.ListClientPricesResponse"];
                 };
             };
             default: components["responses"]["Problem"];
@@ -22517,6 +23694,57 @@ export interface operations {
             default: components["responses"]["Problem"];
         };
     };
+    "kontor.contacts.v1.ScreeningService.HandOverLead": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description ID of the lead. */
+                id: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": {
+                    /**
+                     * department_id
+                     * Format: uuid
+                     * @description The department whose head is to answer for it.
+                     */
+                    departmentId?: string;
+                    /**
+                     * etag
+                     * @description The version to hand over; any if empty.
+                     */
+                    etag?: string;
+                    /**
+                     * request_id
+                     * @description The caller's idempotency key.
+                     */
+                    requestId?: string;
+                    /**
+                     * user_id
+                     * Format: uuid
+                     * @description The user who is to answer for it.
+                     */
+                    userId?: string;
+                };
+            };
+        };
+        responses: {
+            /** @description Success */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["kontor.contacts.v1.HandOverLeadResponse"];
+                };
+            };
+            default: components["responses"]["Problem"];
+        };
+    };
     "kontor.contacts.v1.LeadsService.GetLeadHistory": {
         parameters: {
             query?: {
@@ -22564,6 +23792,11 @@ export interface operations {
                      * @description The version to move; any if empty.
                      */
                     etag?: string;
+                    /**
+                     * reason
+                     * @description Why the lead is not worth working on, for a status of kind JUNK.
+                     */
+                    reason?: string;
                     /**
                      * request_id
                      * @description The caller's idempotency key.
