@@ -367,6 +367,16 @@ func (d *Directory) Scope(org, user, kind string, action optionsv1.Action) Scope
 	return s.scope(user, kind, action)
 }
 
+// FieldRules returns what the user's roles withhold of records; nil if nothing. Of several roles that grant something of
+// a kind the widest counts: what only some of them withhold is not withheld.
+func (d *Directory) FieldRules(org, user string) FieldRules {
+	s := d.snapshot(org)
+	if s == nil || !s.withholding {
+		return nil
+	}
+	return s.fieldRules(user)
+}
+
 // Ended reports whether the session that p comes from has ended, as far as is known here. It is never true of who has
 // none, such as an API key or a service.
 func (d *Directory) Ended(p authn.Principal) bool {

@@ -75,7 +75,12 @@ type Role struct {
 	ID, Name string
 	// Grants must not be changed.
 	Grants []Grant
+	// Fields is what the role withholds of the records it grants; it must not be changed.
+	Fields FieldRules
 }
+
+// FieldRules is what is withheld, by kind of record and field. What it does not name is not.
+type FieldRules map[string]map[string]accessv1.FieldAccess
 
 // Grant allows an action on a kind of record.
 type Grant struct {
@@ -118,6 +123,15 @@ func roleOf(p *accessv1.DirectoryRole) *Role {
 	r := &Role{ID: p.GetId(), Name: p.GetName(), Grants: make([]Grant, len(p.GetGrants()))}
 	for i, g := range p.GetGrants() {
 		r.Grants[i] = Grant{Kind: g.GetKind(), Action: g.GetAction(), Scope: g.GetScope()}
+	}
+	for _, f := range p.GetFields() {
+		if r.Fields == nil {
+			r.Fields = make(FieldRules)
+		}
+		if r.Fields[f.GetKind()] == nil {
+			r.Fields[f.GetKind()] = make(map[string]accessv1.FieldAccess)
+		}
+		r.Fields[f.GetKind()][f.GetField()] = f.GetAccess()
 	}
 	return r
 }

@@ -26,9 +26,12 @@ type snapshot struct {
 	inDepartment      map[string][]string // department → users in it
 	headOf            map[string][]string // user → departments headed
 
+	withholding bool // some role has rules for fields
+
 	mu     sync.RWMutex
 	scopes map[scopeKey]Scope
 	sets   map[string]Scope // by departments and user added, shared by colleagues
+	rules  map[string]FieldRules
 }
 
 type scopeKey struct {
@@ -53,6 +56,10 @@ func newSnapshot(o *organization) *snapshot {
 		headOf:            make(map[string][]string),
 		scopes:            make(map[scopeKey]Scope),
 		sets:              make(map[string]Scope),
+		rules:             make(map[string]FieldRules),
+	}
+	for _, r := range s.roles {
+		s.withholding = s.withholding || len(r.Fields) > 0
 	}
 	for _, u := range s.users {
 		if u.Email != "" {

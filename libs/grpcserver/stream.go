@@ -34,7 +34,7 @@ func (s *Server) handleStream(c *call, srv any, ss grpc.ServerStream, handler gr
 	}
 	ctx, release := s.watch(c)
 	defer release()
-	err = handler(srv, &serverStream{ServerStream: ss, ctx: ctx, check: s.check})
+	err = handler(srv, &serverStream{ServerStream: ss, ctx: ctx, server: s, call: c})
 	// A handler that ends because its context does may not know why.
 	var why *apperr.Error
 	if errors.As(context.Cause(ctx), &why) {
@@ -47,8 +47,10 @@ func (s *Server) handleStream(c *call, srv any, ss grpc.ServerStream, handler gr
 type serverStream struct {
 	grpc.ServerStream
 
-	ctx   context.Context
-	check func(any) error
+	ctx    context.Context
+	server *Server
+	call   *call
+	first  any // of what was received
 }
 
 // Context returns the stream's context with caller and scope.
@@ -59,5 +61,17 @@ func (s *serverStream) RecvMsg(m any) error {
 	if err := s.ServerStream.RecvMsg(m); err != nil {
 		return err
 	}
-	return s.check(m)
+	if s.first == nil {
+		s.first = m
+	}
+	if err := s.server.check(m); err != nil {
+		return err
+	}
+	return s.server.checkFields(s.call, s.server.rules(s.call), m)
+}
+
+// SendMsg sends one message without what the caller's roles hide by now.
+func (s *serverStream) SendMsg(m any) error {
+	clearFields(s.call, s.server.rules(s.call), s.first, m)
+	return s.ServerStream.SendMsg(m)
 }

@@ -53,13 +53,20 @@ func (s *Server) handle(c *call, req any, handler grpc.UnaryHandler) (resp any, 
 	if err := s.check(req); err != nil {
 		return nil, err
 	}
+	rules := s.rules(c)
+	if err := s.checkFields(c, rules, req); err != nil {
+		return nil, err
+	}
 	ctx := c.ctx
 	if _, ok := ctx.Deadline(); !ok {
 		var cancel context.CancelFunc
 		ctx, cancel = context.WithTimeout(ctx, s.opts.Timeout)
 		defer cancel()
 	}
-	return handler(ctx, req)
+	if resp, err = handler(ctx, req); err == nil {
+		clearFields(c, rules, req, resp)
+	}
+	return resp, err
 }
 
 // openRequest makes the first write of a call with a request_id remember it, and a repetition be recognised.

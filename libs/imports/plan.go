@@ -1,6 +1,7 @@
 package imports
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strconv"
@@ -8,6 +9,7 @@ import (
 	"time"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/fieldrules"
 )
 
 // ErrColumnMissing is a column that the mapping names and the file does not have.
@@ -50,6 +52,20 @@ func (m *Mapping) Check(t Target, lookups map[string]Lookup) error {
 	}
 	if m.effective != nil {
 		return m.effective.check(m, Field{Name: "effective_time", Type: Time}, lookups)
+	}
+	return nil
+}
+
+// may returns why whoever imports may not fill one of the fields (ID-4).
+func (m *Mapping) may(ctx context.Context) error {
+	rules := fieldrules.From(ctx)
+	if rules.Empty() {
+		return nil
+	}
+	for _, f := range m.Fields {
+		if err := rules.MayWrite(m.Kind, f.Name); err != nil {
+			return err
+		}
 	}
 	return nil
 }

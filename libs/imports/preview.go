@@ -104,6 +104,9 @@ func (r *Runner) look(ctx context.Context, req PreviewRequest, t Target) (*Mappi
 		if m, err = ParseMapping(req.Mapping); err != nil {
 			return nil, nil, "", err
 		}
+		if err := m.may(ctx); err != nil {
+			return nil, nil, "", err
+		}
 		as, hasHeader = m.Source, m.hasHeader
 	}
 	if as.Header != nil {

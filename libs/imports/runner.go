@@ -125,6 +125,9 @@ func (r *Runner) Start(ctx context.Context, req Request) (string, error) {
 	if err := m.Check(target, r.Lookups); err != nil {
 		return "", err
 	}
+	if err := m.may(ctx); err != nil {
+		return "", err
+	}
 	src, err := r.open(ctx, m, target, req.Organization, req.FileID, nil)
 	if err != nil {
 		return "", err

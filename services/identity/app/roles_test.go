@@ -142,3 +142,55 @@ func TestCustomRolesRefused(t *testing.T) {
 	_, err = users.UpdateUser(ctx, &identityv1.UpdateUserRequest{Id: ann.GetId(), User: &identityv1.User{RoleIds: []string{wide.GetRole().GetId()}}})
 	require.Equal(t, "ROLE_NOT_YOURS", reason(err))
 }
+
+// ID-4: a role hides fields and makes them read-only; the directory tells every service, and nobody gives away what is
+// withheld from them.
+func TestFieldRules(t *testing.T) {
+	t.Parallel()
+	s := start(t)
+	admin := s.admin(t)
+	c, users := identityv1.NewRolesServiceClient(s.conn), identityv1.NewUsersServiceClient(s.conn)
+	hidden, readOnly := accessv1.FieldAccess_FIELD_ACCESS_HIDDEN, accessv1.FieldAccess_FIELD_ACCESS_READ_ONLY
+	rule := func(kind, field string, access accessv1.FieldAccess) []*accessv1.DirectoryFieldRule {
+		return []*accessv1.DirectoryFieldRule{{Kind: kind, Field: field, Access: access}}
+	}
+	for name, rules := range map[string][]*accessv1.DirectoryFieldRule{
+		"no such kind":      rule("spaceship", "name", hidden),
+		"no such field":     rule("deal", "colour", hidden),
+		"what tells others": rule("deal", "base_amount", hidden),
+		"a needed field":    rule("deal", "name", hidden),
+		"no access":         rule("deal", "amount", 0),
+		"an access to come": rule("deal", "amount", 9),
+		"an own field":      rule("deal", "custom.Über", hidden),
+		"said twice":        append(rule("deal", "amount", hidden), rule("deal", "amount", readOnly)...),
+	} {
+		_, err := c.CreateRole(admin, &identityv1.CreateRoleRequest{Role: &identityv1.Role{Name: "A", Fields: rules}})
+		require.Equal(t, "ROLE_INVALID", reason(err), name)
+	}
+	all := []*accessv1.DirectoryGrant{
+		grant("deal", 0, accessv1.Scope_SCOPE_ALL), grant("role", 0, accessv1.Scope_SCOPE_ALL), grant("user", 0, accessv1.Scope_SCOPE_ALL),
+	}
+	rules := append(append(rule("deal", "amount", hidden), rule("deal", "name", readOnly)...), rule("deal", "custom.margin", hidden)...)
+	made, err := c.CreateRole(admin, &identityv1.CreateRoleRequest{Role: &identityv1.Role{Name: "Blind", Grants: all, Fields: rules}})
+	require.NoError(t, err)
+	ann := s.user(t, admin, "Ann Lee", annEmail, "manager", annPassword)
+	_, err = users.UpdateUser(admin, &identityv1.UpdateUserRequest{Id: ann.GetId(), User: &identityv1.User{RoleIds: []string{made.GetRole().GetId()}}})
+	require.NoError(t, err)
+	ctx, _ := s.signIn(t, annEmail, annPassword)
+	testkit.Eventually(t, func() error {
+		if s.directory.FieldRules(s.first.OrganizationID, ann.GetId())["deal"]["amount"] != hidden {
+			return errors.New("not in the directory yet")
+		}
+		return nil
+	})
+	me, err := identityv1.NewMeServiceClient(s.conn).GetMe(ctx, &identityv1.GetMeRequest{})
+	require.NoError(t, err)
+	require.Equal(t, map[string]accessv1.FieldAccess{"amount": hidden, "name": readOnly, "custom.margin": hidden},
+		me.GetPermissions()["deal"].GetFields())
+
+	deals := []*accessv1.DirectoryGrant{grant("deal", optionsv1.Action_ACTION_VIEW, accessv1.Scope_SCOPE_OWN)}
+	_, err = c.CreateRole(ctx, &identityv1.CreateRoleRequest{Role: &identityv1.Role{Name: "Seeing", Grants: deals}})
+	require.Equal(t, "ROLE_NOT_YOURS", reason(err))
+	_, err = c.CreateRole(ctx, &identityv1.CreateRoleRequest{Role: &identityv1.Role{Name: "Blinder", Grants: deals, Fields: rules}})
+	require.NoError(t, err)
+}

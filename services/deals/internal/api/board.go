@@ -4,6 +4,7 @@ import (
 	"context"
 	"time"
 
+	"kontor.internal/libs/fieldrules"
 	"kontor.internal/libs/money"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	"kontor.internal/services/deals/internal/deal"
@@ -15,6 +16,11 @@ import (
 
 // GetBoard see the contract.
 func (s *Server) GetBoard(ctx context.Context, req *dealsv1.GetBoardRequest) (*dealsv1.GetBoardResponse, error) {
+	if req.GetGroupBy() == dealsv1.BoardGroupBy_BOARD_GROUP_BY_MONTH {
+		if err := fieldrules.From(ctx).MayRead(publish.KindDeal, "planned_close_date"); err != nil {
+			return nil, err
+		}
+	}
 	q := s.query(ctx, false)
 	p, err := s.Pipelines.Get(ctx, q.Caller.OrganizationID, req.GetPipelineId())
 	if err != nil {

@@ -53,6 +53,14 @@ func (s *me) GetMe(ctx context.Context, _ *identityv1.GetMeRequest) (*identityv1
 		grants = append(grants, r.Grants...)
 	}
 	res.Permissions = permissions(grants)
+	for _, f := range role.Withheld(own) {
+		if p := res.Permissions[f.Kind]; p != nil {
+			if p.Fields == nil {
+				p.Fields = make(map[string]accessv1.FieldAccess)
+			}
+			p.Fields[f.Field] = accessv1.FieldAccess(f.Access)
+		}
+	}
 	o, err := s.Store.GetSettings(ctx, who.OrganizationID)
 	if err != nil {
 		return nil, err

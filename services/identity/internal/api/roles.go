@@ -17,7 +17,7 @@ type roles struct {
 }
 
 // roleFields are what UpdateRole changes.
-func roleFields() []string { return []string{"name", "description", "grants"} }
+func roleFields() []string { return []string{"name", "description", "grants", "fields"} }
 
 // answer turns a role, or the answer of a repeated request, into a message.
 func (s *roles) answer(ctx context.Context, r *role.Role, err error) (*identityv1.Role, error) {

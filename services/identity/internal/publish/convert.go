@@ -138,7 +138,7 @@ func FromDepartment(p *identityv1.Department) *department.Department {
 // Role is the message of a role.
 func Role(r *role.Role) *identityv1.Role {
 	return &identityv1.Role{
-		Id: r.ID, Name: r.Name, Code: r.Code, Description: r.Description, Grants: grants(r.Grants),
+		Id: r.ID, Name: r.Name, Code: r.Code, Description: r.Description, Grants: grants(r.Grants), Fields: fieldRules(r.Fields),
 		Etag: aip.Etag(r.Version), CreateTime: Time(r.CreatedAt), UpdateTime: Time(r.UpdatedAt),
 	}
 }
@@ -150,6 +150,18 @@ func FillRole(r *role.Role, p *identityv1.Role) {
 	for i, g := range p.GetGrants() {
 		r.Grants[i] = role.Grant{Kind: g.GetKind(), Action: role.Action(g.GetAction()), Scope: role.Scope(g.GetScope())}
 	}
+	r.Fields = make([]role.FieldRule, len(p.GetFields()))
+	for i, f := range p.GetFields() {
+		r.Fields[i] = role.FieldRule{Kind: f.GetKind(), Field: f.GetField(), Access: role.Access(f.GetAccess())}
+	}
+}
+
+func fieldRules(in []role.FieldRule) []*accessv1.DirectoryFieldRule {
+	out := make([]*accessv1.DirectoryFieldRule, len(in))
+	for i, f := range in {
+		out[i] = &accessv1.DirectoryFieldRule{Kind: f.Kind, Field: f.Field, Access: accessv1.FieldAccess(f.Access)}
+	}
+	return out
 }
 
 func grants(in []role.Grant) []*accessv1.DirectoryGrant {

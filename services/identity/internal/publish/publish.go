@@ -161,7 +161,9 @@ func RoleDeleted(org string, r *role.Role) []event.Event {
 func directoryRole(org string, r *role.Role) event.Event {
 	return event.New(authz.Topic, directory+KindRole, r.ID, r.Version, &accessv1.DirectoryEntry{
 		OrganizationId: org, Version: r.Version,
-		Entry: &accessv1.DirectoryEntry_Role{Role: &accessv1.DirectoryRole{Id: r.ID, Name: r.Name, Grants: grants(r.Grants)}},
+		Entry: &accessv1.DirectoryEntry_Role{Role: &accessv1.DirectoryRole{
+			Id: r.ID, Name: r.Name, Grants: grants(r.Grants), Fields: fieldRules(r.Fields),
+		}},
 	})
 }
 

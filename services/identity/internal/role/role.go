@@ -73,8 +73,27 @@ type Grant struct {
 type Role struct {
 	ID, Code, Name, Description string
 	Grants                      []Grant
+	Fields                      []FieldRule
 	Version                     int64
 	CreatedAt, UpdatedAt        time.Time
+}
+
+// Access is what a role leaves of a field. Narrower ones are greater.
+type Access int
+
+// What is left.
+const (
+	Whole Access = iota
+	ReadOnly
+	Hidden
+)
+
+// FieldRule withholds a field of a kind of record.
+type FieldRule struct {
+	Kind string `json:"kind"`
+	// Field is the name in the record's message; custom.<key> for one of the organisation's own.
+	Field  string `json:"field"`
+	Access Access `json:"access"`
 }
 
 // Created is the domain event of a new role.
@@ -118,6 +137,7 @@ func (r *Role) Validate() error {
 		}
 		seen[what] = true
 	}
+	err = validFields(err, r.Fields)
 	if len(err.Fields) > 0 {
 		return err
 	}
@@ -135,7 +155,8 @@ func (r *Role) Change(fn func(*Role)) (*Updated, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	if r.Name == before.Name && r.Description == before.Description && slices.Equal(r.Grants, before.Grants) {
+	if r.Name == before.Name && r.Description == before.Description && slices.Equal(r.Grants, before.Grants) &&
+		slices.Equal(r.Fields, before.Fields) {
 		return nil, nil
 	}
 	return &Updated{Role: *r, Previous: before}, nil
@@ -148,7 +169,7 @@ func Actions() []Action { return []Action{View, Create, Update, Delete, Export, 
 func Kinds() []string {
 	return []string{
 		"lead", "contact", "company", "deal", "quote", "invoice", "product", "call", "mail", "activity", "report",
-		"user", "department", "role", "settings",
+		"user", "department", "role", "settings", "audit",
 	}
 }
 

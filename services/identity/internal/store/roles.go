@@ -15,12 +15,12 @@ import (
 	"kontor.internal/services/identity/internal/role"
 )
 
-const roleColumns = `r.id::text, r.code, r.name, r.description, r.grants, r.version, r.created_at, r.updated_at`
+const roleColumns = `r.id::text, r.code, r.name, r.description, r.grants, r.fields, r.version, r.created_at, r.updated_at`
 
 func scanRole(row pgx.CollectableRow, more ...any) (*role.Role, error) {
 	var r role.Role
 	err := row.Scan(append([]any{
-		&r.ID, &r.Code, &r.Name, &r.Description, &r.Grants, &r.Version, &r.CreatedAt, &r.UpdatedAt,
+		&r.ID, &r.Code, &r.Name, &r.Description, &r.Grants, &r.Fields, &r.Version, &r.CreatedAt, &r.UpdatedAt,
 	}, more...)...)
 	r.CreatedAt, r.UpdatedAt = r.CreatedAt.UTC(), r.UpdatedAt.UTC()
 	return &r, err
@@ -75,26 +75,30 @@ func (s *Store) Roles(ctx context.Context, org string, ids []string) ([]*role.Ro
 	return roles, nil
 }
 
-// Grants returns what the roles of a member, user or service account, grant together. A stranger has none.
-func (s *Store) Grants(ctx context.Context, org, memberID string) ([]role.Grant, error) {
+// rolesOf returns the roles of a member, user or service account. A stranger has none.
+func (s *Store) rolesOf(ctx context.Context, org, memberID string) ([]*role.Role, error) {
 	rows, err := s.DB.Query(ctx, org, `
-		SELECT r.grants
+		SELECT `+roleColumns+`
 		FROM roles r
 		WHERE r.organization_id = $1 AND r.id = ANY(coalesce(
 			(SELECT role_ids FROM users WHERE organization_id = $1 AND id = $2),
 			(SELECT role_ids FROM service_accounts WHERE organization_id = $1 AND id = $2)))`, org, memberID)
 	if err != nil {
-		return nil, fmt.Errorf("get grants: %w", err)
+		return nil, fmt.Errorf("get roles of a member: %w", err)
 	}
-	lists, err := pgx.CollectRows(rows, pgx.RowTo[[]role.Grant])
+	roles, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (*role.Role, error) { return scanRole(row) })
 	if err != nil {
-		return nil, fmt.Errorf("get grants: %w", err)
+		return nil, fmt.Errorf("get roles of a member: %w", err)
 	}
-	var all []role.Grant
-	for _, l := range lists {
-		all = append(all, l...)
+	return roles, nil
+}
+
+// fieldRules are stored as a list, empty for none.
+func fieldRules(r *role.Role) []role.FieldRule {
+	if r.Fields == nil {
+		return []role.FieldRule{}
 	}
-	return all, nil
+	return r.Fields
 }
 
 // MayHandle returns role.ErrNotYours unless the member's own roles reach as far as all of the given ones: nobody makes
@@ -112,12 +116,17 @@ func (s *Store) MayHandle(ctx context.Context, org, memberID string, roleIDs ...
 
 // MayGive is MayHandle for roles as they are given.
 func (s *Store) MayGive(ctx context.Context, org, memberID string, roles ...*role.Role) error {
-	have, err := s.Grants(ctx, org, memberID)
+	own, err := s.rolesOf(ctx, org, memberID)
 	if err != nil {
 		return err
 	}
+	var have []role.Grant
+	for _, r := range own {
+		have = append(have, r.Grants...)
+	}
+	withheld := role.Withheld(own)
 	for _, r := range roles {
-		if !role.Covers(have, r.Grants) {
+		if !role.Covers(have, r.Grants) || r.Reveals(withheld) {
 			return role.ErrNotYours.With("role", r.Name)
 		}
 	}
@@ -132,8 +141,9 @@ func (s *Store) CreateRole(ctx context.Context, org string, r *role.Role) (*role
 		out.ID, out.Version, out.CreatedAt = id.New(), 1, s.now()
 		out.UpdatedAt = out.CreatedAt
 		_, err := tx.Exec(ctx, `
-			INSERT INTO roles (organization_id, id, code, name, description, grants, version, created_at, updated_at)
-			VALUES ($1, $2, '', $3, $4, $5, 1, $6, $6)`, org, out.ID, out.Name, out.Description, out.Grants, out.CreatedAt)
+			INSERT INTO roles (organization_id, id, code, name, description, grants, fields, version, created_at, updated_at)
+			VALUES ($1, $2, '', $3, $4, $5, $6, 1, $7, $7)`,
+			org, out.ID, out.Name, out.Description, out.Grants, fieldRules(&out), out.CreatedAt)
 		if err != nil {
 			return nil, roleError("insert role", err)
 		}
@@ -236,8 +246,9 @@ func lockRole(ctx context.Context, tx pgx.Tx, org, id string, etag int64) (*role
 // saveRole stores what may change of a locked role.
 func saveRole(ctx context.Context, tx pgx.Tx, org string, r *role.Role) error {
 	if _, err := tx.Exec(ctx, `
-		UPDATE roles SET name = $3, description = $4, grants = $5, version = $6, updated_at = $7
-		WHERE organization_id = $1 AND id = $2`, org, r.ID, r.Name, r.Description, r.Grants, r.Version, r.UpdatedAt); err != nil {
+		UPDATE roles SET name = $3, description = $4, grants = $5, fields = $6, version = $7, updated_at = $8
+		WHERE organization_id = $1 AND id = $2`,
+		org, r.ID, r.Name, r.Description, r.Grants, fieldRules(r), r.Version, r.UpdatedAt); err != nil {
 		return roleError("update role", err)
 	}
 	return nil

@@ -86,6 +86,59 @@ func (Scope) EnumDescriptor() ([]byte, []int) {
 	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{0}
 }
 
+// FieldAccess is what a role lets do with a field of a record. Narrower ones have greater numbers.
+type FieldAccess int32
+
+const (
+	// What the grants say.
+	FieldAccess_FIELD_ACCESS_UNSPECIFIED FieldAccess = 0
+	// See it and not change it.
+	FieldAccess_FIELD_ACCESS_READ_ONLY FieldAccess = 1
+	// Nothing: it is in no answer, and no filter, order, report or file may use it.
+	FieldAccess_FIELD_ACCESS_HIDDEN FieldAccess = 2
+)
+
+// Enum value maps for FieldAccess.
+var (
+	FieldAccess_name = map[int32]string{
+		0: "FIELD_ACCESS_UNSPECIFIED",
+		1: "FIELD_ACCESS_READ_ONLY",
+		2: "FIELD_ACCESS_HIDDEN",
+	}
+	FieldAccess_value = map[string]int32{
+		"FIELD_ACCESS_UNSPECIFIED": 0,
+		"FIELD_ACCESS_READ_ONLY":   1,
+		"FIELD_ACCESS_HIDDEN":      2,
+	}
+)
+
+func (x FieldAccess) Enum() *FieldAccess {
+	p := new(FieldAccess)
+	*p = x
+	return p
+}
+
+func (x FieldAccess) String() string {
+	return protoimpl.X.EnumStringOf(x.Descriptor(), protoreflect.EnumNumber(x))
+}
+
+func (FieldAccess) Descriptor() protoreflect.EnumDescriptor {
+	return file_kontor_access_v1_directory_proto_enumTypes[1].Descriptor()
+}
+
+func (FieldAccess) Type() protoreflect.EnumType {
+	return &file_kontor_access_v1_directory_proto_enumTypes[1]
+}
+
+func (x FieldAccess) Number() protoreflect.EnumNumber {
+	return protoreflect.EnumNumber(x)
+}
+
+// Deprecated: Use FieldAccess.Descriptor instead.
+func (FieldAccess) EnumDescriptor() ([]byte, []int) {
+	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{1}
+}
+
 // DirectoryEntry is the value of one message of the topic; its key is "organisation/kind/id". The newest entry of a
 // key holds. An entry with deleted set, or a message without value, takes the key away.
 type DirectoryEntry struct {
@@ -581,7 +634,10 @@ type DirectoryRole struct {
 	// Name of the role.
 	Name string `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`
 	// What it grants. What no grant names is denied.
-	Grants        []*DirectoryGrant `protobuf:"bytes,3,rep,name=grants,proto3" json:"grants,omitempty"`
+	Grants []*DirectoryGrant `protobuf:"bytes,3,rep,name=grants,proto3" json:"grants,omitempty"`
+	// What it withholds of the records it grants. A user with several roles that grant something of a kind has the widest:
+	// only what all of them withhold.
+	Fields        []*DirectoryFieldRule `protobuf:"bytes,4,rep,name=fields,proto3" json:"fields,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -637,6 +693,77 @@ func (x *DirectoryRole) GetGrants() []*DirectoryGrant {
 	return nil
 }
 
+func (x *DirectoryRole) GetFields() []*DirectoryFieldRule {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
+// DirectoryFieldRule withholds a field of one kind of record.
+type DirectoryFieldRule struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The record kind, such as "deal".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// Name of the field in the record's message, such as "amount"; custom.<key> for one of the organisation's own.
+	Field string `protobuf:"bytes,2,opt,name=field,proto3" json:"field,omitempty"`
+	// What is left of it.
+	Access        FieldAccess `protobuf:"varint,3,opt,name=access,proto3,enum=kontor.access.v1.FieldAccess" json:"access,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DirectoryFieldRule) Reset() {
+	*x = DirectoryFieldRule{}
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DirectoryFieldRule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DirectoryFieldRule) ProtoMessage() {}
+
+func (x *DirectoryFieldRule) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DirectoryFieldRule.ProtoReflect.Descriptor instead.
+func (*DirectoryFieldRule) Descriptor() ([]byte, []int) {
+	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *DirectoryFieldRule) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *DirectoryFieldRule) GetField() string {
+	if x != nil {
+		return x.Field
+	}
+	return ""
+}
+
+func (x *DirectoryFieldRule) GetAccess() FieldAccess {
+	if x != nil {
+		return x.Access
+	}
+	return FieldAccess_FIELD_ACCESS_UNSPECIFIED
+}
+
 // DirectoryGrant allows one action on one kind of record.
 type DirectoryGrant struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -652,7 +779,7 @@ type DirectoryGrant struct {
 
 func (x *DirectoryGrant) Reset() {
 	*x = DirectoryGrant{}
-	mi := &file_kontor_access_v1_directory_proto_msgTypes[6]
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -664,7 +791,7 @@ func (x *DirectoryGrant) String() string {
 func (*DirectoryGrant) ProtoMessage() {}
 
 func (x *DirectoryGrant) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_access_v1_directory_proto_msgTypes[6]
+	mi := &file_kontor_access_v1_directory_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -677,7 +804,7 @@ func (x *DirectoryGrant) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DirectoryGrant.ProtoReflect.Descriptor instead.
 func (*DirectoryGrant) Descriptor() ([]byte, []int) {
-	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{6}
+	return file_kontor_access_v1_directory_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DirectoryGrant) GetKind() string {
@@ -741,11 +868,16 @@ const file_kontor_access_v1_directory_proto_rawDesc = "" +
 	"\x16DirectoryEndedSessions\x12\x17\n" +
 	"\auser_id\x18\x01 \x01(\tR\x06userId\x12\x1f\n" +
 	"\vsession_ids\x18\x02 \x03(\tR\n" +
-	"sessionIds\"m\n" +
+	"sessionIds\"\xab\x01\n" +
 	"\rDirectoryRole\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x128\n" +
-	"\x06grants\x18\x03 \x03(\v2 .kontor.access.v1.DirectoryGrantR\x06grants\"\x86\x01\n" +
+	"\x06grants\x18\x03 \x03(\v2 .kontor.access.v1.DirectoryGrantR\x06grants\x12<\n" +
+	"\x06fields\x18\x04 \x03(\v2$.kontor.access.v1.DirectoryFieldRuleR\x06fields\"u\n" +
+	"\x12DirectoryFieldRule\x12\x12\n" +
+	"\x04kind\x18\x01 \x01(\tR\x04kind\x12\x14\n" +
+	"\x05field\x18\x02 \x01(\tR\x05field\x125\n" +
+	"\x06access\x18\x03 \x01(\x0e2\x1d.kontor.access.v1.FieldAccessR\x06access\"\x86\x01\n" +
 	"\x0eDirectoryGrant\x12\x12\n" +
 	"\x04kind\x18\x01 \x01(\tR\x04kind\x121\n" +
 	"\x06action\x18\x02 \x01(\x0e2\x19.kontor.options.v1.ActionR\x06action\x12-\n" +
@@ -755,7 +887,11 @@ const file_kontor_access_v1_directory_proto_rawDesc = "" +
 	"\tSCOPE_OWN\x10\x01\x12\x14\n" +
 	"\x10SCOPE_DEPARTMENT\x10\x02\x12\x1e\n" +
 	"\x1aSCOPE_DEPARTMENT_AND_BELOW\x10\x03\x12\r\n" +
-	"\tSCOPE_ALL\x10\x04B5Z3kontor.internal/proto/gen/kontor/access/v1;accessv1b\x06proto3"
+	"\tSCOPE_ALL\x10\x04*`\n" +
+	"\vFieldAccess\x12\x1c\n" +
+	"\x18FIELD_ACCESS_UNSPECIFIED\x10\x00\x12\x1a\n" +
+	"\x16FIELD_ACCESS_READ_ONLY\x10\x01\x12\x17\n" +
+	"\x13FIELD_ACCESS_HIDDEN\x10\x02B5Z3kontor.internal/proto/gen/kontor/access/v1;accessv1b\x06proto3"
 
 var (
 	file_kontor_access_v1_directory_proto_rawDescOnce sync.Once
@@ -769,33 +905,37 @@ func file_kontor_access_v1_directory_proto_rawDescGZIP() []byte {
 	return file_kontor_access_v1_directory_proto_rawDescData
 }
 
-var file_kontor_access_v1_directory_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_access_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_kontor_access_v1_directory_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
+var file_kontor_access_v1_directory_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_kontor_access_v1_directory_proto_goTypes = []any{
 	(Scope)(0),                     // 0: kontor.access.v1.Scope
-	(*DirectoryEntry)(nil),         // 1: kontor.access.v1.DirectoryEntry
-	(*DirectoryOrganization)(nil),  // 2: kontor.access.v1.DirectoryOrganization
-	(*DirectoryUser)(nil),          // 3: kontor.access.v1.DirectoryUser
-	(*DirectoryDepartment)(nil),    // 4: kontor.access.v1.DirectoryDepartment
-	(*DirectoryEndedSessions)(nil), // 5: kontor.access.v1.DirectoryEndedSessions
-	(*DirectoryRole)(nil),          // 6: kontor.access.v1.DirectoryRole
-	(*DirectoryGrant)(nil),         // 7: kontor.access.v1.DirectoryGrant
-	(v1.Action)(0),                 // 8: kontor.options.v1.Action
+	(FieldAccess)(0),               // 1: kontor.access.v1.FieldAccess
+	(*DirectoryEntry)(nil),         // 2: kontor.access.v1.DirectoryEntry
+	(*DirectoryOrganization)(nil),  // 3: kontor.access.v1.DirectoryOrganization
+	(*DirectoryUser)(nil),          // 4: kontor.access.v1.DirectoryUser
+	(*DirectoryDepartment)(nil),    // 5: kontor.access.v1.DirectoryDepartment
+	(*DirectoryEndedSessions)(nil), // 6: kontor.access.v1.DirectoryEndedSessions
+	(*DirectoryRole)(nil),          // 7: kontor.access.v1.DirectoryRole
+	(*DirectoryFieldRule)(nil),     // 8: kontor.access.v1.DirectoryFieldRule
+	(*DirectoryGrant)(nil),         // 9: kontor.access.v1.DirectoryGrant
+	(v1.Action)(0),                 // 10: kontor.options.v1.Action
 }
 var file_kontor_access_v1_directory_proto_depIdxs = []int32{
-	2, // 0: kontor.access.v1.DirectoryEntry.organization:type_name -> kontor.access.v1.DirectoryOrganization
-	3, // 1: kontor.access.v1.DirectoryEntry.user:type_name -> kontor.access.v1.DirectoryUser
-	4, // 2: kontor.access.v1.DirectoryEntry.department:type_name -> kontor.access.v1.DirectoryDepartment
-	6, // 3: kontor.access.v1.DirectoryEntry.role:type_name -> kontor.access.v1.DirectoryRole
-	5, // 4: kontor.access.v1.DirectoryEntry.ended_sessions:type_name -> kontor.access.v1.DirectoryEndedSessions
-	7, // 5: kontor.access.v1.DirectoryRole.grants:type_name -> kontor.access.v1.DirectoryGrant
-	8, // 6: kontor.access.v1.DirectoryGrant.action:type_name -> kontor.options.v1.Action
-	0, // 7: kontor.access.v1.DirectoryGrant.scope:type_name -> kontor.access.v1.Scope
-	8, // [8:8] is the sub-list for method output_type
-	8, // [8:8] is the sub-list for method input_type
-	8, // [8:8] is the sub-list for extension type_name
-	8, // [8:8] is the sub-list for extension extendee
-	0, // [0:8] is the sub-list for field type_name
+	3,  // 0: kontor.access.v1.DirectoryEntry.organization:type_name -> kontor.access.v1.DirectoryOrganization
+	4,  // 1: kontor.access.v1.DirectoryEntry.user:type_name -> kontor.access.v1.DirectoryUser
+	5,  // 2: kontor.access.v1.DirectoryEntry.department:type_name -> kontor.access.v1.DirectoryDepartment
+	7,  // 3: kontor.access.v1.DirectoryEntry.role:type_name -> kontor.access.v1.DirectoryRole
+	6,  // 4: kontor.access.v1.DirectoryEntry.ended_sessions:type_name -> kontor.access.v1.DirectoryEndedSessions
+	9,  // 5: kontor.access.v1.DirectoryRole.grants:type_name -> kontor.access.v1.DirectoryGrant
+	8,  // 6: kontor.access.v1.DirectoryRole.fields:type_name -> kontor.access.v1.DirectoryFieldRule
+	1,  // 7: kontor.access.v1.DirectoryFieldRule.access:type_name -> kontor.access.v1.FieldAccess
+	10, // 8: kontor.access.v1.DirectoryGrant.action:type_name -> kontor.options.v1.Action
+	0,  // 9: kontor.access.v1.DirectoryGrant.scope:type_name -> kontor.access.v1.Scope
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_kontor_access_v1_directory_proto_init() }
@@ -815,8 +955,8 @@ func file_kontor_access_v1_directory_proto_init() {
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_access_v1_directory_proto_rawDesc), len(file_kontor_access_v1_directory_proto_rawDesc)),
-			NumEnums:      1,
-			NumMessages:   7,
+			NumEnums:      2,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

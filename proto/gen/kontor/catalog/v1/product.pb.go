@@ -14,6 +14,7 @@ import (
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	_ "kontor.internal/proto/gen/kontor/options/v1"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
@@ -432,51 +433,53 @@ var File_kontor_catalog_v1_product_proto protoreflect.FileDescriptor
 
 const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkontor/catalog/v1/product.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xd4\x06\n" +
+	"\x1fkontor/catalog/v1/product.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xa0\a\n" +
 	"\aProduct\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1c\n" +
-	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x02R\x04name\x12\x19\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\"\n" +
+	"\x04name\x18\x03 \x01(\tB\x0e\xbaH\x05r\x03\x18\x80\x02\xda\xf3\x18\x02\x18\x01R\x04name\x12\x19\n" +
 	"\x03sku\x18\x04 \x01(\tB\a\xbaH\x04r\x02\x18@R\x03sku\x12!\n" +
 	"\abarcode\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18@R\abarcode\x12+\n" +
 	"\vdescription\x18\x06 \x01(\tB\t\xbaH\x06r\x04\x18\xa0\x9c\x01R\vdescription\x129\n" +
 	"\x10picture_file_ids\x18\a \x03(\tB\x0f\xbaH\f\x92\x01\t\x10 \"\x05r\x03\xb0\x01\x01R\x0epictureFileIds\x12\x1d\n" +
 	"\n" +
-	"section_id\x18\b \x01(\tR\tsectionId\x12\x1b\n" +
-	"\x04unit\x18\t \x01(\tB\a\xbaH\x04r\x02\x18 R\x04unit\x12\x1b\n" +
+	"section_id\x18\b \x01(\tR\tsectionId\x12!\n" +
+	"\x04unit\x18\t \x01(\tB\r\xbaH\x04r\x02\x18 \xda\xf3\x18\x02\x18\x01R\x04unit\x12#\n" +
 	"\x06active\x18\n" +
-	" \x01(\bH\x00R\x06active\x88\x01\x01\x12\x12\n" +
+	" \x01(\bB\x06\xda\xf3\x18\x02\x18\x01H\x00R\x06active\x88\x01\x01\x12\x12\n" +
 	"\x04sort\x18\v \x01(\x05R\x04sort\x12@\n" +
 	"\btax_rate\x18\f \x01(\tB%\xbaH\"r 2\x1e^([0-9]{1,3}(\\.[0-9]{1,4})?)?$R\ataxRate\x12;\n" +
 	"\x06prices\x18\r \x03(\v2\x18.kontor.catalog.v1.PriceB\t\xbaH\x06\x92\x01\x03\x10\xc8\x01R\x06prices\x12:\n" +
-	"\rminimum_price\x18\x0e \x01(\v2\x15.kontor.type.v1.MoneyR\fminimumPrice\x12G\n" +
-	"\fexternal_ids\x18\x0f \x03(\v2\x1a.kontor.type.v1.ExternalIdB\b\xbaH\x05\x92\x01\x02\x10 R\vexternalIds\x12.\n" +
-	"\x06origin\x18\x10 \x01(\v2\x16.kontor.type.v1.OriginR\x06origin\x12;\n" +
-	"\vcreate_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vupdate_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\x12;\n" +
-	"\vdelete_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"deleteTimeB\t\n" +
+	"\rminimum_price\x18\x0e \x01(\v2\x15.kontor.type.v1.MoneyR\fminimumPrice\x12X\n" +
+	"\fexternal_ids\x18\x0f \x03(\v2\x1a.kontor.type.v1.ExternalIdB\x19\xbaH\x05\x92\x01\x02\x10 \xda\xf3\x18\r\x12\vexternal_idR\vexternalIds\x12.\n" +
+	"\x06origin\x18\x10 \x01(\v2\x16.kontor.type.v1.OriginR\x06origin\x12C\n" +
+	"\vcreate_time\x18\x11 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
+	"createTime\x12C\n" +
+	"\vupdate_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
+	"updateTime\x12C\n" +
+	"\vdelete_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
+	"deleteTime:\r\xd2\xf3\x18\t\n" +
+	"\aproductB\t\n" +
 	"\a_active\"j\n" +
 	"\x05Price\x12,\n" +
 	"\rprice_type_id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\vpriceTypeId\x123\n" +
-	"\x05price\x18\x02 \x01(\v2\x15.kontor.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05price\"\xd2\x02\n" +
+	"\x05price\x18\x02 \x01(\v2\x15.kontor.type.v1.MoneyB\x06\xbaH\x03\xc8\x01\x01R\x05price\"\xef\x02\n" +
 	"\x0eProductSummary\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x10\n" +
 	"\x03sku\x18\x03 \x01(\tR\x03sku\x12\x12\n" +
 	"\x04unit\x18\x04 \x01(\tR\x04unit\x12\x19\n" +
-	"\btax_rate\x18\x05 \x01(\tR\ataxRate\x124\n" +
+	"\btax_rate\x18\x05 \x01(\tR\ataxRate\x12B\n" +
 	"\n" +
-	"list_price\x18\x06 \x01(\v2\x15.kontor.type.v1.MoneyR\tlistPrice\x12\x16\n" +
+	"list_price\x18\x06 \x01(\v2\x15.kontor.type.v1.MoneyB\f\xda\xf3\x18\b\n" +
+	"\x06pricesR\tlistPrice\x12\x16\n" +
 	"\x06active\x18\a \x01(\bR\x06active\x12\x18\n" +
 	"\adeleted\x18\b \x01(\bR\adeleted\x12\x1d\n" +
 	"\n" +
 	"section_id\x18\t \x01(\tR\tsectionId\x12\x18\n" +
 	"\aversion\x18\n" +
 	" \x01(\x03R\aversion\x12:\n" +
-	"\rminimum_price\x18\v \x01(\v2\x15.kontor.type.v1.MoneyR\fminimumPriceB7Z5kontor.internal/proto/gen/kontor/catalog/v1;catalogv1b\x06proto3"
+	"\rminimum_price\x18\v \x01(\v2\x15.kontor.type.v1.MoneyR\fminimumPrice:\r\xd2\xf3\x18\t\x12\aproductB7Z5kontor.internal/proto/gen/kontor/catalog/v1;catalogv1b\x06proto3"
 
 var (
 	file_kontor_catalog_v1_product_proto_rawDescOnce sync.Once

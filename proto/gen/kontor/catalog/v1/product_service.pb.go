@@ -1647,7 +1647,7 @@ var File_kontor_catalog_v1_product_service_proto protoreflect.FileDescriptor
 
 const file_kontor_catalog_v1_product_service_proto_rawDesc = "" +
 	"\n" +
-	"'kontor/catalog/v1/product_service.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fkontor/catalog/v1/product.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\"}\n" +
+	"'kontor/catalog/v1/product_service.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1fkontor/catalog/v1/product.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\"}\n" +
 	"\x14CreateProductRequest\x12<\n" +
 	"\aproduct\x18\x01 \x01(\v2\x1a.kontor.catalog.v1.ProductB\x06\xbaH\x03\xc8\x01\x01R\aproduct\x12'\n" +
 	"\n" +
@@ -1700,10 +1700,12 @@ const file_kontor_catalog_v1_product_service_proto_rawDesc = "" +
 	"\x17BatchGetProductsRequest\x12$\n" +
 	"\x03ids\x18\x01 \x03(\tB\x12\xbaH\x0f\x92\x01\f\b\x01\x10\xe8\a\"\x05r\x03\xb0\x01\x01R\x03ids\"Y\n" +
 	"\x18BatchGetProductsResponse\x12=\n" +
-	"\bproducts\x18\x01 \x03(\v2!.kontor.catalog.v1.ProductSummaryR\bproducts\"\xee\x01\n" +
+	"\bproducts\x18\x01 \x03(\v2!.kontor.catalog.v1.ProductSummaryR\bproducts\"\x85\x02\n" +
 	"\x15LookupProductsRequest\x12E\n" +
-	"\x02by\x18\x01 \x01(\x0e2+.kontor.catalog.v1.LookupProductsRequest.ByB\b\xbaH\x05\x82\x01\x02\x10\x01R\x02by\x12&\n" +
-	"\x04keys\x18\x02 \x03(\tB\x12\xbaH\x0f\x92\x01\f\b\x01\x10\xd0\x0f\"\x05r\x03\x18\x80\x02R\x04keys\x12\x1f\n" +
+	"\x02by\x18\x01 \x01(\x0e2+.kontor.catalog.v1.LookupProductsRequest.ByB\b\xbaH\x05\x82\x01\x02\x10\x01R\x02by\x12=\n" +
+	"\x04keys\x18\x02 \x03(\tB)\xbaH\x0f\x92\x01\f\b\x01\x10\xd0\x0f\"\x05r\x03\x18\x80\x02\xda\xf3\x18\x13\n" +
+	"\x03sku\n" +
+	"\fexternal_idsR\x04keys\x12\x1f\n" +
 	"\x06source\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18@R\x06source\"E\n" +
 	"\x02By\x12\x12\n" +
 	"\x0eBY_UNSPECIFIED\x10\x00\x12\v\n" +
@@ -1715,10 +1717,11 @@ const file_kontor_catalog_v1_product_service_proto_rawDesc = "" +
 	"\amatches\x18\x01 \x03(\v2/.kontor.catalog.v1.LookupProductsResponse.MatchR\amatches\x1aX\n" +
 	"\x05Match\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12=\n" +
-	"\bproducts\x18\x02 \x03(\v2!.kontor.catalog.v1.ProductSummaryR\bproducts\"_\n" +
-	"\x15SearchProductsRequest\x12 \n" +
-	"\x05query\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x01R\x05query\x12$\n" +
+	"\bproducts\x18\x02 \x03(\v2!.kontor.catalog.v1.ProductSummaryR\bproducts\"q\n" +
+	"\x15SearchProductsRequest\x122\n" +
+	"\x05query\x18\x01 \x01(\tB\x1c\xbaH\ar\x05\x10\x01\x18\x80\x01\xda\xf3\x18\x0e\n" +
+	"\x03sku\n" +
+	"\abarcodeR\x05query\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"\xcb\x01\n" +
 	"\x16SearchProductsResponse\x12A\n" +
 	"\x04hits\x18\x01 \x03(\v2-.kontor.catalog.v1.SearchProductsResponse.HitR\x04hits\x1an\n" +

@@ -1383,7 +1383,7 @@ var File_kontor_contacts_v1_companies_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_companies_service_proto_rawDesc = "" +
 	"\n" +
-	"*kontor/contacts/v1/companies_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"~\n" +
+	"*kontor/contacts/v1/companies_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"~\n" +
 	"\x14CreateCompanyRequest\x12=\n" +
 	"\acompany\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.CompanyB\x06\xbaH\x03\xc8\x01\x01R\acompany\x12'\n" +
 	"\n" +
@@ -1454,11 +1454,12 @@ const file_kontor_contacts_v1_companies_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"W\n" +
 	"\x17ImportCompaniesResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\xa6\x01\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\xb2\x01\n" +
 	"\x16LookupCompaniesRequest\x12\x1f\n" +
 	"\x05names\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x88'R\x05names\x12H\n" +
-	"\fexternal_ids\x18\x02 \x03(\v2\x1a.kontor.type.v1.ExternalIdB\t\xbaH\x06\x92\x01\x03\x10\x88'R\vexternalIds\x12!\n" +
-	"\x06emails\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x88'R\x06emails\"M\n" +
+	"\fexternal_ids\x18\x02 \x03(\v2\x1a.kontor.type.v1.ExternalIdB\t\xbaH\x06\x92\x01\x03\x10\x88'R\vexternalIds\x12-\n" +
+	"\x06emails\x18\x03 \x03(\tB\x15\xbaH\x06\x92\x01\x03\x10\x88'\xda\xf3\x18\b\n" +
+	"\x06emailsR\x06emails\"M\n" +
 	"\x17LookupCompaniesResponse\x122\n" +
 	"\x04hits\x18\x01 \x03(\v2\x1e.kontor.contacts.v1.CompanyHitR\x04hits\"\x94\x01\n" +
 	"\n" +

@@ -1558,7 +1558,7 @@ var File_kontor_contacts_v1_contacts_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_contacts_service_proto_rawDesc = "" +
 	"\n" +
-	")kontor/contacts/v1/contacts_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/contact.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"~\n" +
+	")kontor/contacts/v1/contacts_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/contact.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"~\n" +
 	"\x14CreateContactRequest\x12=\n" +
 	"\acontact\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.ContactB\x06\xbaH\x03\xc8\x01\x01R\acontact\x12'\n" +
 	"\n" +
@@ -1629,21 +1629,28 @@ const file_kontor_contacts_v1_contacts_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"V\n" +
 	"\x16ImportContactsResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"Z\n" +
-	"\x19LookupContactPointRequest\x12\x1d\n" +
-	"\x05phone\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\x05phone\x12\x1e\n" +
-	"\x05email\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\xc0\x02R\x05email\"]\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\xbc\x01\n" +
+	"\x19LookupContactPointRequest\x12N\n" +
+	"\x05phone\x18\x01 \x01(\tB8\xbaH\x04r\x02\x18@\xda\xf3\x18-\n" +
+	"\x0econtact/phones\n" +
+	"\x0ecompany/phones\n" +
+	"\vlead/phonesR\x05phone\x12O\n" +
+	"\x05email\x18\x02 \x01(\tB9\xbaH\x05r\x03\x18\xc0\x02\xda\xf3\x18-\n" +
+	"\x0econtact/emails\n" +
+	"\x0ecompany/emails\n" +
+	"\vlead/emailsR\x05email\"]\n" +
 	"\x1aLookupContactPointResponse\x12?\n" +
 	"\amatches\x18\x01 \x03(\v2%.kontor.contacts.v1.ContactPointMatchR\amatches\"\x95\x01\n" +
 	"\x11ContactPointMatch\x12+\n" +
 	"\x06record\x18\x01 \x01(\v2\x13.kontor.type.v1.RefR\x06record\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12%\n" +
 	"\x0eresponsible_id\x18\x03 \x01(\tR\rresponsibleId\x12\x18\n" +
-	"\amatched\x18\x04 \x01(\tR\amatched\"\xa5\x01\n" +
+	"\amatched\x18\x04 \x01(\tR\amatched\"\xb1\x01\n" +
 	"\x15LookupContactsRequest\x12\x1f\n" +
 	"\x05names\x18\x01 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x88'R\x05names\x12H\n" +
-	"\fexternal_ids\x18\x02 \x03(\v2\x1a.kontor.type.v1.ExternalIdB\t\xbaH\x06\x92\x01\x03\x10\x88'R\vexternalIds\x12!\n" +
-	"\x06emails\x18\x03 \x03(\tB\t\xbaH\x06\x92\x01\x03\x10\x88'R\x06emails\"L\n" +
+	"\fexternal_ids\x18\x02 \x03(\v2\x1a.kontor.type.v1.ExternalIdB\t\xbaH\x06\x92\x01\x03\x10\x88'R\vexternalIds\x12-\n" +
+	"\x06emails\x18\x03 \x03(\tB\x15\xbaH\x06\x92\x01\x03\x10\x88'\xda\xf3\x18\b\n" +
+	"\x06emailsR\x06emails\"L\n" +
 	"\x16LookupContactsResponse\x122\n" +
 	"\x04hits\x18\x01 \x03(\v2\x1e.kontor.contacts.v1.ContactHitR\x04hits\"\x94\x01\n" +
 	"\n" +

@@ -77,7 +77,7 @@ func (x DuplicateReason_Match) Number() protoreflect.EnumNumber {
 
 // Deprecated: Use DuplicateReason_Match.Descriptor instead.
 func (DuplicateReason_Match) EnumDescriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{14, 0}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{16, 0}
 }
 
 // ScanDuplicatesRequest says what to compare.
@@ -181,6 +181,135 @@ func (x *ScanDuplicatesResponse) GetOperation() *v1.Operation {
 	return nil
 }
 
+// MergeDuplicatesRequest says what to merge.
+type MergeDuplicatesRequest struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// "contact", "company" or "lead".
+	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
+	// The least score of the pairs that are merged.
+	MinScore float64 `protobuf:"fixed64,2,opt,name=min_score,json=minScore,proto3" json:"min_score,omitempty"`
+	// Only pairs that have this in common, such as "phones"; see DuplicateReason.field. Empty for any.
+	Reason string `protobuf:"bytes,3,opt,name=reason,proto3" json:"reason,omitempty"`
+	// Whether to do everything but keep nothing of it: the operation tells what would be merged.
+	DryRun bool `protobuf:"varint,4,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"`
+	// The caller's idempotency key.
+	RequestId     string `protobuf:"bytes,5,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeDuplicatesRequest) Reset() {
+	*x = MergeDuplicatesRequest{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[2]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeDuplicatesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeDuplicatesRequest) ProtoMessage() {}
+
+func (x *MergeDuplicatesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[2]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeDuplicatesRequest.ProtoReflect.Descriptor instead.
+func (*MergeDuplicatesRequest) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{2}
+}
+
+func (x *MergeDuplicatesRequest) GetKind() string {
+	if x != nil {
+		return x.Kind
+	}
+	return ""
+}
+
+func (x *MergeDuplicatesRequest) GetMinScore() float64 {
+	if x != nil {
+		return x.MinScore
+	}
+	return 0
+}
+
+func (x *MergeDuplicatesRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *MergeDuplicatesRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *MergeDuplicatesRequest) GetRequestId() string {
+	if x != nil {
+		return x.RequestId
+	}
+	return ""
+}
+
+// MergeDuplicatesResponse carries the operation.
+type MergeDuplicatesResponse struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The operation, to be followed with GetOperation; its result counts the groups that were "merged", the "records" that
+	// became part of another, and the groups that were "left".
+	Operation     *v1.Operation `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *MergeDuplicatesResponse) Reset() {
+	*x = MergeDuplicatesResponse{}
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[3]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *MergeDuplicatesResponse) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*MergeDuplicatesResponse) ProtoMessage() {}
+
+func (x *MergeDuplicatesResponse) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[3]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use MergeDuplicatesResponse.ProtoReflect.Descriptor instead.
+func (*MergeDuplicatesResponse) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{3}
+}
+
+func (x *MergeDuplicatesResponse) GetOperation() *v1.Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
 // ListDuplicatesRequest selects pairs.
 type ListDuplicatesRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -202,7 +331,7 @@ type ListDuplicatesRequest struct {
 
 func (x *ListDuplicatesRequest) Reset() {
 	*x = ListDuplicatesRequest{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[2]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[4]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -214,7 +343,7 @@ func (x *ListDuplicatesRequest) String() string {
 func (*ListDuplicatesRequest) ProtoMessage() {}
 
 func (x *ListDuplicatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[2]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[4]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -227,7 +356,7 @@ func (x *ListDuplicatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDuplicatesRequest.ProtoReflect.Descriptor instead.
 func (*ListDuplicatesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{2}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{4}
 }
 
 func (x *ListDuplicatesRequest) GetKind() string {
@@ -279,13 +408,15 @@ type ListDuplicatesResponse struct {
 	Pairs []*DuplicatePair `protobuf:"bytes,1,rep,name=pairs,proto3" json:"pairs,omitempty"`
 	// Token for the next page; empty on the last.
 	NextPageToken string `protobuf:"bytes,2,opt,name=next_page_token,json=nextPageToken,proto3" json:"next_page_token,omitempty"`
+	// The latest scan of the kind, under way or ended. Absent if there was none.
+	Scan          *v1.Operation `protobuf:"bytes,3,opt,name=scan,proto3" json:"scan,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
 
 func (x *ListDuplicatesResponse) Reset() {
 	*x = ListDuplicatesResponse{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[3]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[5]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -297,7 +428,7 @@ func (x *ListDuplicatesResponse) String() string {
 func (*ListDuplicatesResponse) ProtoMessage() {}
 
 func (x *ListDuplicatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[3]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[5]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -310,7 +441,7 @@ func (x *ListDuplicatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListDuplicatesResponse.ProtoReflect.Descriptor instead.
 func (*ListDuplicatesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{3}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{5}
 }
 
 func (x *ListDuplicatesResponse) GetPairs() []*DuplicatePair {
@@ -325,6 +456,13 @@ func (x *ListDuplicatesResponse) GetNextPageToken() string {
 		return x.NextPageToken
 	}
 	return ""
+}
+
+func (x *ListDuplicatesResponse) GetScan() *v1.Operation {
+	if x != nil {
+		return x.Scan
+	}
+	return nil
 }
 
 // DuplicatePair is two records that may be the same.
@@ -342,7 +480,7 @@ type DuplicatePair struct {
 
 func (x *DuplicatePair) Reset() {
 	*x = DuplicatePair{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[4]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[6]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -354,7 +492,7 @@ func (x *DuplicatePair) String() string {
 func (*DuplicatePair) ProtoMessage() {}
 
 func (x *DuplicatePair) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[4]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[6]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -367,7 +505,7 @@ func (x *DuplicatePair) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DuplicatePair.ProtoReflect.Descriptor instead.
 func (*DuplicatePair) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{4}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{6}
 }
 
 func (x *DuplicatePair) GetRecords() []*v11.Ref {
@@ -406,7 +544,7 @@ type DismissDuplicateRequest struct {
 
 func (x *DismissDuplicateRequest) Reset() {
 	*x = DismissDuplicateRequest{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[5]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -418,7 +556,7 @@ func (x *DismissDuplicateRequest) String() string {
 func (*DismissDuplicateRequest) ProtoMessage() {}
 
 func (x *DismissDuplicateRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[5]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -431,7 +569,7 @@ func (x *DismissDuplicateRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DismissDuplicateRequest.ProtoReflect.Descriptor instead.
 func (*DismissDuplicateRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{5}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *DismissDuplicateRequest) GetKind() string {
@@ -464,7 +602,7 @@ type DismissDuplicateResponse struct {
 
 func (x *DismissDuplicateResponse) Reset() {
 	*x = DismissDuplicateResponse{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[6]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -476,7 +614,7 @@ func (x *DismissDuplicateResponse) String() string {
 func (*DismissDuplicateResponse) ProtoMessage() {}
 
 func (x *DismissDuplicateResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[6]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -489,7 +627,7 @@ func (x *DismissDuplicateResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DismissDuplicateResponse.ProtoReflect.Descriptor instead.
 func (*DismissDuplicateResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{6}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{8}
 }
 
 // FindContactDuplicatesRequest says whom to look for.
@@ -507,7 +645,7 @@ type FindContactDuplicatesRequest struct {
 
 func (x *FindContactDuplicatesRequest) Reset() {
 	*x = FindContactDuplicatesRequest{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[7]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -519,7 +657,7 @@ func (x *FindContactDuplicatesRequest) String() string {
 func (*FindContactDuplicatesRequest) ProtoMessage() {}
 
 func (x *FindContactDuplicatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[7]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -532,7 +670,7 @@ func (x *FindContactDuplicatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindContactDuplicatesRequest.ProtoReflect.Descriptor instead.
 func (*FindContactDuplicatesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{7}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *FindContactDuplicatesRequest) GetId() string {
@@ -567,7 +705,7 @@ type FindContactDuplicatesResponse struct {
 
 func (x *FindContactDuplicatesResponse) Reset() {
 	*x = FindContactDuplicatesResponse{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[8]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -579,7 +717,7 @@ func (x *FindContactDuplicatesResponse) String() string {
 func (*FindContactDuplicatesResponse) ProtoMessage() {}
 
 func (x *FindContactDuplicatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[8]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -592,7 +730,7 @@ func (x *FindContactDuplicatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindContactDuplicatesResponse.ProtoReflect.Descriptor instead.
 func (*FindContactDuplicatesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{8}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *FindContactDuplicatesResponse) GetDuplicates() []*Duplicate {
@@ -617,7 +755,7 @@ type FindCompanyDuplicatesRequest struct {
 
 func (x *FindCompanyDuplicatesRequest) Reset() {
 	*x = FindCompanyDuplicatesRequest{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[9]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -629,7 +767,7 @@ func (x *FindCompanyDuplicatesRequest) String() string {
 func (*FindCompanyDuplicatesRequest) ProtoMessage() {}
 
 func (x *FindCompanyDuplicatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[9]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -642,7 +780,7 @@ func (x *FindCompanyDuplicatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindCompanyDuplicatesRequest.ProtoReflect.Descriptor instead.
 func (*FindCompanyDuplicatesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{9}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *FindCompanyDuplicatesRequest) GetId() string {
@@ -677,7 +815,7 @@ type FindCompanyDuplicatesResponse struct {
 
 func (x *FindCompanyDuplicatesResponse) Reset() {
 	*x = FindCompanyDuplicatesResponse{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[10]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -689,7 +827,7 @@ func (x *FindCompanyDuplicatesResponse) String() string {
 func (*FindCompanyDuplicatesResponse) ProtoMessage() {}
 
 func (x *FindCompanyDuplicatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[10]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -702,7 +840,7 @@ func (x *FindCompanyDuplicatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindCompanyDuplicatesResponse.ProtoReflect.Descriptor instead.
 func (*FindCompanyDuplicatesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{10}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *FindCompanyDuplicatesResponse) GetDuplicates() []*Duplicate {
@@ -727,7 +865,7 @@ type FindLeadDuplicatesRequest struct {
 
 func (x *FindLeadDuplicatesRequest) Reset() {
 	*x = FindLeadDuplicatesRequest{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[11]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -739,7 +877,7 @@ func (x *FindLeadDuplicatesRequest) String() string {
 func (*FindLeadDuplicatesRequest) ProtoMessage() {}
 
 func (x *FindLeadDuplicatesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[11]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -752,7 +890,7 @@ func (x *FindLeadDuplicatesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindLeadDuplicatesRequest.ProtoReflect.Descriptor instead.
 func (*FindLeadDuplicatesRequest) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{11}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *FindLeadDuplicatesRequest) GetId() string {
@@ -787,7 +925,7 @@ type FindLeadDuplicatesResponse struct {
 
 func (x *FindLeadDuplicatesResponse) Reset() {
 	*x = FindLeadDuplicatesResponse{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[12]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -799,7 +937,7 @@ func (x *FindLeadDuplicatesResponse) String() string {
 func (*FindLeadDuplicatesResponse) ProtoMessage() {}
 
 func (x *FindLeadDuplicatesResponse) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[12]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -812,7 +950,7 @@ func (x *FindLeadDuplicatesResponse) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use FindLeadDuplicatesResponse.ProtoReflect.Descriptor instead.
 func (*FindLeadDuplicatesResponse) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{12}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *FindLeadDuplicatesResponse) GetDuplicates() []*Duplicate {
@@ -839,7 +977,7 @@ type Duplicate struct {
 
 func (x *Duplicate) Reset() {
 	*x = Duplicate{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[13]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -851,7 +989,7 @@ func (x *Duplicate) String() string {
 func (*Duplicate) ProtoMessage() {}
 
 func (x *Duplicate) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[13]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -864,7 +1002,7 @@ func (x *Duplicate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Duplicate.ProtoReflect.Descriptor instead.
 func (*Duplicate) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{13}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *Duplicate) GetRecord() *v11.Ref {
@@ -912,7 +1050,7 @@ type DuplicateReason struct {
 
 func (x *DuplicateReason) Reset() {
 	*x = DuplicateReason{}
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[14]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -924,7 +1062,7 @@ func (x *DuplicateReason) String() string {
 func (*DuplicateReason) ProtoMessage() {}
 
 func (x *DuplicateReason) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[14]
+	mi := &file_kontor_contacts_v1_duplicates_service_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -937,7 +1075,7 @@ func (x *DuplicateReason) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DuplicateReason.ProtoReflect.Descriptor instead.
 func (*DuplicateReason) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{14}
+	return file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *DuplicateReason) GetField() string {
@@ -972,13 +1110,22 @@ var File_kontor_contacts_v1_duplicates_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_duplicates_service_proto_rawDesc = "" +
 	"\n" +
-	"+kontor/contacts/v1/duplicates_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x18kontor/type/v1/ref.proto\"s\n" +
+	"+kontor/contacts/v1/duplicates_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x18kontor/type/v1/ref.proto\"s\n" +
 	"\x15ScanDuplicatesRequest\x121\n" +
 	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\acontactR\acompanyR\x04leadR\x04kind\x12'\n" +
 	"\n" +
 	"request_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"V\n" +
 	"\x16ScanDuplicatesResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\x8e\x02\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\xf8\x01\n" +
+	"\x16MergeDuplicatesRequest\x121\n" +
+	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\acontactR\acompanyR\x04leadR\x04kind\x124\n" +
+	"\tmin_score\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\xe0?R\bminScore\x12\x1f\n" +
+	"\x06reason\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x06reason\x12\x17\n" +
+	"\adry_run\x18\x04 \x01(\bR\x06dryRun\x12'\n" +
+	"\n" +
+	"request_id\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId:\x12\xd2\xf3\x18\x0e\x1a\x04kind\"\x06reason\"W\n" +
+	"\x17MergeDuplicatesResponse\x12<\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\xa2\x02\n" +
 	"\x15ListDuplicatesRequest\x121\n" +
 	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\acontactR\acompanyR\x04leadR\x04kind\x124\n" +
 	"\tmin_score\x18\x02 \x01(\x01B\x17\xbaH\x14\x12\x12\x19\x00\x00\x00\x00\x00\x00\xf0?)\x00\x00\x00\x00\x00\x00\x00\x00R\bminScore\x12\x1f\n" +
@@ -986,14 +1133,15 @@ const file_kontor_contacts_v1_duplicates_service_proto_rawDesc = "" +
 	"\tdismissed\x18\x04 \x01(\bR\tdismissed\x12$\n" +
 	"\tpage_size\x18\x05 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\x12'\n" +
 	"\n" +
-	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken\"y\n" +
+	"page_token\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80 R\tpageToken:\x12\xd2\xf3\x18\x0e\x1a\x04kind\"\x06reason\"\xad\x01\n" +
 	"\x16ListDuplicatesResponse\x127\n" +
 	"\x05pairs\x18\x01 \x03(\v2!.kontor.contacts.v1.DuplicatePairR\x05pairs\x12&\n" +
-	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\"n\n" +
+	"\x0fnext_page_token\x18\x02 \x01(\tR\rnextPageToken\x122\n" +
+	"\x04scan\x18\x03 \x01(\v2\x1e.kontor.operation.v1.OperationR\x04scan\"}\n" +
 	"\rDuplicatePair\x12-\n" +
 	"\arecords\x18\x01 \x03(\v2\x13.kontor.type.v1.RefR\arecords\x12\x14\n" +
 	"\x05score\x18\x02 \x01(\x01R\x05score\x12\x18\n" +
-	"\areasons\x18\x03 \x03(\tR\areasons\"\x87\x01\n" +
+	"\areasons\x18\x03 \x03(\tR\areasons:\r\xd2\xf3\x18\t\"\areasons\"\x87\x01\n" +
 	"\x17DismissDuplicateRequest\x121\n" +
 	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\acontactR\acompanyR\x04leadR\x04kind\x12%\n" +
 	"\x03ids\x18\x02 \x03(\tB\x13\xbaH\x10\x92\x01\r\b\x02\x10\x02\x18\x01\"\x05r\x03\xb0\x01\x01R\x03ids\x12\x12\n" +
@@ -1022,12 +1170,12 @@ const file_kontor_contacts_v1_duplicates_service_proto_rawDesc = "" +
 	"\x1aFindLeadDuplicatesResponse\x12=\n" +
 	"\n" +
 	"duplicates\x18\x01 \x03(\v2\x1d.kontor.contacts.v1.DuplicateR\n" +
-	"duplicates\"\xa1\x01\n" +
+	"duplicates\"\xb0\x01\n" +
 	"\tDuplicate\x12+\n" +
 	"\x06record\x18\x01 \x01(\v2\x13.kontor.type.v1.RefR\x06record\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x14\n" +
 	"\x05score\x18\x03 \x01(\x01R\x05score\x12=\n" +
-	"\areasons\x18\x04 \x03(\v2#.kontor.contacts.v1.DuplicateReasonR\areasons\"\xe2\x01\n" +
+	"\areasons\x18\x04 \x03(\v2#.kontor.contacts.v1.DuplicateReasonR\areasons:\r\xd2\xf3\x18\t*\areasons\"\xef\x01\n" +
 	"\x0fDuplicateReason\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x12?\n" +
 	"\x05match\x18\x02 \x01(\x0e2).kontor.contacts.v1.DuplicateReason.MatchR\x05match\x12\x14\n" +
@@ -1038,7 +1186,7 @@ const file_kontor_contacts_v1_duplicates_service_proto_rawDesc = "" +
 	"\x05Match\x12\x15\n" +
 	"\x11MATCH_UNSPECIFIED\x10\x00\x12\x0f\n" +
 	"\vMATCH_EQUAL\x10\x01\x12\x11\n" +
-	"\rMATCH_SIMILAR\x10\x022\xe2\a\n" +
+	"\rMATCH_SIMILAR\x10\x02:\v\xd2\xf3\x18\a\"\x05field2\xf6\b\n" +
 	"\x11DuplicatesService\x12\xb3\x01\n" +
 	"\x15FindContactDuplicates\x120.kontor.contacts.v1.FindContactDuplicatesRequest\x1a1.kontor.contacts.v1.FindContactDuplicatesResponse\"5\xca\xf3\x18\v\n" +
 	"\acontact\x10\x01\x82\xd3\xe4\x93\x02 :\x01*\"\x1b/v1/contacts:findDuplicates\x12\xb4\x01\n" +
@@ -1047,7 +1195,8 @@ const file_kontor_contacts_v1_duplicates_service_proto_rawDesc = "" +
 	"\x12FindLeadDuplicates\x12-.kontor.contacts.v1.FindLeadDuplicatesRequest\x1a..kontor.contacts.v1.FindLeadDuplicatesResponse\"/\xca\xf3\x18\b\n" +
 	"\x04lead\x10\x01\x82\xd3\xe4\x93\x02\x1d:\x01*\"\x18/v1/leads:findDuplicates\x12\x97\x01\n" +
 	"\x0eScanDuplicates\x12).kontor.contacts.v1.ScanDuplicatesRequest\x1a*.kontor.contacts.v1.ScanDuplicatesResponse\".\xca\xf3\x18\f\n" +
-	"\bsettings\x10\x03\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/duplicates:scan\x12\x85\x01\n" +
+	"\bsettings\x10\x03\x82\xd3\xe4\x93\x02\x18:\x01*\"\x13/v1/duplicates:scan\x12\x91\x01\n" +
+	"\x0fMergeDuplicates\x12*.kontor.contacts.v1.MergeDuplicatesRequest\x1a+.kontor.contacts.v1.MergeDuplicatesResponse\"%\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x19:\x01*\"\x14/v1/duplicates:merge\x12\x85\x01\n" +
 	"\x0eListDuplicates\x12).kontor.contacts.v1.ListDuplicatesRequest\x1a*.kontor.contacts.v1.ListDuplicatesResponse\"\x1c\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x10\x12\x0e/v1/duplicates\x12\x96\x01\n" +
 	"\x10DismissDuplicate\x12+.kontor.contacts.v1.DismissDuplicateRequest\x1a,.kontor.contacts.v1.DismissDuplicateResponse\"'\xca\xf3\x18\x02\x18\x02\x82\xd3\xe4\x93\x02\x1b:\x01*\"\x16/v1/duplicates:dismissB9Z7kontor.internal/proto/gen/kontor/contacts/v1;contactsv1b\x06proto3"
 
@@ -1064,60 +1213,66 @@ func file_kontor_contacts_v1_duplicates_service_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_contacts_v1_duplicates_service_proto_enumTypes = make([]protoimpl.EnumInfo, 1)
-var file_kontor_contacts_v1_duplicates_service_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_kontor_contacts_v1_duplicates_service_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
 var file_kontor_contacts_v1_duplicates_service_proto_goTypes = []any{
 	(DuplicateReason_Match)(0),            // 0: kontor.contacts.v1.DuplicateReason.Match
 	(*ScanDuplicatesRequest)(nil),         // 1: kontor.contacts.v1.ScanDuplicatesRequest
 	(*ScanDuplicatesResponse)(nil),        // 2: kontor.contacts.v1.ScanDuplicatesResponse
-	(*ListDuplicatesRequest)(nil),         // 3: kontor.contacts.v1.ListDuplicatesRequest
-	(*ListDuplicatesResponse)(nil),        // 4: kontor.contacts.v1.ListDuplicatesResponse
-	(*DuplicatePair)(nil),                 // 5: kontor.contacts.v1.DuplicatePair
-	(*DismissDuplicateRequest)(nil),       // 6: kontor.contacts.v1.DismissDuplicateRequest
-	(*DismissDuplicateResponse)(nil),      // 7: kontor.contacts.v1.DismissDuplicateResponse
-	(*FindContactDuplicatesRequest)(nil),  // 8: kontor.contacts.v1.FindContactDuplicatesRequest
-	(*FindContactDuplicatesResponse)(nil), // 9: kontor.contacts.v1.FindContactDuplicatesResponse
-	(*FindCompanyDuplicatesRequest)(nil),  // 10: kontor.contacts.v1.FindCompanyDuplicatesRequest
-	(*FindCompanyDuplicatesResponse)(nil), // 11: kontor.contacts.v1.FindCompanyDuplicatesResponse
-	(*FindLeadDuplicatesRequest)(nil),     // 12: kontor.contacts.v1.FindLeadDuplicatesRequest
-	(*FindLeadDuplicatesResponse)(nil),    // 13: kontor.contacts.v1.FindLeadDuplicatesResponse
-	(*Duplicate)(nil),                     // 14: kontor.contacts.v1.Duplicate
-	(*DuplicateReason)(nil),               // 15: kontor.contacts.v1.DuplicateReason
-	(*v1.Operation)(nil),                  // 16: kontor.operation.v1.Operation
-	(*v11.Ref)(nil),                       // 17: kontor.type.v1.Ref
-	(*Contact)(nil),                       // 18: kontor.contacts.v1.Contact
-	(*Company)(nil),                       // 19: kontor.contacts.v1.Company
-	(*Lead)(nil),                          // 20: kontor.contacts.v1.Lead
+	(*MergeDuplicatesRequest)(nil),        // 3: kontor.contacts.v1.MergeDuplicatesRequest
+	(*MergeDuplicatesResponse)(nil),       // 4: kontor.contacts.v1.MergeDuplicatesResponse
+	(*ListDuplicatesRequest)(nil),         // 5: kontor.contacts.v1.ListDuplicatesRequest
+	(*ListDuplicatesResponse)(nil),        // 6: kontor.contacts.v1.ListDuplicatesResponse
+	(*DuplicatePair)(nil),                 // 7: kontor.contacts.v1.DuplicatePair
+	(*DismissDuplicateRequest)(nil),       // 8: kontor.contacts.v1.DismissDuplicateRequest
+	(*DismissDuplicateResponse)(nil),      // 9: kontor.contacts.v1.DismissDuplicateResponse
+	(*FindContactDuplicatesRequest)(nil),  // 10: kontor.contacts.v1.FindContactDuplicatesRequest
+	(*FindContactDuplicatesResponse)(nil), // 11: kontor.contacts.v1.FindContactDuplicatesResponse
+	(*FindCompanyDuplicatesRequest)(nil),  // 12: kontor.contacts.v1.FindCompanyDuplicatesRequest
+	(*FindCompanyDuplicatesResponse)(nil), // 13: kontor.contacts.v1.FindCompanyDuplicatesResponse
+	(*FindLeadDuplicatesRequest)(nil),     // 14: kontor.contacts.v1.FindLeadDuplicatesRequest
+	(*FindLeadDuplicatesResponse)(nil),    // 15: kontor.contacts.v1.FindLeadDuplicatesResponse
+	(*Duplicate)(nil),                     // 16: kontor.contacts.v1.Duplicate
+	(*DuplicateReason)(nil),               // 17: kontor.contacts.v1.DuplicateReason
+	(*v1.Operation)(nil),                  // 18: kontor.operation.v1.Operation
+	(*v11.Ref)(nil),                       // 19: kontor.type.v1.Ref
+	(*Contact)(nil),                       // 20: kontor.contacts.v1.Contact
+	(*Company)(nil),                       // 21: kontor.contacts.v1.Company
+	(*Lead)(nil),                          // 22: kontor.contacts.v1.Lead
 }
 var file_kontor_contacts_v1_duplicates_service_proto_depIdxs = []int32{
-	16, // 0: kontor.contacts.v1.ScanDuplicatesResponse.operation:type_name -> kontor.operation.v1.Operation
-	5,  // 1: kontor.contacts.v1.ListDuplicatesResponse.pairs:type_name -> kontor.contacts.v1.DuplicatePair
-	17, // 2: kontor.contacts.v1.DuplicatePair.records:type_name -> kontor.type.v1.Ref
-	18, // 3: kontor.contacts.v1.FindContactDuplicatesRequest.contact:type_name -> kontor.contacts.v1.Contact
-	14, // 4: kontor.contacts.v1.FindContactDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
-	19, // 5: kontor.contacts.v1.FindCompanyDuplicatesRequest.company:type_name -> kontor.contacts.v1.Company
-	14, // 6: kontor.contacts.v1.FindCompanyDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
-	20, // 7: kontor.contacts.v1.FindLeadDuplicatesRequest.lead:type_name -> kontor.contacts.v1.Lead
-	14, // 8: kontor.contacts.v1.FindLeadDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
-	17, // 9: kontor.contacts.v1.Duplicate.record:type_name -> kontor.type.v1.Ref
-	15, // 10: kontor.contacts.v1.Duplicate.reasons:type_name -> kontor.contacts.v1.DuplicateReason
-	0,  // 11: kontor.contacts.v1.DuplicateReason.match:type_name -> kontor.contacts.v1.DuplicateReason.Match
-	8,  // 12: kontor.contacts.v1.DuplicatesService.FindContactDuplicates:input_type -> kontor.contacts.v1.FindContactDuplicatesRequest
-	10, // 13: kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates:input_type -> kontor.contacts.v1.FindCompanyDuplicatesRequest
-	12, // 14: kontor.contacts.v1.DuplicatesService.FindLeadDuplicates:input_type -> kontor.contacts.v1.FindLeadDuplicatesRequest
-	1,  // 15: kontor.contacts.v1.DuplicatesService.ScanDuplicates:input_type -> kontor.contacts.v1.ScanDuplicatesRequest
-	3,  // 16: kontor.contacts.v1.DuplicatesService.ListDuplicates:input_type -> kontor.contacts.v1.ListDuplicatesRequest
-	6,  // 17: kontor.contacts.v1.DuplicatesService.DismissDuplicate:input_type -> kontor.contacts.v1.DismissDuplicateRequest
-	9,  // 18: kontor.contacts.v1.DuplicatesService.FindContactDuplicates:output_type -> kontor.contacts.v1.FindContactDuplicatesResponse
-	11, // 19: kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates:output_type -> kontor.contacts.v1.FindCompanyDuplicatesResponse
-	13, // 20: kontor.contacts.v1.DuplicatesService.FindLeadDuplicates:output_type -> kontor.contacts.v1.FindLeadDuplicatesResponse
-	2,  // 21: kontor.contacts.v1.DuplicatesService.ScanDuplicates:output_type -> kontor.contacts.v1.ScanDuplicatesResponse
-	4,  // 22: kontor.contacts.v1.DuplicatesService.ListDuplicates:output_type -> kontor.contacts.v1.ListDuplicatesResponse
-	7,  // 23: kontor.contacts.v1.DuplicatesService.DismissDuplicate:output_type -> kontor.contacts.v1.DismissDuplicateResponse
-	18, // [18:24] is the sub-list for method output_type
-	12, // [12:18] is the sub-list for method input_type
-	12, // [12:12] is the sub-list for extension type_name
-	12, // [12:12] is the sub-list for extension extendee
-	0,  // [0:12] is the sub-list for field type_name
+	18, // 0: kontor.contacts.v1.ScanDuplicatesResponse.operation:type_name -> kontor.operation.v1.Operation
+	18, // 1: kontor.contacts.v1.MergeDuplicatesResponse.operation:type_name -> kontor.operation.v1.Operation
+	7,  // 2: kontor.contacts.v1.ListDuplicatesResponse.pairs:type_name -> kontor.contacts.v1.DuplicatePair
+	18, // 3: kontor.contacts.v1.ListDuplicatesResponse.scan:type_name -> kontor.operation.v1.Operation
+	19, // 4: kontor.contacts.v1.DuplicatePair.records:type_name -> kontor.type.v1.Ref
+	20, // 5: kontor.contacts.v1.FindContactDuplicatesRequest.contact:type_name -> kontor.contacts.v1.Contact
+	16, // 6: kontor.contacts.v1.FindContactDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
+	21, // 7: kontor.contacts.v1.FindCompanyDuplicatesRequest.company:type_name -> kontor.contacts.v1.Company
+	16, // 8: kontor.contacts.v1.FindCompanyDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
+	22, // 9: kontor.contacts.v1.FindLeadDuplicatesRequest.lead:type_name -> kontor.contacts.v1.Lead
+	16, // 10: kontor.contacts.v1.FindLeadDuplicatesResponse.duplicates:type_name -> kontor.contacts.v1.Duplicate
+	19, // 11: kontor.contacts.v1.Duplicate.record:type_name -> kontor.type.v1.Ref
+	17, // 12: kontor.contacts.v1.Duplicate.reasons:type_name -> kontor.contacts.v1.DuplicateReason
+	0,  // 13: kontor.contacts.v1.DuplicateReason.match:type_name -> kontor.contacts.v1.DuplicateReason.Match
+	10, // 14: kontor.contacts.v1.DuplicatesService.FindContactDuplicates:input_type -> kontor.contacts.v1.FindContactDuplicatesRequest
+	12, // 15: kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates:input_type -> kontor.contacts.v1.FindCompanyDuplicatesRequest
+	14, // 16: kontor.contacts.v1.DuplicatesService.FindLeadDuplicates:input_type -> kontor.contacts.v1.FindLeadDuplicatesRequest
+	1,  // 17: kontor.contacts.v1.DuplicatesService.ScanDuplicates:input_type -> kontor.contacts.v1.ScanDuplicatesRequest
+	3,  // 18: kontor.contacts.v1.DuplicatesService.MergeDuplicates:input_type -> kontor.contacts.v1.MergeDuplicatesRequest
+	5,  // 19: kontor.contacts.v1.DuplicatesService.ListDuplicates:input_type -> kontor.contacts.v1.ListDuplicatesRequest
+	8,  // 20: kontor.contacts.v1.DuplicatesService.DismissDuplicate:input_type -> kontor.contacts.v1.DismissDuplicateRequest
+	11, // 21: kontor.contacts.v1.DuplicatesService.FindContactDuplicates:output_type -> kontor.contacts.v1.FindContactDuplicatesResponse
+	13, // 22: kontor.contacts.v1.DuplicatesService.FindCompanyDuplicates:output_type -> kontor.contacts.v1.FindCompanyDuplicatesResponse
+	15, // 23: kontor.contacts.v1.DuplicatesService.FindLeadDuplicates:output_type -> kontor.contacts.v1.FindLeadDuplicatesResponse
+	2,  // 24: kontor.contacts.v1.DuplicatesService.ScanDuplicates:output_type -> kontor.contacts.v1.ScanDuplicatesResponse
+	4,  // 25: kontor.contacts.v1.DuplicatesService.MergeDuplicates:output_type -> kontor.contacts.v1.MergeDuplicatesResponse
+	6,  // 26: kontor.contacts.v1.DuplicatesService.ListDuplicates:output_type -> kontor.contacts.v1.ListDuplicatesResponse
+	9,  // 27: kontor.contacts.v1.DuplicatesService.DismissDuplicate:output_type -> kontor.contacts.v1.DismissDuplicateResponse
+	21, // [21:28] is the sub-list for method output_type
+	14, // [14:21] is the sub-list for method input_type
+	14, // [14:14] is the sub-list for extension type_name
+	14, // [14:14] is the sub-list for extension extendee
+	0,  // [0:14] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_duplicates_service_proto_init() }
@@ -1134,7 +1289,7 @@ func file_kontor_contacts_v1_duplicates_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_duplicates_service_proto_rawDesc), len(file_kontor_contacts_v1_duplicates_service_proto_rawDesc)),
 			NumEnums:      1,
-			NumMessages:   15,
+			NumMessages:   17,
 			NumExtensions: 0,
 			NumServices:   1,
 		},

@@ -143,6 +143,33 @@ func local_request_DuplicatesService_ScanDuplicates_0(ctx context.Context, marsh
 	return msg, metadata, err
 }
 
+func request_DuplicatesService_MergeDuplicates_0(ctx context.Context, marshaler runtime.Marshaler, client DuplicatesServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq MergeDuplicatesRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	if req.Body != nil {
+		_, _ = io.Copy(io.Discard, req.Body)
+	}
+	msg, err := client.MergeDuplicates(ctx, &protoReq, grpc.Header(&metadata.HeaderMD), grpc.Trailer(&metadata.TrailerMD))
+	return msg, metadata, err
+}
+
+func local_request_DuplicatesService_MergeDuplicates_0(ctx context.Context, marshaler runtime.Marshaler, server DuplicatesServiceServer, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
+	var (
+		protoReq MergeDuplicatesRequest
+		metadata runtime.ServerMetadata
+	)
+	if err := marshaler.NewDecoder(req.Body).Decode(&protoReq); err != nil && !errors.Is(err, io.EOF) {
+		return nil, metadata, status.Errorf(codes.InvalidArgument, "%v", err)
+	}
+	msg, err := server.MergeDuplicates(ctx, &protoReq)
+	return msg, metadata, err
+}
+
 var filter_DuplicatesService_ListDuplicates_0 = &utilities.DoubleArray{Encoding: map[string]int{}, Base: []int(nil), Check: []int(nil)}
 
 func request_DuplicatesService_ListDuplicates_0(ctx context.Context, marshaler runtime.Marshaler, client DuplicatesServiceClient, req *http.Request, pathParams map[string]string) (proto.Message, runtime.ServerMetadata, error) {
@@ -290,6 +317,26 @@ func RegisterDuplicatesServiceHandlerServer(ctx context.Context, mux *runtime.Se
 			return
 		}
 		forward_DuplicatesService_ScanDuplicates_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
+	mux.Handle(http.MethodPost, pattern_DuplicatesService_MergeDuplicates_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		var stream runtime.ServerTransportStream
+		ctx = grpc.NewContextWithServerTransportStream(ctx, &stream)
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateIncomingContext(ctx, mux, req, "/kontor.contacts.v1.DuplicatesService/MergeDuplicates", runtime.WithHTTPPathPattern("/v1/duplicates:merge"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := local_request_DuplicatesService_MergeDuplicates_0(annotatedContext, inboundMarshaler, server, req, pathParams)
+		md.HeaderMD, md.TrailerMD = metadata.Join(md.HeaderMD, stream.Header()), metadata.Join(md.TrailerMD, stream.Trailer())
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_DuplicatesService_MergeDuplicates_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
 	mux.Handle(http.MethodGet, pattern_DuplicatesService_ListDuplicates_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
@@ -439,6 +486,23 @@ func RegisterDuplicatesServiceHandlerClient(ctx context.Context, mux *runtime.Se
 		}
 		forward_DuplicatesService_ScanDuplicates_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
 	})
+	mux.Handle(http.MethodPost, pattern_DuplicatesService_MergeDuplicates_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
+		ctx, cancel := context.WithCancel(req.Context())
+		defer cancel()
+		inboundMarshaler, outboundMarshaler := runtime.MarshalerForRequest(mux, req)
+		annotatedContext, err := runtime.AnnotateContext(ctx, mux, req, "/kontor.contacts.v1.DuplicatesService/MergeDuplicates", runtime.WithHTTPPathPattern("/v1/duplicates:merge"))
+		if err != nil {
+			runtime.HTTPError(ctx, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		resp, md, err := request_DuplicatesService_MergeDuplicates_0(annotatedContext, inboundMarshaler, client, req, pathParams)
+		annotatedContext = runtime.NewServerMetadataContext(annotatedContext, md)
+		if err != nil {
+			runtime.HTTPError(annotatedContext, mux, outboundMarshaler, w, req, err)
+			return
+		}
+		forward_DuplicatesService_MergeDuplicates_0(annotatedContext, mux, outboundMarshaler, w, req, resp, mux.GetForwardResponseOptions()...)
+	})
 	mux.Handle(http.MethodGet, pattern_DuplicatesService_ListDuplicates_0, func(w http.ResponseWriter, req *http.Request, pathParams map[string]string) {
 		ctx, cancel := context.WithCancel(req.Context())
 		defer cancel()
@@ -481,6 +545,7 @@ var (
 	pattern_DuplicatesService_FindCompanyDuplicates_0 = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "companies"}, "findDuplicates"))
 	pattern_DuplicatesService_FindLeadDuplicates_0    = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "leads"}, "findDuplicates"))
 	pattern_DuplicatesService_ScanDuplicates_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "duplicates"}, "scan"))
+	pattern_DuplicatesService_MergeDuplicates_0       = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "duplicates"}, "merge"))
 	pattern_DuplicatesService_ListDuplicates_0        = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "duplicates"}, ""))
 	pattern_DuplicatesService_DismissDuplicate_0      = runtime.MustPattern(runtime.NewPattern(1, []int{2, 0, 2, 1}, []string{"v1", "duplicates"}, "dismiss"))
 )
@@ -490,6 +555,7 @@ var (
 	forward_DuplicatesService_FindCompanyDuplicates_0 = runtime.ForwardResponseMessage
 	forward_DuplicatesService_FindLeadDuplicates_0    = runtime.ForwardResponseMessage
 	forward_DuplicatesService_ScanDuplicates_0        = runtime.ForwardResponseMessage
+	forward_DuplicatesService_MergeDuplicates_0       = runtime.ForwardResponseMessage
 	forward_DuplicatesService_ListDuplicates_0        = runtime.ForwardResponseMessage
 	forward_DuplicatesService_DismissDuplicate_0      = runtime.ForwardResponseMessage
 )

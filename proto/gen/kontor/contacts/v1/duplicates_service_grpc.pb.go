@@ -23,6 +23,7 @@ const (
 	DuplicatesService_FindCompanyDuplicates_FullMethodName = "/kontor.contacts.v1.DuplicatesService/FindCompanyDuplicates"
 	DuplicatesService_FindLeadDuplicates_FullMethodName    = "/kontor.contacts.v1.DuplicatesService/FindLeadDuplicates"
 	DuplicatesService_ScanDuplicates_FullMethodName        = "/kontor.contacts.v1.DuplicatesService/ScanDuplicates"
+	DuplicatesService_MergeDuplicates_FullMethodName       = "/kontor.contacts.v1.DuplicatesService/MergeDuplicates"
 	DuplicatesService_ListDuplicates_FullMethodName        = "/kontor.contacts.v1.DuplicatesService/ListDuplicates"
 	DuplicatesService_DismissDuplicate_FullMethodName      = "/kontor.contacts.v1.DuplicatesService/DismissDuplicate"
 )
@@ -46,9 +47,17 @@ type DuplicatesServiceClient interface {
 	//
 	// Errors: LEAD_NOT_FOUND, FIELD_INVALID.
 	FindLeadDuplicates(ctx context.Context, in *FindLeadDuplicatesRequest, opts ...grpc.CallOption) (*FindLeadDuplicatesResponse, error)
-	// ScanDuplicates compares all records of a kind with each other, as an operation. What it finds is listed by
-	// ListDuplicates, in the place of what the scan before has found; what was dismissed stays so.
+	// ScanDuplicates compares all records of a kind with each other, as an operation that can be cancelled. What it finds is
+	// listed by ListDuplicates, in the place of what the scan before has found; what was dismissed stays so. While a scan of the
+	// kind is under way it returns that one.
 	ScanDuplicates(ctx context.Context, in *ScanDuplicatesRequest, opts ...grpc.CallOption) (*ScanDuplicatesResponse, error)
+	// MergeDuplicates merges all groups of records of which the last scan is so sure, as an operation: the record that was made
+	// first stays, a converted lead before others, and has what the others have where it has nothing itself. A group is left,
+	// and listed in the operation, if it was changed since and is not so sure any more, if two of its records were dismissed, or
+	// if the caller may not merge all of it. UndoOperation takes back the whole of it, UndoMerge one of its merges.
+	//
+	// Errors: PERMISSION_DENIED, REQUEST_ID_REUSED.
+	MergeDuplicates(ctx context.Context, in *MergeDuplicatesRequest, opts ...grpc.CallOption) (*MergeDuplicatesResponse, error)
 	// ListDuplicates returns pairs that the last scan has found, surest first; only those of which the caller may see both, and
 	// which are both still there.
 	//
@@ -108,6 +117,16 @@ func (c *duplicatesServiceClient) ScanDuplicates(ctx context.Context, in *ScanDu
 	return out, nil
 }
 
+func (c *duplicatesServiceClient) MergeDuplicates(ctx context.Context, in *MergeDuplicatesRequest, opts ...grpc.CallOption) (*MergeDuplicatesResponse, error) {
+	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
+	out := new(MergeDuplicatesResponse)
+	err := c.cc.Invoke(ctx, DuplicatesService_MergeDuplicates_FullMethodName, in, out, cOpts...)
+	if err != nil {
+		return nil, err
+	}
+	return out, nil
+}
+
 func (c *duplicatesServiceClient) ListDuplicates(ctx context.Context, in *ListDuplicatesRequest, opts ...grpc.CallOption) (*ListDuplicatesResponse, error) {
 	cOpts := append([]grpc.CallOption{grpc.StaticMethod()}, opts...)
 	out := new(ListDuplicatesResponse)
@@ -147,9 +166,17 @@ type DuplicatesServiceServer interface {
 	//
 	// Errors: LEAD_NOT_FOUND, FIELD_INVALID.
 	FindLeadDuplicates(context.Context, *FindLeadDuplicatesRequest) (*FindLeadDuplicatesResponse, error)
-	// ScanDuplicates compares all records of a kind with each other, as an operation. What it finds is listed by
-	// ListDuplicates, in the place of what the scan before has found; what was dismissed stays so.
+	// ScanDuplicates compares all records of a kind with each other, as an operation that can be cancelled. What it finds is
+	// listed by ListDuplicates, in the place of what the scan before has found; what was dismissed stays so. While a scan of the
+	// kind is under way it returns that one.
 	ScanDuplicates(context.Context, *ScanDuplicatesRequest) (*ScanDuplicatesResponse, error)
+	// MergeDuplicates merges all groups of records of which the last scan is so sure, as an operation: the record that was made
+	// first stays, a converted lead before others, and has what the others have where it has nothing itself. A group is left,
+	// and listed in the operation, if it was changed since and is not so sure any more, if two of its records were dismissed, or
+	// if the caller may not merge all of it. UndoOperation takes back the whole of it, UndoMerge one of its merges.
+	//
+	// Errors: PERMISSION_DENIED, REQUEST_ID_REUSED.
+	MergeDuplicates(context.Context, *MergeDuplicatesRequest) (*MergeDuplicatesResponse, error)
 	// ListDuplicates returns pairs that the last scan has found, surest first; only those of which the caller may see both, and
 	// which are both still there.
 	//
@@ -180,6 +207,9 @@ func (UnimplementedDuplicatesServiceServer) FindLeadDuplicates(context.Context, 
 }
 func (UnimplementedDuplicatesServiceServer) ScanDuplicates(context.Context, *ScanDuplicatesRequest) (*ScanDuplicatesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ScanDuplicates not implemented")
+}
+func (UnimplementedDuplicatesServiceServer) MergeDuplicates(context.Context, *MergeDuplicatesRequest) (*MergeDuplicatesResponse, error) {
+	return nil, status.Error(codes.Unimplemented, "method MergeDuplicates not implemented")
 }
 func (UnimplementedDuplicatesServiceServer) ListDuplicates(context.Context, *ListDuplicatesRequest) (*ListDuplicatesResponse, error) {
 	return nil, status.Error(codes.Unimplemented, "method ListDuplicates not implemented")
@@ -280,6 +310,24 @@ func _DuplicatesService_ScanDuplicates_Handler(srv interface{}, ctx context.Cont
 	return interceptor(ctx, in, info, handler)
 }
 
+func _DuplicatesService_MergeDuplicates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
+	in := new(MergeDuplicatesRequest)
+	if err := dec(in); err != nil {
+		return nil, err
+	}
+	if interceptor == nil {
+		return srv.(DuplicatesServiceServer).MergeDuplicates(ctx, in)
+	}
+	info := &grpc.UnaryServerInfo{
+		Server:     srv,
+		FullMethod: DuplicatesService_MergeDuplicates_FullMethodName,
+	}
+	handler := func(ctx context.Context, req interface{}) (interface{}, error) {
+		return srv.(DuplicatesServiceServer).MergeDuplicates(ctx, req.(*MergeDuplicatesRequest))
+	}
+	return interceptor(ctx, in, info, handler)
+}
+
 func _DuplicatesService_ListDuplicates_Handler(srv interface{}, ctx context.Context, dec func(interface{}) error, interceptor grpc.UnaryServerInterceptor) (interface{}, error) {
 	in := new(ListDuplicatesRequest)
 	if err := dec(in); err != nil {
@@ -338,6 +386,10 @@ var DuplicatesService_ServiceDesc = grpc.ServiceDesc{
 		{
 			MethodName: "ScanDuplicates",
 			Handler:    _DuplicatesService_ScanDuplicates_Handler,
+		},
+		{
+			MethodName: "MergeDuplicates",
+			Handler:    _DuplicatesService_MergeDuplicates_Handler,
 		},
 		{
 			MethodName: "ListDuplicates",

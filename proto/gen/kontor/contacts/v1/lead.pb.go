@@ -222,7 +222,13 @@ type Lead struct {
 	Tags []string `protobuf:"bytes,34,rep,name=tags,proto3" json:"tags,omitempty"`
 	// Channels by which the enquirer must not be contacted: "phone", "email", "messenger", "post", "sms". In a filter:
 	// do_not_contact:phone, and do_not_contact:* for any.
-	DoNotContact  []string `protobuf:"bytes,35,rep,name=do_not_contact,json=doNotContact,proto3" json:"do_not_contact,omitempty"`
+	DoNotContact []string `protobuf:"bytes,35,rep,name=do_not_contact,json=doNotContact,proto3" json:"do_not_contact,omitempty"`
+	// How much it matters, from 1 to 5; 0 if nobody has said. Set by whoever screens leads; setting it is not working on the lead.
+	Importance int32 `protobuf:"varint,36,opt,name=importance,proto3" json:"importance,omitempty"`
+	// When the lead was handed over by whoever screens leads. Absent if it was not. Set by the server. In a filter: screened.
+	ScreenTime *timestamppb.Timestamp `protobuf:"bytes,37,opt,name=screen_time,json=screenTime,proto3" json:"screen_time,omitempty"`
+	// Why the lead is not worth working on. Set by MoveLead to a status of kind JUNK, and taken away when the lead leaves it.
+	JunkReason    string `protobuf:"bytes,38,opt,name=junk_reason,json=junkReason,proto3" json:"junk_reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -500,6 +506,27 @@ func (x *Lead) GetDoNotContact() []string {
 		return x.DoNotContact
 	}
 	return nil
+}
+
+func (x *Lead) GetImportance() int32 {
+	if x != nil {
+		return x.Importance
+	}
+	return 0
+}
+
+func (x *Lead) GetScreenTime() *timestamppb.Timestamp {
+	if x != nil {
+		return x.ScreenTime
+	}
+	return nil
+}
+
+func (x *Lead) GetJunkReason() string {
+	if x != nil {
+		return x.JunkReason
+	}
+	return ""
 }
 
 // Utm holds the marks that campaign links carry.
@@ -882,6 +909,9 @@ type LeadSettings struct {
 	Etag string `protobuf:"bytes,1,opt,name=etag,proto3" json:"etag,omitempty"`
 	// How long a lead may stay untouched before it is overdue. Four hours unless set.
 	UntouchedLimit *durationpb.Duration `protobuf:"bytes,2,opt,name=untouched_limit,json=untouchedLimit,proto3" json:"untouched_limit,omitempty"`
+	// What is made of a lead on its own when it is taken into work, that is moved from a status of kind NEW to one of kind OPEN.
+	// Nothing unless set.
+	AutoConversion *AutoConversion `protobuf:"bytes,3,opt,name=auto_conversion,json=autoConversion,proto3" json:"auto_conversion,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -930,11 +960,91 @@ func (x *LeadSettings) GetUntouchedLimit() *durationpb.Duration {
 	return nil
 }
 
+func (x *LeadSettings) GetAutoConversion() *AutoConversion {
+	if x != nil {
+		return x.AutoConversion
+	}
+	return nil
+}
+
+// AutoConversion says what is made of a lead that is taken into work.
+type AutoConversion struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// A contact, if the lead names a person, a number or an address.
+	Contact bool `protobuf:"varint,1,opt,name=contact,proto3" json:"contact,omitempty"`
+	// A company, if the lead names one.
+	Company bool `protobuf:"varint,2,opt,name=company,proto3" json:"company,omitempty"`
+	// A deal.
+	Deal bool `protobuf:"varint,3,opt,name=deal,proto3" json:"deal,omitempty"`
+	// The pipeline of the deal; the default one if empty.
+	PipelineId    string `protobuf:"bytes,4,opt,name=pipeline_id,json=pipelineId,proto3" json:"pipeline_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *AutoConversion) Reset() {
+	*x = AutoConversion{}
+	mi := &file_kontor_contacts_v1_lead_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *AutoConversion) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*AutoConversion) ProtoMessage() {}
+
+func (x *AutoConversion) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_lead_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use AutoConversion.ProtoReflect.Descriptor instead.
+func (*AutoConversion) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_lead_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *AutoConversion) GetContact() bool {
+	if x != nil {
+		return x.Contact
+	}
+	return false
+}
+
+func (x *AutoConversion) GetCompany() bool {
+	if x != nil {
+		return x.Company
+	}
+	return false
+}
+
+func (x *AutoConversion) GetDeal() bool {
+	if x != nil {
+		return x.Deal
+	}
+	return false
+}
+
+func (x *AutoConversion) GetPipelineId() string {
+	if x != nil {
+		return x.PipelineId
+	}
+	return ""
+}
+
 var File_kontor_contacts_v1_lead_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_lead_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkontor/contacts/v1/lead.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekontor/options/v1/record.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\x83\x10\n" +
+	"\x1dkontor/contacts/v1/lead.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1egoogle/protobuf/duration.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekontor/options/v1/record.proto\x1a\"kontor/type/v1/contact_point.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\x9c\x11\n" +
 	"\x04Lead\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12$\n" +
@@ -986,7 +1096,15 @@ const file_kontor_contacts_v1_lead_proto_rawDesc = "" +
 	"\rcustom_fields\x18! \x03(\v2*.kontor.contacts.v1.Lead.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x12$\n" +
 	"\x04tags\x18\" \x03(\tB\x10\xbaH\r\x92\x01\n" +
 	"\x102\"\x06r\x04\x10\x01\x18@R\x04tags\x12V\n" +
-	"\x0edo_not_contact\x18# \x03(\tB0\xbaH-\x92\x01*\x10\x05\"&r$R\x05phoneR\x05emailR\tmessengerR\x04postR\x03smsR\fdoNotContact\x1aW\n" +
+	"\x0edo_not_contact\x18# \x03(\tB0\xbaH-\x92\x01*\x10\x05\"&r$R\x05phoneR\x05emailR\tmessengerR\x04postR\x03smsR\fdoNotContact\x12)\n" +
+	"\n" +
+	"importance\x18$ \x01(\x05B\t\xbaH\x06\x1a\x04\x18\x05(\x00R\n" +
+	"importance\x12K\n" +
+	"\vscreen_time\x18% \x01(\v2\x1a.google.protobuf.TimestampB\x0e\xda\xf3\x18\n" +
+	"\x12\bscreenedR\n" +
+	"screenTime\x12\x1f\n" +
+	"\vjunk_reason\x18& \x01(\tR\n" +
+	"junkReason\x1aW\n" +
 	"\x11CustomFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
 	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01:\n" +
@@ -1029,10 +1147,17 @@ const file_kontor_contacts_v1_lead_proto_rawDesc = "" +
 	"\vcreate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\t \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\"y\n" +
+	"updateTime\"\xc6\x01\n" +
 	"\fLeadSettings\x12\x12\n" +
 	"\x04etag\x18\x01 \x01(\tR\x04etag\x12U\n" +
-	"\x0funtouched_limit\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xe7\x84\x0f2\x02\b<R\x0euntouchedLimit*l\n" +
+	"\x0funtouched_limit\x18\x02 \x01(\v2\x19.google.protobuf.DurationB\x11\xbaH\x0e\xaa\x01\v\"\x05\b\x80\xe7\x84\x0f2\x02\b<R\x0euntouchedLimit\x12K\n" +
+	"\x0fauto_conversion\x18\x03 \x01(\v2\".kontor.contacts.v1.AutoConversionR\x0eautoConversion\"\x86\x01\n" +
+	"\x0eAutoConversion\x12\x18\n" +
+	"\acontact\x18\x01 \x01(\bR\acontact\x12\x18\n" +
+	"\acompany\x18\x02 \x01(\bR\acompany\x12\x12\n" +
+	"\x04deal\x18\x03 \x01(\bR\x04deal\x12,\n" +
+	"\vpipeline_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\n" +
+	"pipelineId*l\n" +
 	"\tDealState\x12\x1a\n" +
 	"\x16DEAL_STATE_UNSPECIFIED\x10\x00\x12\x16\n" +
 	"\x12DEAL_STATE_PENDING\x10\x01\x12\x13\n" +
@@ -1058,7 +1183,7 @@ func file_kontor_contacts_v1_lead_proto_rawDescGZIP() []byte {
 }
 
 var file_kontor_contacts_v1_lead_proto_enumTypes = make([]protoimpl.EnumInfo, 2)
-var file_kontor_contacts_v1_lead_proto_msgTypes = make([]protoimpl.MessageInfo, 7)
+var file_kontor_contacts_v1_lead_proto_msgTypes = make([]protoimpl.MessageInfo, 8)
 var file_kontor_contacts_v1_lead_proto_goTypes = []any{
 	(DealState)(0),                // 0: kontor.contacts.v1.DealState
 	(LeadStatusKind)(0),           // 1: kontor.contacts.v1.LeadStatusKind
@@ -1068,48 +1193,51 @@ var file_kontor_contacts_v1_lead_proto_goTypes = []any{
 	(*Conversion)(nil),            // 5: kontor.contacts.v1.Conversion
 	(*LeadStatus)(nil),            // 6: kontor.contacts.v1.LeadStatus
 	(*LeadSettings)(nil),          // 7: kontor.contacts.v1.LeadSettings
-	nil,                           // 8: kontor.contacts.v1.Lead.CustomFieldsEntry
-	(*v1.PhoneNumber)(nil),        // 9: kontor.type.v1.PhoneNumber
-	(*v1.EmailAddress)(nil),       // 10: kontor.type.v1.EmailAddress
-	(*v1.Link)(nil),               // 11: kontor.type.v1.Link
-	(*v1.Address)(nil),            // 12: kontor.type.v1.Address
-	(*v1.Money)(nil),              // 13: kontor.type.v1.Money
-	(*v1.ExternalId)(nil),         // 14: kontor.type.v1.ExternalId
-	(*v1.Origin)(nil),             // 15: kontor.type.v1.Origin
-	(*timestamppb.Timestamp)(nil), // 16: google.protobuf.Timestamp
-	(*durationpb.Duration)(nil),   // 17: google.protobuf.Duration
-	(*structpb.Value)(nil),        // 18: google.protobuf.Value
+	(*AutoConversion)(nil),        // 8: kontor.contacts.v1.AutoConversion
+	nil,                           // 9: kontor.contacts.v1.Lead.CustomFieldsEntry
+	(*v1.PhoneNumber)(nil),        // 10: kontor.type.v1.PhoneNumber
+	(*v1.EmailAddress)(nil),       // 11: kontor.type.v1.EmailAddress
+	(*v1.Link)(nil),               // 12: kontor.type.v1.Link
+	(*v1.Address)(nil),            // 13: kontor.type.v1.Address
+	(*v1.Money)(nil),              // 14: kontor.type.v1.Money
+	(*v1.ExternalId)(nil),         // 15: kontor.type.v1.ExternalId
+	(*v1.Origin)(nil),             // 16: kontor.type.v1.Origin
+	(*timestamppb.Timestamp)(nil), // 17: google.protobuf.Timestamp
+	(*durationpb.Duration)(nil),   // 18: google.protobuf.Duration
+	(*structpb.Value)(nil),        // 19: google.protobuf.Value
 }
 var file_kontor_contacts_v1_lead_proto_depIdxs = []int32{
-	9,  // 0: kontor.contacts.v1.Lead.phones:type_name -> kontor.type.v1.PhoneNumber
-	10, // 1: kontor.contacts.v1.Lead.emails:type_name -> kontor.type.v1.EmailAddress
-	11, // 2: kontor.contacts.v1.Lead.links:type_name -> kontor.type.v1.Link
-	12, // 3: kontor.contacts.v1.Lead.address:type_name -> kontor.type.v1.Address
+	10, // 0: kontor.contacts.v1.Lead.phones:type_name -> kontor.type.v1.PhoneNumber
+	11, // 1: kontor.contacts.v1.Lead.emails:type_name -> kontor.type.v1.EmailAddress
+	12, // 2: kontor.contacts.v1.Lead.links:type_name -> kontor.type.v1.Link
+	13, // 3: kontor.contacts.v1.Lead.address:type_name -> kontor.type.v1.Address
 	3,  // 4: kontor.contacts.v1.Lead.utm:type_name -> kontor.contacts.v1.Utm
 	4,  // 5: kontor.contacts.v1.Lead.products:type_name -> kontor.contacts.v1.LeadProduct
-	13, // 6: kontor.contacts.v1.Lead.amount:type_name -> kontor.type.v1.Money
-	14, // 7: kontor.contacts.v1.Lead.external_ids:type_name -> kontor.type.v1.ExternalId
-	15, // 8: kontor.contacts.v1.Lead.origin:type_name -> kontor.type.v1.Origin
+	14, // 6: kontor.contacts.v1.Lead.amount:type_name -> kontor.type.v1.Money
+	15, // 7: kontor.contacts.v1.Lead.external_ids:type_name -> kontor.type.v1.ExternalId
+	16, // 8: kontor.contacts.v1.Lead.origin:type_name -> kontor.type.v1.Origin
 	5,  // 9: kontor.contacts.v1.Lead.conversion:type_name -> kontor.contacts.v1.Conversion
-	16, // 10: kontor.contacts.v1.Lead.overdue_since:type_name -> google.protobuf.Timestamp
-	16, // 11: kontor.contacts.v1.Lead.touch_time:type_name -> google.protobuf.Timestamp
-	16, // 12: kontor.contacts.v1.Lead.create_time:type_name -> google.protobuf.Timestamp
-	16, // 13: kontor.contacts.v1.Lead.update_time:type_name -> google.protobuf.Timestamp
-	16, // 14: kontor.contacts.v1.Lead.delete_time:type_name -> google.protobuf.Timestamp
-	8,  // 15: kontor.contacts.v1.Lead.custom_fields:type_name -> kontor.contacts.v1.Lead.CustomFieldsEntry
-	13, // 16: kontor.contacts.v1.LeadProduct.price:type_name -> kontor.type.v1.Money
-	0,  // 17: kontor.contacts.v1.Conversion.deal_state:type_name -> kontor.contacts.v1.DealState
-	16, // 18: kontor.contacts.v1.Conversion.convert_time:type_name -> google.protobuf.Timestamp
-	1,  // 19: kontor.contacts.v1.LeadStatus.kind:type_name -> kontor.contacts.v1.LeadStatusKind
-	16, // 20: kontor.contacts.v1.LeadStatus.create_time:type_name -> google.protobuf.Timestamp
-	16, // 21: kontor.contacts.v1.LeadStatus.update_time:type_name -> google.protobuf.Timestamp
-	17, // 22: kontor.contacts.v1.LeadSettings.untouched_limit:type_name -> google.protobuf.Duration
-	18, // 23: kontor.contacts.v1.Lead.CustomFieldsEntry.value:type_name -> google.protobuf.Value
-	24, // [24:24] is the sub-list for method output_type
-	24, // [24:24] is the sub-list for method input_type
-	24, // [24:24] is the sub-list for extension type_name
-	24, // [24:24] is the sub-list for extension extendee
-	0,  // [0:24] is the sub-list for field type_name
+	17, // 10: kontor.contacts.v1.Lead.overdue_since:type_name -> google.protobuf.Timestamp
+	17, // 11: kontor.contacts.v1.Lead.touch_time:type_name -> google.protobuf.Timestamp
+	17, // 12: kontor.contacts.v1.Lead.create_time:type_name -> google.protobuf.Timestamp
+	17, // 13: kontor.contacts.v1.Lead.update_time:type_name -> google.protobuf.Timestamp
+	17, // 14: kontor.contacts.v1.Lead.delete_time:type_name -> google.protobuf.Timestamp
+	9,  // 15: kontor.contacts.v1.Lead.custom_fields:type_name -> kontor.contacts.v1.Lead.CustomFieldsEntry
+	17, // 16: kontor.contacts.v1.Lead.screen_time:type_name -> google.protobuf.Timestamp
+	14, // 17: kontor.contacts.v1.LeadProduct.price:type_name -> kontor.type.v1.Money
+	0,  // 18: kontor.contacts.v1.Conversion.deal_state:type_name -> kontor.contacts.v1.DealState
+	17, // 19: kontor.contacts.v1.Conversion.convert_time:type_name -> google.protobuf.Timestamp
+	1,  // 20: kontor.contacts.v1.LeadStatus.kind:type_name -> kontor.contacts.v1.LeadStatusKind
+	17, // 21: kontor.contacts.v1.LeadStatus.create_time:type_name -> google.protobuf.Timestamp
+	17, // 22: kontor.contacts.v1.LeadStatus.update_time:type_name -> google.protobuf.Timestamp
+	18, // 23: kontor.contacts.v1.LeadSettings.untouched_limit:type_name -> google.protobuf.Duration
+	8,  // 24: kontor.contacts.v1.LeadSettings.auto_conversion:type_name -> kontor.contacts.v1.AutoConversion
+	19, // 25: kontor.contacts.v1.Lead.CustomFieldsEntry.value:type_name -> google.protobuf.Value
+	26, // [26:26] is the sub-list for method output_type
+	26, // [26:26] is the sub-list for method input_type
+	26, // [26:26] is the sub-list for extension type_name
+	26, // [26:26] is the sub-list for extension extendee
+	0,  // [0:26] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_lead_proto_init() }
@@ -1123,7 +1251,7 @@ func file_kontor_contacts_v1_lead_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_lead_proto_rawDesc), len(file_kontor_contacts_v1_lead_proto_rawDesc)),
 			NumEnums:      2,
-			NumMessages:   7,
+			NumMessages:   8,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -405,7 +405,9 @@ type Merge struct {
 	// When it was undone. Absent if it was not.
 	UndoTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=undo_time,json=undoTime,proto3" json:"undo_time,omitempty"`
 	// Who undid it.
-	UndoUserId    string `protobuf:"bytes,8,opt,name=undo_user_id,json=undoUserId,proto3" json:"undo_user_id,omitempty"`
+	UndoUserId string `protobuf:"bytes,8,opt,name=undo_user_id,json=undoUserId,proto3" json:"undo_user_id,omitempty"`
+	// The operation that it was part of, if it was not done by itself; see MergeDuplicates.
+	OperationId   string `protobuf:"bytes,9,opt,name=operation_id,json=operationId,proto3" json:"operation_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -492,6 +494,13 @@ func (x *Merge) GetUndoTime() *timestamppb.Timestamp {
 func (x *Merge) GetUndoUserId() string {
 	if x != nil {
 		return x.UndoUserId
+	}
+	return ""
+}
+
+func (x *Merge) GetOperationId() string {
+	if x != nil {
+		return x.OperationId
 	}
 	return ""
 }
@@ -1032,7 +1041,7 @@ var File_kontor_contacts_v1_merges_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_merges_service_proto_rawDesc = "" +
 	"\n" +
-	"'kontor/contacts/v1/merges_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a\"kontor/options/v1/permission.proto\"\xdd\x02\n" +
+	"'kontor/contacts/v1/merges_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ekontor/options/v1/record.proto\"\xe9\x02\n" +
 	"\tMergePlan\x121\n" +
 	"\x04kind\x18\x01 \x01(\tB\x1d\xbaH\x1ar\x18R\acontactR\acompanyR\x04leadR\x04kind\x12)\n" +
 	"\vsurvivor_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\n" +
@@ -1044,14 +1053,15 @@ const file_kontor_contacts_v1_merges_service_proto_rawDesc = "" +
 	"\n" +
 	"EtagsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01\"X\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value:\x028\x01:\n" +
+	"\xd2\xf3\x18\x06\x1a\x04kind\"e\n" +
 	"\vMergeChoice\x12\x1f\n" +
 	"\x05field\x18\x01 \x01(\tB\t\xbaH\x06r\x04\x10\x01\x18@R\x05field\x12(\n" +
-	"\trecord_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\brecordId\"z\n" +
+	"\trecord_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\brecordId:\v\xd2\xf3\x18\a\"\x05field\"\x87\x01\n" +
 	"\rMergeConflict\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x126\n" +
 	"\x06values\x18\x02 \x03(\v2\x1e.kontor.contacts.v1.MergeValueR\x06values\x12\x1b\n" +
-	"\tchosen_id\x18\x03 \x01(\tR\bchosenId\"W\n" +
+	"\tchosen_id\x18\x03 \x01(\tR\bchosenId:\v\xd2\xf3\x18\a\"\x05field\"W\n" +
 	"\n" +
 	"MergeValue\x12\x1b\n" +
 	"\trecord_id\x18\x01 \x01(\tR\brecordId\x12,\n" +
@@ -1060,7 +1070,7 @@ const file_kontor_contacts_v1_merges_service_proto_rawDesc = "" +
 	"\acontact\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.ContactH\x00R\acontact\x127\n" +
 	"\acompany\x18\x02 \x01(\v2\x1b.kontor.contacts.v1.CompanyH\x00R\acompany\x12.\n" +
 	"\x04lead\x18\x03 \x01(\v2\x18.kontor.contacts.v1.LeadH\x00R\x04leadB\b\n" +
-	"\x06record\"\x9c\x02\n" +
+	"\x06record\"\xbf\x02\n" +
 	"\x05Merge\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\tR\x04kind\x12\x1f\n" +
@@ -1073,7 +1083,8 @@ const file_kontor_contacts_v1_merges_service_proto_rawDesc = "" +
 	"createTime\x127\n" +
 	"\tundo_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\bundoTime\x12 \n" +
 	"\fundo_user_id\x18\b \x01(\tR\n" +
-	"undoUserId\"P\n" +
+	"undoUserId\x12!\n" +
+	"\foperation_id\x18\t \x01(\tR\voperationId\"P\n" +
 	"\x13PreviewMergeRequest\x129\n" +
 	"\x04plan\x18\x01 \x01(\v2\x1d.kontor.contacts.v1.MergePlanB\x06\xbaH\x03\xc8\x01\x01R\x04plan\"\x96\x02\n" +
 	"\x14PreviewMergeResponse\x128\n" +

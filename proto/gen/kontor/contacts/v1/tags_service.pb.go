@@ -331,22 +331,23 @@ var File_kontor_contacts_v1_tags_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_tags_service_proto_rawDesc = "" +
 	"\n" +
-	"%kontor/contacts/v1/tags_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\"kontor/options/v1/permission.proto\"e\n" +
+	"%kontor/contacts/v1/tags_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ekontor/options/v1/record.proto\"e\n" +
 	"\x16ListContactTagsRequest\x12%\n" +
 	"\tbeginning\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\tbeginning\x12$\n" +
-	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"-\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"<\n" +
 	"\x17ListContactTagsResponse\x12\x12\n" +
-	"\x04tags\x18\x01 \x03(\tR\x04tags\"e\n" +
+	"\x04tags\x18\x01 \x03(\tR\x04tags:\r\xd2\xf3\x18\t\x12\acontact\"e\n" +
 	"\x16ListCompanyTagsRequest\x12%\n" +
 	"\tbeginning\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\tbeginning\x12$\n" +
-	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"-\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"<\n" +
 	"\x17ListCompanyTagsResponse\x12\x12\n" +
-	"\x04tags\x18\x01 \x03(\tR\x04tags\"b\n" +
+	"\x04tags\x18\x01 \x03(\tR\x04tags:\r\xd2\xf3\x18\t\x12\acompany\"b\n" +
 	"\x13ListLeadTagsRequest\x12%\n" +
 	"\tbeginning\x18\x01 \x01(\tB\a\xbaH\x04r\x02\x18@R\tbeginning\x12$\n" +
-	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"*\n" +
+	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"6\n" +
 	"\x14ListLeadTagsResponse\x12\x12\n" +
-	"\x04tags\x18\x01 \x03(\tR\x04tags2\xc4\x03\n" +
+	"\x04tags\x18\x01 \x03(\tR\x04tags:\n" +
+	"\xd2\xf3\x18\x06\x12\x04lead2\xc4\x03\n" +
 	"\vTagsService\x12\x94\x01\n" +
 	"\x0fListContactTags\x12*.kontor.contacts.v1.ListContactTagsRequest\x1a+.kontor.contacts.v1.ListContactTagsResponse\"(\xca\xf3\x18\v\n" +
 	"\acontact\x10\x01\x82\xd3\xe4\x93\x02\x13\x12\x11/v1/contacts:tags\x12\x95\x01\n" +

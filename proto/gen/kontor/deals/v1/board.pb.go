@@ -11,6 +11,7 @@ import (
 	date "google.golang.org/genproto/googleapis/type/date"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	_ "kontor.internal/proto/gen/kontor/options/v1"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
@@ -540,7 +541,7 @@ var File_kontor_deals_v1_board_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_board_proto_rawDesc = "" +
 	"\n" +
-	"\x1bkontor/deals/v1/board.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16google/type/date.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\x1ekontor/deals/v1/pipeline.proto\x1a\x1akontor/type/v1/money.proto\"\x9d\x02\n" +
+	"\x1bkontor/deals/v1/board.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x16google/type/date.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\x1ekontor/deals/v1/pipeline.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1akontor/type/v1/money.proto\"\x9d\x02\n" +
 	"\x0fGetBoardRequest\x12,\n" +
 	"\vpipeline_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\n" +
 	"pipelineId\x12!\n" +
@@ -554,18 +555,22 @@ const file_kontor_deals_v1_board_proto_rawDesc = "" +
 	"\x10GetBoardResponse\x126\n" +
 	"\acolumns\x18\x01 \x03(\v2\x1c.kontor.deals.v1.BoardColumnR\acolumns\x12\x1f\n" +
 	"\vpipeline_id\x18\x02 \x01(\tR\n" +
-	"pipelineId\"\xdd\x02\n" +
+	"pipelineId\"\x93\x03\n" +
 	"\vBoardColumn\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12\x14\n" +
 	"\x05title\x18\x02 \x01(\tR\x05title\x12,\n" +
 	"\x05stage\x18\x03 \x01(\v2\x16.kontor.deals.v1.StageR\x05stage\x12\x14\n" +
-	"\x05count\x18\x04 \x01(\x05R\x05count\x12-\n" +
-	"\x06totals\x18\x05 \x03(\v2\x15.kontor.type.v1.MoneyR\x06totals\x124\n" +
+	"\x05count\x18\x04 \x01(\x05R\x05count\x12;\n" +
+	"\x06totals\x18\x05 \x03(\v2\x15.kontor.type.v1.MoneyB\f\xda\xf3\x18\b\n" +
+	"\x06amountR\x06totals\x12B\n" +
 	"\n" +
-	"base_total\x18\x06 \x01(\v2\x15.kontor.type.v1.MoneyR\tbaseTotal\x12#\n" +
-	"\runrated_count\x18\a \x01(\x05R\funratedCount\x120\n" +
+	"base_total\x18\x06 \x01(\v2\x15.kontor.type.v1.MoneyB\f\xda\xf3\x18\b\n" +
+	"\x06amountR\tbaseTotal\x121\n" +
+	"\runrated_count\x18\a \x01(\x05B\f\xda\xf3\x18\b\n" +
+	"\x06amountR\funratedCount\x120\n" +
 	"\x05cards\x18\b \x03(\v2\x1a.kontor.deals.v1.BoardCardR\x05cards\x12&\n" +
-	"\x0fnext_page_token\x18\t \x01(\tR\rnextPageToken\"\xe4\x04\n" +
+	"\x0fnext_page_token\x18\t \x01(\tR\rnextPageToken:\n" +
+	"\xd2\xf3\x18\x06\x12\x04deal\"\xde\x05\n" +
 	"\tBoardCard\x12\x17\n" +
 	"\adeal_id\x18\x01 \x01(\tR\x06dealId\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x12\n" +
@@ -574,19 +579,27 @@ const file_kontor_deals_v1_board_proto_rawDesc = "" +
 	"\x05state\x18\x05 \x01(\x0e2\x1a.kontor.deals.v1.DealStateR\x05state\x12-\n" +
 	"\x06amount\x18\x06 \x01(\v2\x15.kontor.type.v1.MoneyR\x06amount\x12\x1d\n" +
 	"\n" +
-	"company_id\x18\a \x01(\tR\tcompanyId\x12!\n" +
-	"\fcompany_name\x18\b \x01(\tR\vcompanyName\x12\x1d\n" +
+	"company_id\x18\a \x01(\tR\tcompanyId\x123\n" +
+	"\fcompany_name\x18\b \x01(\tB\x10\xda\xf3\x18\f\n" +
 	"\n" +
-	"contact_id\x18\t \x01(\tR\tcontactId\x12!\n" +
+	"company_idR\vcompanyName\x12\x1d\n" +
+	"\n" +
+	"contact_id\x18\t \x01(\tR\tcontactId\x123\n" +
 	"\fcontact_name\x18\n" +
-	" \x01(\tR\vcontactName\x12%\n" +
+	" \x01(\tB\x10\xda\xf3\x18\f\n" +
+	"\n" +
+	"contact_idR\vcontactName\x12%\n" +
 	"\x0eresponsible_id\x18\v \x01(\tR\rresponsibleId\x12)\n" +
 	"\x10responsible_name\x18\f \x01(\tR\x0fresponsibleName\x12?\n" +
-	"\x12planned_close_date\x18\r \x01(\v2\x11.google.type.DateR\x10plannedCloseDate\x12\x18\n" +
-	"\aoverdue\x18\x0e \x01(\bR\aoverdue\x12\"\n" +
-	"\rdays_in_stage\x18\x0f \x01(\x05R\vdaysInStage\x12#\n" +
-	"\rstage_overdue\x18\x10 \x01(\bR\fstageOverdue\x12 \n" +
-	"\vprobability\x18\x11 \x01(\x05R\vprobability*\x82\x01\n" +
+	"\x12planned_close_date\x18\r \x01(\v2\x11.google.type.DateR\x10plannedCloseDate\x122\n" +
+	"\aoverdue\x18\x0e \x01(\bB\x18\xda\xf3\x18\x14\n" +
+	"\x12planned_close_dateR\aoverdue\x12:\n" +
+	"\rdays_in_stage\x18\x0f \x01(\x05B\x16\xda\xf3\x18\x12\n" +
+	"\x10stage_enter_timeR\vdaysInStage\x12;\n" +
+	"\rstage_overdue\x18\x10 \x01(\bB\x16\xda\xf3\x18\x12\n" +
+	"\x10stage_enter_timeR\fstageOverdue\x12 \n" +
+	"\vprobability\x18\x11 \x01(\x05R\vprobability:\n" +
+	"\xd2\xf3\x18\x06\x12\x04deal*\x82\x01\n" +
 	"\fBoardGroupBy\x12\x1e\n" +
 	"\x1aBOARD_GROUP_BY_UNSPECIFIED\x10\x00\x12\x18\n" +
 	"\x14BOARD_GROUP_BY_STAGE\x10\x01\x12\x1e\n" +

@@ -15,6 +15,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	_ "kontor.internal/proto/gen/kontor/options/v1"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
 	reflect "reflect"
 	sync "sync"
@@ -758,27 +759,32 @@ var File_kontor_deals_v1_deal_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_deal_proto_rawDesc = "" +
 	"\n" +
-	"\x1akontor/deals/v1/deal.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xff\x0e\n" +
+	"\x1akontor/deals/v1/deal.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x16google/type/date.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\x92\x11\n" +
 	"\x04Deal\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
-	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\x1c\n" +
-	"\x04name\x18\x03 \x01(\tB\b\xbaH\x05r\x03\x18\xff\x01R\x04name\x12,\n" +
-	"\vpipeline_id\x18\x04 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\n" +
-	"pipelineId\x12&\n" +
-	"\bstage_id\x18\x05 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\astageId\x120\n" +
-	"\x05state\x18\x06 \x01(\x0e2\x1a.kontor.deals.v1.DealStateR\x05state\x12-\n" +
-	"\x06amount\x18\a \x01(\v2\x15.kontor.type.v1.MoneyR\x06amount\x12B\n" +
-	"\ramount_source\x18\b \x01(\x0e2\x1d.kontor.deals.v1.AmountSourceR\famountSource\x126\n" +
-	"\vbase_amount\x18\t \x01(\v2\x15.kontor.type.v1.MoneyR\n" +
-	"baseAmount\x12;\n" +
+	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\"\n" +
+	"\x04name\x18\x03 \x01(\tB\x0e\xbaH\x05r\x03\x18\xff\x01\xda\xf3\x18\x02\x18\x01R\x04name\x122\n" +
+	"\vpipeline_id\x18\x04 \x01(\tB\x11\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xda\xf3\x18\x02\x18\x01R\n" +
+	"pipelineId\x12M\n" +
+	"\bstage_id\x18\x05 \x01(\tB2\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xda\xf3\x18#\x12\x10visited_stage_id\x12\rlost_stage_id\x18\x01R\astageId\x128\n" +
+	"\x05state\x18\x06 \x01(\x0e2\x1a.kontor.deals.v1.DealStateB\x06\xda\xf3\x18\x02\x18\x01R\x05state\x12=\n" +
+	"\x06amount\x18\a \x01(\v2\x15.kontor.type.v1.MoneyB\x0e\xda\xf3\x18\n" +
+	"\x12\bcurrencyR\x06amount\x12P\n" +
+	"\ramount_source\x18\b \x01(\x0e2\x1d.kontor.deals.v1.AmountSourceB\f\xda\xf3\x18\b\n" +
+	"\x06amountR\famountSource\x12D\n" +
+	"\vbase_amount\x18\t \x01(\v2\x15.kontor.type.v1.MoneyB\f\xda\xf3\x18\b\n" +
+	"\x06amountR\n" +
+	"baseAmount\x12I\n" +
 	"\x10base_amount_date\x18\n" +
-	" \x01(\v2\x11.google.type.DateR\x0ebaseAmountDate\x122\n" +
-	"\x0eresponsible_id\x18\v \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\rresponsibleId\x122\n" +
-	"\fobserver_ids\x18\f \x03(\tB\x0f\xbaH\f\x92\x01\t\x10d\"\x05r\x03\xb0\x01\x01R\vobserverIds\x12\x1b\n" +
+	" \x01(\v2\x11.google.type.DateB\f\xda\xf3\x18\b\n" +
+	"\x06amountR\x0ebaseAmountDate\x128\n" +
+	"\x0eresponsible_id\x18\v \x01(\tB\x11\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xda\xf3\x18\x02\x18\x01R\rresponsibleId\x12C\n" +
+	"\fobserver_ids\x18\f \x03(\tB \xbaH\f\x92\x01\t\x10d\"\x05r\x03\xb0\x01\x01\xda\xf3\x18\r\x12\vobserver_idR\vobserverIds\x12\x1b\n" +
 	"\x04type\x18\r \x01(\tB\a\xbaH\x04r\x02\x18@R\x04type\x120\n" +
-	"\vprobability\x18\x0e \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x00R\vprobability\x88\x01\x01\x12.\n" +
-	"\x13probability_by_hand\x18\x0f \x01(\bR\x11probabilityByHand\x12?\n" +
-	"\x12planned_close_date\x18\x10 \x01(\v2\x11.google.type.DateR\x10plannedCloseDate\x12*\n" +
+	"\vprobability\x18\x0e \x01(\x05B\t\xbaH\x06\x1a\x04\x18d(\x00H\x00R\vprobability\x88\x01\x01\x12A\n" +
+	"\x13probability_by_hand\x18\x0f \x01(\bB\x11\xda\xf3\x18\r\n" +
+	"\vprobabilityR\x11probabilityByHand\x12N\n" +
+	"\x12planned_close_date\x18\x10 \x01(\v2\x11.google.type.DateB\r\xda\xf3\x18\t\x12\aoverdueR\x10plannedCloseDate\x12*\n" +
 	"\n" +
 	"company_id\x18\x11 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\tcompanyId\x12*\n" +
 	"\n" +
@@ -786,31 +792,37 @@ const file_kontor_deals_v1_deal_proto_rawDesc = "" +
 	"\aparties\x18\x13 \x03(\v2\x1a.kontor.deals.v1.DealPartyB\b\xbaH\x05\x92\x01\x02\x10dR\aparties\x12 \n" +
 	"\x06source\x18\x14 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\x06source\x12$\n" +
 	"\alead_id\x18\x15 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06leadId\x12\"\n" +
-	"\acomment\x18\x16 \x01(\tB\b\xbaH\x05r\x03\x18\x90NR\acomment\x12:\n" +
-	"\x05lines\x18\x17 \x03(\v2\x19.kontor.deals.v1.DealLineB\t\xbaH\x06\x92\x01\x03\x10\xf4\x03R\x05lines\x122\n" +
-	"\x15available_to_everyone\x18\x18 \x01(\bR\x13availableToEveryone\x121\n" +
-	"\x0elost_reason_id\x18\x19 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\flostReasonId\x12)\n" +
+	"\acomment\x18\x16 \x01(\tB\b\xbaH\x05r\x03\x18\x90NR\acomment\x12Y\n" +
+	"\x05lines\x18\x17 \x03(\v2\x19.kontor.deals.v1.DealLineB(\xbaH\x06\x92\x01\x03\x10\xf4\x03\xda\xf3\x18\x1b\n" +
+	"\x05lines\n" +
+	"\x06amount\x12\n" +
+	"product_idR\x05lines\x122\n" +
+	"\x15available_to_everyone\x18\x18 \x01(\bR\x13availableToEveryone\x12B\n" +
+	"\x0elost_reason_id\x18\x19 \x01(\tB\x1c\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01\xda\xf3\x18\r\n" +
+	"\vlost_reasonR\flostReasonId\x12)\n" +
 	"\vlost_reason\x18\x1a \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\n" +
-	"lostReason\x12G\n" +
-	"\fexternal_ids\x18\x1b \x03(\v2\x1a.kontor.type.v1.ExternalIdB\b\xbaH\x05\x92\x01\x02\x10\x14R\vexternalIds\x12.\n" +
+	"lostReason\x12X\n" +
+	"\fexternal_ids\x18\x1b \x03(\v2\x1a.kontor.type.v1.ExternalIdB\x19\xbaH\x05\x92\x01\x02\x10\x14\xda\xf3\x18\r\x12\vexternal_idR\vexternalIds\x12.\n" +
 	"\x06origin\x18\x1c \x01(\v2\x16.kontor.type.v1.OriginR\x06origin\x129\n" +
 	"\n" +
 	"begin_time\x18\x1d \x01(\v2\x1a.google.protobuf.TimestampR\tbeginTime\x12D\n" +
 	"\x10stage_enter_time\x18\x1e \x01(\v2\x1a.google.protobuf.TimestampR\x0estageEnterTime\x129\n" +
 	"\n" +
-	"close_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\x12;\n" +
-	"\vcreate_time\x18  \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"createTime\x12;\n" +
-	"\vupdate_time\x18! \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTime\x12;\n" +
-	"\vdelete_time\x18\" \x01(\v2\x1a.google.protobuf.TimestampR\n" +
+	"close_time\x18\x1f \x01(\v2\x1a.google.protobuf.TimestampR\tcloseTime\x12C\n" +
+	"\vcreate_time\x18  \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
+	"createTime\x12C\n" +
+	"\vupdate_time\x18! \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
+	"updateTime\x12C\n" +
+	"\vdelete_time\x18\" \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
 	"deleteTime\x12\x1d\n" +
 	"\n" +
 	"creator_id\x18# \x01(\tR\tcreatorId\x12W\n" +
 	"\rcustom_fields\x18$ \x03(\v2'.kontor.deals.v1.Deal.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x1aW\n" +
 	"\x11CustomFieldsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
-	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01B\x0e\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01:\n" +
+	"\xd2\xf3\x18\x06\n" +
+	"\x04dealB\x0e\n" +
 	"\f_probability\"W\n" +
 	"\tDealParty\x12-\n" +
 	"\x03ref\x18\x01 \x01(\v2\x13.kontor.type.v1.RefB\x06\xbaH\x03\xc8\x01\x01R\x03ref\x12\x1b\n" +

@@ -1961,7 +1961,7 @@ var File_kontor_deals_v1_deals_service_proto protoreflect.FileDescriptor
 
 const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\n" +
-	"#kontor/deals/v1/deals_service.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1bkontor/deals/v1/board.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\"kontor/deals/v1/deal_history.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1bkontor/type/v1/import.proto\"\x95\x01\n" +
+	"#kontor/deals/v1/deals_service.proto\x12\x0fkontor.deals.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a\x1bkontor/deals/v1/board.proto\x1a\x1akontor/deals/v1/deal.proto\x1a\"kontor/deals/v1/deal_history.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1bkontor/type/v1/import.proto\"\x95\x01\n" +
 	"\x11CreateDealRequest\x121\n" +
 	"\x04deal\x18\x01 \x01(\v2\x15.kontor.deals.v1.DealB\x06\xbaH\x03\xc8\x01\x01R\x04deal\x12$\n" +
 	"\adeal_id\x18\x02 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\x06dealId\x12'\n" +
@@ -2006,10 +2006,10 @@ const file_kontor_deals_v1_deals_service_proto_rawDesc = "" +
 	"\fshow_deleted\x18\x02 \x01(\bR\vshowDeleted\">\n" +
 	"\x12CountDealsResponse\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\x05R\x05count\x12\x12\n" +
-	"\x04more\x18\x02 \x01(\bR\x04more\"\\\n" +
-	"\x12SearchDealsRequest\x12 \n" +
-	"\x05query\x18\x01 \x01(\tB\n" +
-	"\xbaH\ar\x05\x10\x01\x18\x80\x02R\x05query\x12$\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"n\n" +
+	"\x12SearchDealsRequest\x122\n" +
+	"\x05query\x18\x01 \x01(\tB\x1c\xbaH\ar\x05\x10\x01\x18\x80\x02\xda\xf3\x18\x0e\n" +
+	"\fexternal_idsR\x05query\x12$\n" +
 	"\tpage_size\x18\x02 \x01(\x05B\a\xbaH\x04\x1a\x02(\x00R\bpageSize\"C\n" +
 	"\x13SearchDealsResponse\x12,\n" +
 	"\x04hits\x18\x01 \x03(\v2\x18.kontor.deals.v1.DealHitR\x04hits\"\x98\x01\n" +

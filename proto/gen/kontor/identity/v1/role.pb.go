@@ -42,7 +42,9 @@ type Role struct {
 	// When the role was made.
 	CreateTime *timestamppb.Timestamp `protobuf:"bytes,7,opt,name=create_time,json=createTime,proto3" json:"create_time,omitempty"`
 	// When the role was last changed.
-	UpdateTime    *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
+	// Which fields it hides, or lets only be read.
+	Fields        []*v1.DirectoryFieldRule `protobuf:"bytes,9,rep,name=fields,proto3" json:"fields,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -133,11 +135,18 @@ func (x *Role) GetUpdateTime() *timestamppb.Timestamp {
 	return nil
 }
 
+func (x *Role) GetFields() []*v1.DirectoryFieldRule {
+	if x != nil {
+		return x.Fields
+	}
+	return nil
+}
+
 var File_kontor_identity_v1_role_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_role_proto_rawDesc = "" +
 	"\n" +
-	"\x1dkontor/identity/v1/role.proto\x12\x12kontor.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a kontor/access/v1/directory.proto\"\xa8\x02\n" +
+	"\x1dkontor/identity/v1/role.proto\x12\x12kontor.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\x1a kontor/access/v1/directory.proto\"\xe6\x02\n" +
 	"\x04Role\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x12\n" +
@@ -148,7 +157,8 @@ const file_kontor_identity_v1_role_proto_rawDesc = "" +
 	"\vcreate_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"createTime\x12;\n" +
 	"\vupdate_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
-	"updateTimeB9Z7kontor.internal/proto/gen/kontor/identity/v1;identityv1b\x06proto3"
+	"updateTime\x12<\n" +
+	"\x06fields\x18\t \x03(\v2$.kontor.access.v1.DirectoryFieldRuleR\x06fieldsB9Z7kontor.internal/proto/gen/kontor/identity/v1;identityv1b\x06proto3"
 
 var (
 	file_kontor_identity_v1_role_proto_rawDescOnce sync.Once
@@ -167,16 +177,18 @@ var file_kontor_identity_v1_role_proto_goTypes = []any{
 	(*Role)(nil),                  // 0: kontor.identity.v1.Role
 	(*v1.DirectoryGrant)(nil),     // 1: kontor.access.v1.DirectoryGrant
 	(*timestamppb.Timestamp)(nil), // 2: google.protobuf.Timestamp
+	(*v1.DirectoryFieldRule)(nil), // 3: kontor.access.v1.DirectoryFieldRule
 }
 var file_kontor_identity_v1_role_proto_depIdxs = []int32{
 	1, // 0: kontor.identity.v1.Role.grants:type_name -> kontor.access.v1.DirectoryGrant
 	2, // 1: kontor.identity.v1.Role.create_time:type_name -> google.protobuf.Timestamp
 	2, // 2: kontor.identity.v1.Role.update_time:type_name -> google.protobuf.Timestamp
-	3, // [3:3] is the sub-list for method output_type
-	3, // [3:3] is the sub-list for method input_type
-	3, // [3:3] is the sub-list for extension type_name
-	3, // [3:3] is the sub-list for extension extendee
-	0, // [0:3] is the sub-list for field type_name
+	3, // 3: kontor.identity.v1.Role.fields:type_name -> kontor.access.v1.DirectoryFieldRule
+	4, // [4:4] is the sub-list for method output_type
+	4, // [4:4] is the sub-list for method input_type
+	4, // [4:4] is the sub-list for extension type_name
+	4, // [4:4] is the sub-list for extension extendee
+	0, // [0:4] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_role_proto_init() }

@@ -28,7 +28,7 @@ const (
 // CreateRoleRequest carries the role to make.
 type CreateRoleRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The role: name, description and grants; the rest is ignored.
+	// The role: name, description, grants and fields; the rest is ignored.
 	Role *Role `protobuf:"bytes,1,opt,name=role,proto3" json:"role,omitempty"`
 	// The caller's idempotency key. Empty for none.
 	RequestId     string `protobuf:"bytes,2,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
@@ -454,7 +454,7 @@ type UpdateRoleRequest struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// The new values; its id is ignored, its etag is compared if set.
 	Role *Role `protobuf:"bytes,2,opt,name=role,proto3" json:"role,omitempty"`
-	// Fields to take from role: name, description, grants. The gateway derives it from the body of a PATCH.
+	// Fields to take from role: name, description, grants, fields. The gateway derives it from the body of a PATCH.
 	UpdateMask *fieldmaskpb.FieldMask `protobuf:"bytes,3,opt,name=update_mask,json=updateMask,proto3" json:"update_mask,omitempty"`
 	// The caller's idempotency key. Empty for none.
 	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`

@@ -1012,7 +1012,9 @@ func (x *GetMeResponse) GetServiceAccount() bool {
 type Permissions struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
 	// By action ("view", "create", "update", "delete", "export", "import"), how far it reaches.
-	Actions       map[string]v1.Scope `protobuf:"bytes,1,rep,name=actions,proto3" json:"actions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=kontor.access.v1.Scope"`
+	Actions map[string]v1.Scope `protobuf:"bytes,1,rep,name=actions,proto3" json:"actions,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=kontor.access.v1.Scope"`
+	// By field, what is withheld: a field that is not named can be seen, and changed as far as the actions say.
+	Fields        map[string]v1.FieldAccess `protobuf:"bytes,2,rep,name=fields,proto3" json:"fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"varint,2,opt,name=value,enum=kontor.access.v1.FieldAccess"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1050,6 +1052,13 @@ func (*Permissions) Descriptor() ([]byte, []int) {
 func (x *Permissions) GetActions() map[string]v1.Scope {
 	if x != nil {
 		return x.Actions
+	}
+	return nil
+}
+
+func (x *Permissions) GetFields() map[string]v1.FieldAccess {
+	if x != nil {
+		return x.Fields
 	}
 	return nil
 }
@@ -1694,12 +1703,16 @@ const file_kontor_identity_v1_sign_in_service_proto_rawDesc = "" +
 	"\x0fservice_account\x18\x05 \x01(\bR\x0eserviceAccount\x1a_\n" +
 	"\x10PermissionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x125\n" +
-	"\x05value\x18\x02 \x01(\v2\x1f.kontor.identity.v1.PermissionsR\x05value:\x028\x01\"\xaa\x01\n" +
+	"\x05value\x18\x02 \x01(\v2\x1f.kontor.identity.v1.PermissionsR\x05value:\x028\x01\"\xc9\x02\n" +
 	"\vPermissions\x12F\n" +
-	"\aactions\x18\x01 \x03(\v2,.kontor.identity.v1.Permissions.ActionsEntryR\aactions\x1aS\n" +
+	"\aactions\x18\x01 \x03(\v2,.kontor.identity.v1.Permissions.ActionsEntryR\aactions\x12C\n" +
+	"\x06fields\x18\x02 \x03(\v2+.kontor.identity.v1.Permissions.FieldsEntryR\x06fields\x1aS\n" +
 	"\fActionsEntry\x12\x10\n" +
 	"\x03key\x18\x01 \x01(\tR\x03key\x12-\n" +
-	"\x05value\x18\x02 \x01(\x0e2\x17.kontor.access.v1.ScopeR\x05value:\x028\x01\"\xad\x01\n" +
+	"\x05value\x18\x02 \x01(\x0e2\x17.kontor.access.v1.ScopeR\x05value:\x028\x01\x1aX\n" +
+	"\vFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x123\n" +
+	"\x05value\x18\x02 \x01(\x0e2\x1d.kontor.access.v1.FieldAccessR\x05value:\x028\x01\"\xad\x01\n" +
 	"\x0fUpdateMeRequest\x124\n" +
 	"\x04user\x18\x01 \x01(\v2\x18.kontor.identity.v1.UserB\x06\xbaH\x03\xd8\x01\x03R\x04user\x12;\n" +
 	"\vupdate_mask\x18\x02 \x01(\v2\x1a.google.protobuf.FieldMaskR\n" +
@@ -1763,7 +1776,7 @@ func file_kontor_identity_v1_sign_in_service_proto_rawDescGZIP() []byte {
 	return file_kontor_identity_v1_sign_in_service_proto_rawDescData
 }
 
-var file_kontor_identity_v1_sign_in_service_proto_msgTypes = make([]protoimpl.MessageInfo, 32)
+var file_kontor_identity_v1_sign_in_service_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_kontor_identity_v1_sign_in_service_proto_goTypes = []any{
 	(*CreateSessionRequest)(nil),        // 0: kontor.identity.v1.CreateSessionRequest
 	(*CreateSessionResponse)(nil),       // 1: kontor.identity.v1.CreateSessionResponse
@@ -1797,72 +1810,76 @@ var file_kontor_identity_v1_sign_in_service_proto_goTypes = []any{
 	(*SetPresenceResponse)(nil),         // 29: kontor.identity.v1.SetPresenceResponse
 	nil,                                 // 30: kontor.identity.v1.GetMeResponse.PermissionsEntry
 	nil,                                 // 31: kontor.identity.v1.Permissions.ActionsEntry
-	(*timestamppb.Timestamp)(nil),       // 32: google.protobuf.Timestamp
-	(*Session)(nil),                     // 33: kontor.identity.v1.Session
-	(*OrganizationChoice)(nil),          // 34: kontor.identity.v1.OrganizationChoice
-	(*Jwk)(nil),                         // 35: kontor.identity.v1.Jwk
-	(*User)(nil),                        // 36: kontor.identity.v1.User
-	(*Role)(nil),                        // 37: kontor.identity.v1.Role
-	(*Settings)(nil),                    // 38: kontor.identity.v1.Settings
-	(*fieldmaskpb.FieldMask)(nil),       // 39: google.protobuf.FieldMask
-	(*Presence)(nil),                    // 40: kontor.identity.v1.Presence
-	(v1.Scope)(0),                       // 41: kontor.access.v1.Scope
+	nil,                                 // 32: kontor.identity.v1.Permissions.FieldsEntry
+	(*timestamppb.Timestamp)(nil),       // 33: google.protobuf.Timestamp
+	(*Session)(nil),                     // 34: kontor.identity.v1.Session
+	(*OrganizationChoice)(nil),          // 35: kontor.identity.v1.OrganizationChoice
+	(*Jwk)(nil),                         // 36: kontor.identity.v1.Jwk
+	(*User)(nil),                        // 37: kontor.identity.v1.User
+	(*Role)(nil),                        // 38: kontor.identity.v1.Role
+	(*Settings)(nil),                    // 39: kontor.identity.v1.Settings
+	(*fieldmaskpb.FieldMask)(nil),       // 40: google.protobuf.FieldMask
+	(*Presence)(nil),                    // 41: kontor.identity.v1.Presence
+	(v1.Scope)(0),                       // 42: kontor.access.v1.Scope
+	(v1.FieldAccess)(0),                 // 43: kontor.access.v1.FieldAccess
 }
 var file_kontor_identity_v1_sign_in_service_proto_depIdxs = []int32{
-	32, // 0: kontor.identity.v1.CreateSessionResponse.expire_time:type_name -> google.protobuf.Timestamp
-	33, // 1: kontor.identity.v1.CreateSessionResponse.session:type_name -> kontor.identity.v1.Session
-	34, // 2: kontor.identity.v1.CreateSessionResponse.organizations:type_name -> kontor.identity.v1.OrganizationChoice
+	33, // 0: kontor.identity.v1.CreateSessionResponse.expire_time:type_name -> google.protobuf.Timestamp
+	34, // 1: kontor.identity.v1.CreateSessionResponse.session:type_name -> kontor.identity.v1.Session
+	35, // 2: kontor.identity.v1.CreateSessionResponse.organizations:type_name -> kontor.identity.v1.OrganizationChoice
 	2,  // 3: kontor.identity.v1.CreateSessionResponse.second_factor_setup:type_name -> kontor.identity.v1.SecondFactorSetup
-	32, // 4: kontor.identity.v1.RefreshSessionResponse.expire_time:type_name -> google.protobuf.Timestamp
-	33, // 5: kontor.identity.v1.RefreshSessionResponse.session:type_name -> kontor.identity.v1.Session
-	33, // 6: kontor.identity.v1.ListSessionsResponse.sessions:type_name -> kontor.identity.v1.Session
-	35, // 7: kontor.identity.v1.GetJwksResponse.keys:type_name -> kontor.identity.v1.Jwk
-	36, // 8: kontor.identity.v1.GetMeResponse.user:type_name -> kontor.identity.v1.User
-	37, // 9: kontor.identity.v1.GetMeResponse.roles:type_name -> kontor.identity.v1.Role
+	33, // 4: kontor.identity.v1.RefreshSessionResponse.expire_time:type_name -> google.protobuf.Timestamp
+	34, // 5: kontor.identity.v1.RefreshSessionResponse.session:type_name -> kontor.identity.v1.Session
+	34, // 6: kontor.identity.v1.ListSessionsResponse.sessions:type_name -> kontor.identity.v1.Session
+	36, // 7: kontor.identity.v1.GetJwksResponse.keys:type_name -> kontor.identity.v1.Jwk
+	37, // 8: kontor.identity.v1.GetMeResponse.user:type_name -> kontor.identity.v1.User
+	38, // 9: kontor.identity.v1.GetMeResponse.roles:type_name -> kontor.identity.v1.Role
 	30, // 10: kontor.identity.v1.GetMeResponse.permissions:type_name -> kontor.identity.v1.GetMeResponse.PermissionsEntry
-	38, // 11: kontor.identity.v1.GetMeResponse.settings:type_name -> kontor.identity.v1.Settings
+	39, // 11: kontor.identity.v1.GetMeResponse.settings:type_name -> kontor.identity.v1.Settings
 	31, // 12: kontor.identity.v1.Permissions.actions:type_name -> kontor.identity.v1.Permissions.ActionsEntry
-	36, // 13: kontor.identity.v1.UpdateMeRequest.user:type_name -> kontor.identity.v1.User
-	39, // 14: kontor.identity.v1.UpdateMeRequest.update_mask:type_name -> google.protobuf.FieldMask
-	36, // 15: kontor.identity.v1.UpdateMeResponse.user:type_name -> kontor.identity.v1.User
-	2,  // 16: kontor.identity.v1.BeginSecondFactorResponse.setup:type_name -> kontor.identity.v1.SecondFactorSetup
-	40, // 17: kontor.identity.v1.SetPresenceRequest.presence:type_name -> kontor.identity.v1.Presence
-	40, // 18: kontor.identity.v1.SetPresenceResponse.presence:type_name -> kontor.identity.v1.Presence
-	17, // 19: kontor.identity.v1.GetMeResponse.PermissionsEntry.value:type_name -> kontor.identity.v1.Permissions
-	41, // 20: kontor.identity.v1.Permissions.ActionsEntry.value:type_name -> kontor.access.v1.Scope
-	0,  // 21: kontor.identity.v1.SessionsService.CreateSession:input_type -> kontor.identity.v1.CreateSessionRequest
-	3,  // 22: kontor.identity.v1.SessionsService.RefreshSession:input_type -> kontor.identity.v1.RefreshSessionRequest
-	5,  // 23: kontor.identity.v1.SessionsService.SignOut:input_type -> kontor.identity.v1.SignOutRequest
-	7,  // 24: kontor.identity.v1.SessionsService.ListSessions:input_type -> kontor.identity.v1.ListSessionsRequest
-	9,  // 25: kontor.identity.v1.SessionsService.CountSessions:input_type -> kontor.identity.v1.CountSessionsRequest
-	11, // 26: kontor.identity.v1.SessionsService.EndSession:input_type -> kontor.identity.v1.EndSessionRequest
-	13, // 27: kontor.identity.v1.KeysService.GetJwks:input_type -> kontor.identity.v1.GetJwksRequest
-	15, // 28: kontor.identity.v1.MeService.GetMe:input_type -> kontor.identity.v1.GetMeRequest
-	18, // 29: kontor.identity.v1.MeService.UpdateMe:input_type -> kontor.identity.v1.UpdateMeRequest
-	20, // 30: kontor.identity.v1.MeService.ChangePassword:input_type -> kontor.identity.v1.ChangePasswordRequest
-	22, // 31: kontor.identity.v1.MeService.BeginSecondFactor:input_type -> kontor.identity.v1.BeginSecondFactorRequest
-	24, // 32: kontor.identity.v1.MeService.ConfirmSecondFactor:input_type -> kontor.identity.v1.ConfirmSecondFactorRequest
-	26, // 33: kontor.identity.v1.MeService.RemoveSecondFactor:input_type -> kontor.identity.v1.RemoveSecondFactorRequest
-	28, // 34: kontor.identity.v1.MeService.SetPresence:input_type -> kontor.identity.v1.SetPresenceRequest
-	1,  // 35: kontor.identity.v1.SessionsService.CreateSession:output_type -> kontor.identity.v1.CreateSessionResponse
-	4,  // 36: kontor.identity.v1.SessionsService.RefreshSession:output_type -> kontor.identity.v1.RefreshSessionResponse
-	6,  // 37: kontor.identity.v1.SessionsService.SignOut:output_type -> kontor.identity.v1.SignOutResponse
-	8,  // 38: kontor.identity.v1.SessionsService.ListSessions:output_type -> kontor.identity.v1.ListSessionsResponse
-	10, // 39: kontor.identity.v1.SessionsService.CountSessions:output_type -> kontor.identity.v1.CountSessionsResponse
-	12, // 40: kontor.identity.v1.SessionsService.EndSession:output_type -> kontor.identity.v1.EndSessionResponse
-	14, // 41: kontor.identity.v1.KeysService.GetJwks:output_type -> kontor.identity.v1.GetJwksResponse
-	16, // 42: kontor.identity.v1.MeService.GetMe:output_type -> kontor.identity.v1.GetMeResponse
-	19, // 43: kontor.identity.v1.MeService.UpdateMe:output_type -> kontor.identity.v1.UpdateMeResponse
-	21, // 44: kontor.identity.v1.MeService.ChangePassword:output_type -> kontor.identity.v1.ChangePasswordResponse
-	23, // 45: kontor.identity.v1.MeService.BeginSecondFactor:output_type -> kontor.identity.v1.BeginSecondFactorResponse
-	25, // 46: kontor.identity.v1.MeService.ConfirmSecondFactor:output_type -> kontor.identity.v1.ConfirmSecondFactorResponse
-	27, // 47: kontor.identity.v1.MeService.RemoveSecondFactor:output_type -> kontor.identity.v1.RemoveSecondFactorResponse
-	29, // 48: kontor.identity.v1.MeService.SetPresence:output_type -> kontor.identity.v1.SetPresenceResponse
-	35, // [35:49] is the sub-list for method output_type
-	21, // [21:35] is the sub-list for method input_type
-	21, // [21:21] is the sub-list for extension type_name
-	21, // [21:21] is the sub-list for extension extendee
-	0,  // [0:21] is the sub-list for field type_name
+	32, // 13: kontor.identity.v1.Permissions.fields:type_name -> kontor.identity.v1.Permissions.FieldsEntry
+	37, // 14: kontor.identity.v1.UpdateMeRequest.user:type_name -> kontor.identity.v1.User
+	40, // 15: kontor.identity.v1.UpdateMeRequest.update_mask:type_name -> google.protobuf.FieldMask
+	37, // 16: kontor.identity.v1.UpdateMeResponse.user:type_name -> kontor.identity.v1.User
+	2,  // 17: kontor.identity.v1.BeginSecondFactorResponse.setup:type_name -> kontor.identity.v1.SecondFactorSetup
+	41, // 18: kontor.identity.v1.SetPresenceRequest.presence:type_name -> kontor.identity.v1.Presence
+	41, // 19: kontor.identity.v1.SetPresenceResponse.presence:type_name -> kontor.identity.v1.Presence
+	17, // 20: kontor.identity.v1.GetMeResponse.PermissionsEntry.value:type_name -> kontor.identity.v1.Permissions
+	42, // 21: kontor.identity.v1.Permissions.ActionsEntry.value:type_name -> kontor.access.v1.Scope
+	43, // 22: kontor.identity.v1.Permissions.FieldsEntry.value:type_name -> kontor.access.v1.FieldAccess
+	0,  // 23: kontor.identity.v1.SessionsService.CreateSession:input_type -> kontor.identity.v1.CreateSessionRequest
+	3,  // 24: kontor.identity.v1.SessionsService.RefreshSession:input_type -> kontor.identity.v1.RefreshSessionRequest
+	5,  // 25: kontor.identity.v1.SessionsService.SignOut:input_type -> kontor.identity.v1.SignOutRequest
+	7,  // 26: kontor.identity.v1.SessionsService.ListSessions:input_type -> kontor.identity.v1.ListSessionsRequest
+	9,  // 27: kontor.identity.v1.SessionsService.CountSessions:input_type -> kontor.identity.v1.CountSessionsRequest
+	11, // 28: kontor.identity.v1.SessionsService.EndSession:input_type -> kontor.identity.v1.EndSessionRequest
+	13, // 29: kontor.identity.v1.KeysService.GetJwks:input_type -> kontor.identity.v1.GetJwksRequest
+	15, // 30: kontor.identity.v1.MeService.GetMe:input_type -> kontor.identity.v1.GetMeRequest
+	18, // 31: kontor.identity.v1.MeService.UpdateMe:input_type -> kontor.identity.v1.UpdateMeRequest
+	20, // 32: kontor.identity.v1.MeService.ChangePassword:input_type -> kontor.identity.v1.ChangePasswordRequest
+	22, // 33: kontor.identity.v1.MeService.BeginSecondFactor:input_type -> kontor.identity.v1.BeginSecondFactorRequest
+	24, // 34: kontor.identity.v1.MeService.ConfirmSecondFactor:input_type -> kontor.identity.v1.ConfirmSecondFactorRequest
+	26, // 35: kontor.identity.v1.MeService.RemoveSecondFactor:input_type -> kontor.identity.v1.RemoveSecondFactorRequest
+	28, // 36: kontor.identity.v1.MeService.SetPresence:input_type -> kontor.identity.v1.SetPresenceRequest
+	1,  // 37: kontor.identity.v1.SessionsService.CreateSession:output_type -> kontor.identity.v1.CreateSessionResponse
+	4,  // 38: kontor.identity.v1.SessionsService.RefreshSession:output_type -> kontor.identity.v1.RefreshSessionResponse
+	6,  // 39: kontor.identity.v1.SessionsService.SignOut:output_type -> kontor.identity.v1.SignOutResponse
+	8,  // 40: kontor.identity.v1.SessionsService.ListSessions:output_type -> kontor.identity.v1.ListSessionsResponse
+	10, // 41: kontor.identity.v1.SessionsService.CountSessions:output_type -> kontor.identity.v1.CountSessionsResponse
+	12, // 42: kontor.identity.v1.SessionsService.EndSession:output_type -> kontor.identity.v1.EndSessionResponse
+	14, // 43: kontor.identity.v1.KeysService.GetJwks:output_type -> kontor.identity.v1.GetJwksResponse
+	16, // 44: kontor.identity.v1.MeService.GetMe:output_type -> kontor.identity.v1.GetMeResponse
+	19, // 45: kontor.identity.v1.MeService.UpdateMe:output_type -> kontor.identity.v1.UpdateMeResponse
+	21, // 46: kontor.identity.v1.MeService.ChangePassword:output_type -> kontor.identity.v1.ChangePasswordResponse
+	23, // 47: kontor.identity.v1.MeService.BeginSecondFactor:output_type -> kontor.identity.v1.BeginSecondFactorResponse
+	25, // 48: kontor.identity.v1.MeService.ConfirmSecondFactor:output_type -> kontor.identity.v1.ConfirmSecondFactorResponse
+	27, // 49: kontor.identity.v1.MeService.RemoveSecondFactor:output_type -> kontor.identity.v1.RemoveSecondFactorResponse
+	29, // 50: kontor.identity.v1.MeService.SetPresence:output_type -> kontor.identity.v1.SetPresenceResponse
+	37, // [37:51] is the sub-list for method output_type
+	23, // [23:37] is the sub-list for method input_type
+	23, // [23:23] is the sub-list for extension type_name
+	23, // [23:23] is the sub-list for extension extendee
+	0,  // [0:23] is the sub-list for field type_name
 }
 
 func init() { file_kontor_identity_v1_sign_in_service_proto_init() }
@@ -1880,7 +1897,7 @@ func file_kontor_identity_v1_sign_in_service_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_identity_v1_sign_in_service_proto_rawDesc), len(file_kontor_identity_v1_sign_in_service_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   32,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   3,
 		},

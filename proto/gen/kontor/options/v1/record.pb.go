@@ -110,14 +110,12 @@ func (x *Record) GetShownBy() string {
 // RecordField says what a field of a message has to do with the fields of the record.
 type RecordField struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The fields of the record that this one tells. Empty: that of the same name.
+	// The fields of the record that this one tells; "lead/phones" for one of another kind. Empty: that of the same name.
 	Tells []string `protobuf:"bytes,1,rep,name=tells,proto3" json:"tells,omitempty"`
 	// Further names that the record's field has, in filters, imports or search.
 	Also []string `protobuf:"bytes,2,rep,name=also,proto3" json:"also,omitempty"`
 	// Whether the field is needed to work with the record at all. It can be made read-only, not hidden.
-	Fixed bool `protobuf:"varint,3,opt,name=fixed,proto3" json:"fixed,omitempty"`
-	// Whether a bare word of a filter looks into the field.
-	Searched      bool `protobuf:"varint,4,opt,name=searched,proto3" json:"searched,omitempty"`
+	Fixed         bool `protobuf:"varint,3,opt,name=fixed,proto3" json:"fixed,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -173,13 +171,6 @@ func (x *RecordField) GetFixed() bool {
 	return false
 }
 
-func (x *RecordField) GetSearched() bool {
-	if x != nil {
-		return x.Searched
-	}
-	return false
-}
-
 var file_kontor_options_v1_record_proto_extTypes = []protoimpl.ExtensionInfo{
 	{
 		ExtendedType:  (*descriptorpb.MessageOptions)(nil),
@@ -227,12 +218,11 @@ const file_kontor_options_v1_record_proto_rawDesc = "" +
 	"kind_field\x18\x03 \x01(\tR\tkindField\x12\x1d\n" +
 	"\n" +
 	"name_field\x18\x04 \x01(\tR\tnameField\x12\x19\n" +
-	"\bshown_by\x18\x05 \x01(\tR\ashownBy\"i\n" +
+	"\bshown_by\x18\x05 \x01(\tR\ashownBy\"M\n" +
 	"\vRecordField\x12\x14\n" +
 	"\x05tells\x18\x01 \x03(\tR\x05tells\x12\x12\n" +
 	"\x04also\x18\x02 \x03(\tR\x04also\x12\x14\n" +
-	"\x05fixed\x18\x03 \x01(\bR\x05fixed\x12\x1a\n" +
-	"\bsearched\x18\x04 \x01(\bR\bsearched:T\n" +
+	"\x05fixed\x18\x03 \x01(\bR\x05fixed:T\n" +
 	"\x06record\x12\x1f.google.protobuf.MessageOptions\x18\xba\x8e\x03 \x01(\v2\x19.kontor.options.v1.RecordR\x06record:U\n" +
 	"\x05field\x12\x1d.google.protobuf.FieldOptions\x18\xbb\x8e\x03 \x01(\v2\x1e.kontor.options.v1.RecordFieldR\x05fieldB7Z5kontor.internal/proto/gen/kontor/options/v1;optionsv1b\x06proto3"
 

@@ -11,6 +11,7 @@ import (
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
 	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
+	_ "kontor.internal/proto/gen/kontor/options/v1"
 	reflect "reflect"
 	sync "sync"
 	unsafe "unsafe"
@@ -201,7 +202,7 @@ var File_kontor_type_v1_history_proto protoreflect.FileDescriptor
 
 const file_kontor_type_v1_history_proto_rawDesc = "" +
 	"\n" +
-	"\x1ckontor/type/v1/history.proto\x12\x0ekontor.type.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb2\x02\n" +
+	"\x1ckontor/type/v1/history.proto\x12\x0ekontor.type.v1\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekontor/options/v1/record.proto\"\xb2\x02\n" +
 	"\fHistoryEntry\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x18\n" +
 	"\aversion\x18\x02 \x01(\x03R\aversion\x12\x12\n" +
@@ -211,11 +212,11 @@ const file_kontor_type_v1_history_proto_rawDesc = "" +
 	"\x0eeffective_time\x18\x05 \x01(\v2\x1a.google.protobuf.TimestampR\reffectiveTime\x12\x17\n" +
 	"\auser_id\x18\x06 \x01(\tR\x06userId\x12\x14\n" +
 	"\x05cause\x18\a \x01(\tR\x05cause\x125\n" +
-	"\achanges\x18\b \x03(\v2\x1b.kontor.type.v1.FieldChangeR\achanges\"\x8d\x01\n" +
+	"\achanges\x18\b \x03(\v2\x1b.kontor.type.v1.FieldChangeR\achanges\"\x9a\x01\n" +
 	"\vFieldChange\x12\x14\n" +
 	"\x05field\x18\x01 \x01(\tR\x05field\x123\n" +
 	"\told_value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\boldValue\x123\n" +
-	"\tnew_value\x18\x03 \x01(\v2\x16.google.protobuf.ValueR\bnewValueB1Z/kontor.internal/proto/gen/kontor/type/v1;typev1b\x06proto3"
+	"\tnew_value\x18\x03 \x01(\v2\x16.google.protobuf.ValueR\bnewValue:\v\xd2\xf3\x18\a\"\x05fieldB1Z/kontor.internal/proto/gen/kontor/type/v1;typev1b\x06proto3"
 
 var (
 	file_kontor_type_v1_history_proto_rawDescOnce sync.Once
