@@ -298,6 +298,7 @@ func startImport(run *imports.Runner, pipelines *pipeline.Service) func(context.
 func (a *App) Register(s grpc.ServiceRegistrar) {
 	dealsv1.RegisterDealsServiceServer(s, a.deals)
 	dealsv1.RegisterCustomFieldsServiceServer(s, a.custom)
+	dealsv1.RegisterClientsServiceServer(s, &api.ClientsServer{Server: a.deals})
 	dealsv1.RegisterPipelinesServiceServer(s, a.pipelines)
 	dealsv1.RegisterOperationsServiceServer(s, a.operations)
 	dealsv1.RegisterBulkServiceServer(s, a.bulk)

@@ -151,6 +151,14 @@ export function formatClock(at: number | string): string {
   ).format(new Date(at));
 }
 
+/** The time of day of an instant in another time zone, to the minute. */
+export function formatTimeIn(at: number, timeZone: string): string {
+  return cached(
+    `time:${timeZone}`,
+    () => new Intl.DateTimeFormat(formats.locale, { timeStyle: "short", timeZone }),
+  ).format(new Date(at));
+}
+
 /** The day of an instant in the organisation's time zone; the year only when it is not this one. */
 export function formatDay(iso: string | undefined, now: number = Date.now()): string {
   return iso ? formatCivil(civilOf(new Date(iso)), now) : "";

@@ -7,7 +7,6 @@ import { useCan, useMe } from "../../api/directory";
 import type { Company } from "../../api/model";
 import { useCreate, useRemove } from "../../api/resource";
 import { t } from "../../i18n";
-import { BulkBar } from "../../parts/BulkBar";
 import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
@@ -35,7 +34,9 @@ import type { Column } from "../../parts/list/columns";
 import { ListPage } from "../../parts/list/ListPage";
 import { Money } from "../../parts/Money";
 import { Empty, messageOf } from "../../parts/notes";
-import { RelatedDeals, useClientFigures } from "./related";
+import { pricesTab } from "./ClientPrices";
+import { useClientFigures } from "./figures";
+import { RelatedDeals } from "./related";
 import { toast } from "../../parts/toasts";
 import { useSaver } from "../../parts/useSaver";
 import { When } from "../../parts/When";
@@ -152,8 +153,6 @@ function columns(): Column<Company>[] {
 export function CompaniesPage() {
   const [adding, setAdding] = useState(false);
   const mayCreate = useCan("company", "create");
-  const mayUpdate = useCan("company", "update");
-  const mayDelete = useCan("company", "delete");
   const filters = useMemo(
     () => [
       { id: "responsible", label: t("field.responsible"), kind: "users" as const },
@@ -185,20 +184,6 @@ export function CompaniesPage() {
         }
         newLabel={t("company.new")}
         onNew={mayCreate ? () => setAdding(true) : undefined}
-        {...(mayUpdate
-          ? {
-              bulk: (selected: Set<string>, items: Company[], clear: () => void, all?: string) => (
-                <BulkBar
-                  resource={companies}
-                  selected={selected}
-                  items={items}
-                  clear={clear}
-                  canDelete={mayDelete}
-                  all={all}
-                />
-              ),
-            }
-          : {})}
         empty={
           <Empty
             title={t("company.emptyTitle")}
@@ -321,7 +306,7 @@ function CompanyBody({ company }: { company: Company }) {
   const children = useQuery(
     companies.fewOptions({ filter: anyOf("parent_id", [company.id]), orderBy: "name" }),
   );
-  const figures = useClientFigures("company_id", company.id);
+  const figures = useClientFigures({ companyId: company.id }, company);
   const ro = !mayUpdate || company.deleteTime !== undefined;
   const files = useFilesTab({ kind: "company", id: company.id }, !ro);
 
@@ -550,6 +535,7 @@ function CompanyBody({ company }: { company: Company }) {
             <RelatedDeals filter={anyOf("company_id", [company.id])} search={{ company: company.id }} />
           ),
         },
+        pricesTab({ companyId: company.id }),
         { id: "contacts", label: t("contact.many"), content: <ContactsOfCompany company={company} /> },
         requisitesTab(company, ro),
         files,

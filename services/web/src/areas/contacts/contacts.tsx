@@ -6,7 +6,6 @@ import { useCan } from "../../api/directory";
 import type { Contact } from "../../api/model";
 import { useRemove } from "../../api/resource";
 import { t } from "../../i18n";
-import { BulkBar } from "../../parts/BulkBar";
 import { useFilesTab } from "../../parts/card/Files";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
 import { Timeline } from "../../parts/card/Timeline";
@@ -38,7 +37,9 @@ import { NewContact } from "./NewContact";
 import { OriginField } from "./OriginField";
 import { ReachButtons } from "./ReachButtons";
 import { companies, contacts } from "./queries";
-import { RelatedDeals, useClientFigures } from "./related";
+import { pricesTab } from "./ClientPrices";
+import { useClientFigures } from "./figures";
+import { RelatedDeals } from "./related";
 
 function mainCompany(contact: Contact): string {
   return (contact.employments.find((e) => e.primary) ?? contact.employments[0])?.companyId ?? "";
@@ -124,8 +125,6 @@ function columns(): Column<Contact>[] {
 export function ContactsPage() {
   const [adding, setAdding] = useState(false);
   const mayCreate = useCan("contact", "create");
-  const mayUpdate = useCan("contact", "update");
-  const mayDelete = useCan("contact", "delete");
   const filters = useMemo(
     () => [
       { id: "responsible", label: t("field.responsible"), kind: "users" as const },
@@ -155,20 +154,6 @@ export function ContactsPage() {
         }
         newLabel={t("contact.new")}
         onNew={mayCreate ? () => setAdding(true) : undefined}
-        {...(mayUpdate
-          ? {
-              bulk: (selected: Set<string>, items: Contact[], clear: () => void, all?: string) => (
-                <BulkBar
-                  resource={contacts}
-                  selected={selected}
-                  items={items}
-                  clear={clear}
-                  canDelete={mayDelete}
-                  all={all}
-                />
-              ),
-            }
-          : {})}
         empty={
           <Empty
             title={t("contact.emptyTitle")}
@@ -208,7 +193,7 @@ function ContactBody({ contact }: { contact: Contact }) {
   const mayDeal = useCan("deal", "create");
   const navigate = useNavigate();
   const { remove, restore } = useRemove(contacts);
-  const figures = useClientFigures("contact_id", contact.id);
+  const figures = useClientFigures({ contactId: contact.id }, contact);
   const employers = useQueries({
     queries: contact.employments.map((e) => companies.oneOptions(e.companyId)),
     combine: (results) =>
@@ -419,6 +404,7 @@ function ContactBody({ contact }: { contact: Contact }) {
             <RelatedDeals filter={anyOf("contact_id", [contact.id])} search={{ contact: contact.id }} />
           ),
         },
+        pricesTab({ contactId: contact.id }),
         files,
       ]}
     />
