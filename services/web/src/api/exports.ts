@@ -6,6 +6,8 @@ const PATHS: Record<string, string> = {
   contact: "/v1/contacts:export",
   company: "/v1/companies:export",
   lead: "/v1/leads:export",
+  deal: "/v1/deals:export",
+  product: "/v1/products:export",
 };
 
 /** Whether lists of a kind can be exported. */

@@ -2,12 +2,13 @@ import { api, call, idempotent } from "./client";
 import type { Operation } from "./model";
 
 /** Which records a bulk change is about. */
-export type Selection = { ids: string[] } | { filter: string; showDeleted?: boolean };
+export type Selection = ({ ids: string[] } | { filter: string }) & { showDeleted?: boolean };
 
 /** What a bulk change does. */
 export type BulkChange =
   | { action: "BULK_ACTION_REASSIGN"; responsibleId: string }
   | { action: "BULK_ACTION_ADD_TAGS" | "BULK_ACTION_REMOVE_TAGS"; tags: string[] }
+  | { action: "BULK_ACTION_UPDATE"; updateMask?: string; [kind: string]: unknown }
   | { action: "BULK_ACTION_DELETE" }
   | { action: "BULK_ACTION_RESTORE" };
 
@@ -35,6 +36,8 @@ const BULK_PATHS = {
   contact: "/v1/contacts:bulk",
   company: "/v1/companies:bulk",
   lead: "/v1/leads:bulk",
+  deal: "/v1/deals:bulk",
+  product: "/v1/products:bulk",
 } as const;
 
 /** Whether an operation has come to its end. */

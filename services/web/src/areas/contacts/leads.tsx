@@ -7,7 +7,6 @@ import { faultOf } from "../../api/errors";
 import type { Lead, LeadStatus } from "../../api/model";
 import { useCreate } from "../../api/resource";
 import { t } from "../../i18n";
-import { BulkBar } from "../../parts/BulkBar";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
 import { DoNotContact } from "../../parts/fields/tags";
@@ -169,8 +168,6 @@ export function LeadsPage() {
   const [adding, setAdding] = useState(false);
   const { search, set } = useListState();
   const mayCreate = useCan("lead", "create");
-  const mayUpdate = useCan("lead", "update");
-  const mayDelete = useCan("lead", "delete");
   const statusList = useQuery(leadStatusesOptions).data;
   const statuses = useMemo(() => new Map((statusList ?? []).map((s) => [s.id, s])), [statusList]);
   const columns = useMemo(() => columnsWith(statuses), [statuses]);
@@ -230,20 +227,6 @@ export function LeadsPage() {
         newLabel={t("lead.new")}
         onNew={mayCreate ? () => setAdding(true) : undefined}
         rowTone={(lead) => (lead.conversion ? "dim" : undefined)}
-        {...(mayUpdate
-          ? {
-              bulk: (selected: Set<string>, items: Lead[], clear: () => void, all?: string) => (
-                <BulkBar
-                  resource={leads}
-                  selected={selected}
-                  items={items}
-                  clear={clear}
-                  canDelete={mayDelete}
-                  all={all}
-                />
-              ),
-            }
-          : {})}
         empty={
           <Empty
             title={t("lead.emptyTitle")}

@@ -5,7 +5,6 @@ import { useMemo } from "react";
 import { useCan } from "../../api/directory";
 import type { Deal, Stage } from "../../api/model";
 import { t, tIfAny } from "../../i18n";
-import { BulkBar } from "../../parts/BulkBar";
 import { UserName } from "../../parts/fields/pickers";
 import { allOf, anyOf, between, partOf, quote, splitValues, userFilter } from "../../parts/filters";
 import { formatNumber } from "../../parts/format";
@@ -150,8 +149,6 @@ export function DealsPage() {
   const { search, set } = useListState();
   const pipelines = useQuery(pipelinesOptions);
   const mayCreate = useCan("deal", "create");
-  const mayUpdate = useCan("deal", "update");
-  const mayDelete = useCan("deal", "delete");
   const mayImport = useCan("deal", "import");
   const pipeline = pickPipeline(pipelines.data, search["pipeline"]);
   const board = (search["view"] ?? localStorage.getItem("kontor.dealView") ?? "board") === "board";
@@ -305,19 +302,6 @@ export function DealsPage() {
           : {})}
         newLabel={t("deal.new")}
         onNew={mayCreate ? () => set({ new: "1" }) : undefined}
-        {...(mayUpdate
-          ? {
-              bulk: (selected: Set<string>, items: Deal[], clear: () => void) => (
-                <BulkBar
-                  resource={deals}
-                  selected={selected}
-                  items={items}
-                  clear={clear}
-                  canDelete={mayDelete}
-                />
-              ),
-            }
-          : {})}
         rowTone={(deal) => (deal.state === "DEAL_STATE_LOST" ? "dim" : undefined)}
         empty={
           <Empty

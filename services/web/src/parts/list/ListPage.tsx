@@ -15,15 +15,25 @@ import {
   type ReactNode,
 } from "react";
 import { useCustomFields } from "../../api/customFields";
-import { useMe, type Me } from "../../api/directory";
-import { bulkOf } from "../../api/operations";
+import { can, useMe, type Me } from "../../api/directory";
+import { bulkOf, type Selection } from "../../api/operations";
 import type { Record_, Resource } from "../../api/resource";
 import { viewsOptions } from "../../api/views";
 import { t } from "../../i18n";
+import { BulkBar } from "../BulkBar";
 import { customFilter, customFilters } from "../customFields";
 import { allOf } from "../filters";
 import { formatNumber } from "../format";
-import { IconArrowDown, IconArrowUp, IconColumns, IconFilter, IconPlus, IconSearch, IconX } from "../icons";
+import {
+  IconArrowDown,
+  IconArrowUp,
+  IconColumns,
+  IconFilter,
+  IconPlus,
+  IconSearch,
+  IconTrash,
+  IconX,
+} from "../icons";
 import { ErrorNote } from "../notes";
 import { useShortcuts } from "../shortcuts";
 import { printColumns, useColumnChoice, type ChosenColumn, type Column } from "./columns";
@@ -60,8 +70,6 @@ export interface ListConfig<T extends Record_> {
   onNew?: (() => void) | undefined;
   empty: ReactNode;
   rowTone?: (item: T) => "bad" | "dim" | undefined;
-  /** What can be done to ticked rows; with a filter, to all records that match it. */
-  bulk?: (selected: Set<string>, items: T[], clear: () => void, all?: string) => ReactNode;
 }
 
 // Loaded once somebody asks for it.
@@ -70,7 +78,7 @@ const FilterBuilder = lazy(async () => ({ default: (await import("./FilterBuilde
 const NOTHING: Set<string> = new Set();
 
 interface Ticked {
-  filter: string;
+  of: string;
   ids: Set<string>;
   /** All that match the filter, shown or not. */
   all: boolean;
@@ -110,11 +118,13 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
     where && `(${where})`,
   );
   const sort = search["sort"] ?? config.defaultSort;
+  const bin = search["bin"] !== undefined && !config.body;
+  const inBin = bin ? { showDeleted: true } : {};
   const query = useInfiniteQuery({
-    ...resource.listOptions({ filter, orderBy: sort }),
+    ...resource.listOptions({ filter, orderBy: sort, ...inBin }),
     enabled: !config.body,
   });
-  const count = useQuery(resource.countOptions({ filter: allOf(config.alsoCounted, filter) }));
+  const count = useQuery(resource.countOptions({ filter: allOf(config.alsoCounted, filter), ...inBin }));
   const pages = query.data?.pages;
   const items = useMemo(() => pages?.flatMap((page) => page.items) ?? [], [pages]);
   const names = useMemo(
@@ -133,11 +143,16 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
     set({ cols: printColumns(next) });
   };
   useDefaultView(resource.kind, search, (next) => set(next));
-  // What is ticked belongs to one filter; another one begins with nothing ticked.
-  const [ticked, setTicked] = useState<Ticked>({ filter, ids: NOTHING, all: false });
-  const selected = ticked.filter === filter ? ticked.ids : NOTHING;
-  const everything = ticked.filter === filter && ticked.all;
-  const setSelected = (ids: Set<string>): void => setTicked({ filter, ids, all: false });
+  // What is ticked belongs to one filter; another one, or the bin, begins with nothing ticked.
+  const of = bin ? `bin ${filter}` : filter;
+  const [ticked, setTicked] = useState<Ticked>({ of, ids: NOTHING, all: false });
+  const selected = ticked.of === of ? ticked.ids : NOTHING;
+  const everything = ticked.of === of && ticked.all;
+  const setSelected = (ids: Set<string>): void => setTicked({ of, ids, all: false });
+  const selection: Selection = { ...(everything ? { filter } : { ids: [...selected] }), ...inBin };
+  const bulk =
+    bulkOf(resource.kind) !== undefined &&
+    (["update", "delete", "export"] as const).some((action) => can(me, resource.kind, action));
   const matching =
     count.data &&
     (count.data.more
@@ -204,7 +219,20 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
                 filter={filter}
                 sort={sort}
                 columns={choice.shown.map((column) => column.id)}
+                bin={bin}
               />
+            )}
+            {!config.body && bulk && (
+              <ActionIcon
+                className={classes["hidePhone"] ?? ""}
+                variant={bin ? "filled" : "subtle"}
+                aria-pressed={bin}
+                aria-label={t("list.bin")}
+                title={t("list.bin")}
+                onClick={() => set({ bin: bin ? undefined : "1" })}
+              >
+                <IconTrash size={15} />
+              </ActionIcon>
             )}
             {config.actions}
             {config.onNew && (
@@ -214,24 +242,38 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
               </Button>
             )}
           </div>
-          {config.bulk && selected.size > 0 && (
+          {bulk && selected.size > 0 && (
             <div className={classes["bulk"]} role="group" aria-label={t("list.bulk")}>
               <span>
                 {everything
                   ? t("list.allMatching", { number: matching || "" })
                   : t("list.selected", { count: selected.size })}
               </span>
-              {!everything && bulkOf(resource.kind) && (count.data?.count ?? 0) > selected.size && (
+              {!everything && (count.data?.count ?? 0) > selected.size && (
                 <Button
                   size="compact-xs"
                   variant="subtle"
-                  onClick={() => setTicked({ filter, ids: new Set(items.map((item) => item.id)), all: true })}
+                  onClick={() => setTicked({ of, ids: new Set(items.map((item) => item.id)), all: true })}
                 >
                   {t("list.selectMatching", { number: matching || "" })}
                 </Button>
               )}
               <span className={classes["spacer"]} />
-              {config.bulk(selected, items, () => setSelected(new Set()), everything ? filter : undefined)}
+              <ExportMenu
+                kind={resource.kind}
+                filter={filter}
+                sort={sort}
+                columns={choice.shown.map((column) => column.id)}
+                bin={bin}
+                inBar
+                ids={everything ? undefined : [...selected]}
+              />
+              <BulkBar
+                kind={resource.kind}
+                selection={selection}
+                bin={bin}
+                clear={() => setSelected(new Set())}
+              />
               <Button size="compact-xs" variant="subtle" onClick={() => setSelected(new Set())}>
                 {t("list.clearSelection")}
               </Button>
@@ -255,7 +297,7 @@ export function ListPage<T extends Record_>(config: ListConfig<T>) {
               sort={sort}
               onSort={(next) => set({ sort: next === config.defaultSort ? undefined : next })}
               openId={params.id}
-              {...(config.bulk ? { selected, onSelect: setSelected } : {})}
+              {...(bulk ? { selected, onSelect: setSelected } : {})}
               {...(config.rowTone ? { rowTone: config.rowTone } : {})}
               empty={query.error ? null : config.empty}
               link={(item, content) => (
