@@ -297,6 +297,8 @@ export function CompanyCard() {
 function CompanyBody({ company }: { company: Company }) {
   const me = useMe();
   const save = useSaver(companies, company);
+  const mayUpdate = useCan("company", "update");
+  const mayDelete = useCan("company", "delete");
   const mayDeal = useCan("deal", "create");
   const navigate = useNavigate();
   const { remove, restore } = useRemove(companies);

@@ -189,6 +189,7 @@ function ContactBody({ contact }: { contact: Contact }) {
   const save = useSaver(contacts, contact);
   const ro = !useCan("contact", "update") || contact.deleteTime !== undefined;
   const files = useFilesTab({ kind: "contact", id: contact.id }, !ro);
+  const mayDelete = useCan("contact", "delete");
   const mayDeal = useCan("deal", "create");
   const navigate = useNavigate();
   const { remove, restore } = useRemove(contacts);
