@@ -137,28 +137,7 @@ const insertEvent = `
 	INSERT INTO outbox (slice, organization_id, kind, record_id, version, happened_at)
 	VALUES ($18, $1, $2, $3, $4, $8)`
 
-const insertEvents = `
-	WITH n AS (
-		SELECT *
-		FROM unnest($2::text[], $3::text[], $4::bigint[], $5::text[], $6::text[], $7::text[], $8::timestamptz[],
-			$9::timestamptz[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::bytea[], $16::text[],
-			$17::text[], $18::smallint[])
-			WITH ORDINALITY AS n (kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor, cause,
-				responsible_id, previous_responsible_id, trace_parent, payload, address, request_id, slice, place)
-	), e AS (
-		INSERT INTO events (organization_id, kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor,
-			cause, responsible_id, previous_responsible_id, trace_parent, payload, address, request_id)
-		SELECT $1, kind, record_id::uuid, version, event_id::uuid, type, topic, happened_at, effective_at, actor,
-			cause, NULLIF(responsible_id, '')::uuid, NULLIF(previous_responsible_id, '')::uuid, trace_parent, payload,
-			address, request_id
-		FROM n
-	)
-	INSERT INTO outbox (slice, organization_id, kind, record_id, version, happened_at)
-	SELECT slice, $1, kind, record_id::uuid, version, happened_at
-	FROM n
-	ORDER BY place`
-
-// queueEvents adds one statement, however many events there are, for the event table and the outbox.
+// queueEvents adds a statement for the event table and one for the outbox, however many events there are.
 func queueEvents(b *pgx.Batch, evs []event.Event) {
 	switch len(evs) {
 	case 0:
@@ -170,22 +149,58 @@ func queueEvents(b *pgx.Batch, evs []event.Event) {
 			e.RequestID, e.Slice())
 		return
 	}
-	n := len(evs)
-	kinds, records, versions, ids := make([]string, n), make([]string, n), make([]int64, n), make([]string, n)
-	types, topics, happened, effective := make([]string, n), make([]string, n), make([]time.Time, n), make([]*time.Time, n)
-	actors, causes, now, before := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
-	traces, payloads, slices := make([]string, n), make([][]byte, n), make([]int16, n)
-	addresses, requests := make([]string, n), make([]string, n)
+	kinds, records := column(evs, func(e *event.Event) string { return e.Kind }), column(evs, func(e *event.Event) string { return e.RecordID })
+	versions := column(evs, func(e *event.Event) int64 { return e.Version })
+	happened := column(evs, func(e *event.Event) time.Time { return e.HappenedAt })
+	sameTime := func(a, b time.Time) bool { return a.Equal(b) }
+
+	r := NewRows(len(evs), evs[0].Organization)
+	Column(r, "kind", "text", "text", kinds, Equal)
+	Column(r, "record_id", "uuid", "uuid", records, Equal)
+	Column(r, "version", "bigint", "bigint", versions, Equal)
+	// Never the same, so that there is an array.
+	Column(r, "event_id", "uuid", "uuid", column(evs, func(e *event.Event) string { return e.ID }), func(string, string) bool { return false })
+	Column(r, "type", "text", "text", column(evs, func(e *event.Event) string { return e.Type }), Equal)
+	Column(r, "topic", "text", "text", column(evs, func(e *event.Event) string { return e.Topic }), Equal)
+	Column(r, "happened_at", "timestamptz", "timestamptz", happened, sameTime)
+	Column(r, "effective_at", "timestamptz", "timestamptz", column(evs, func(e *event.Event) *time.Time { return e.EffectiveAt }), EqualOrNull)
+	Column(r, "actor", "text", "text", column(evs, func(e *event.Event) string { return e.Actor }), Equal)
+	Column(r, "cause", "text", "text", column(evs, func(e *event.Event) string { return e.Cause }), Equal)
+	Column(r, "responsible_id", "uuid", "uuid", column(evs, func(e *event.Event) *string { return optional(e.Responsible) }), EqualOrNull)
+	Column(r, "previous_responsible_id", "uuid", "uuid",
+		column(evs, func(e *event.Event) *string { return optional(e.PreviousResponsible) }), EqualOrNull)
+	Column(r, "trace_parent", "text", "text", column(evs, func(e *event.Event) string { return e.TraceParent }), Equal)
+	Column(r, "payload", "bytea", "bytea", column(evs, func(e *event.Event) []byte { return e.Payload }), bytes.Equal)
+	Column(r, "address", "text", "text", column(evs, func(e *event.Event) string { return e.Address }), Equal)
+	Column(r, "request_id", "text", "text", column(evs, func(e *event.Event) string { return e.RequestID }), Equal)
+	b.Queue(`
+		INSERT INTO events (organization_id, kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor,
+			cause, responsible_id, previous_responsible_id, trace_parent, payload, address, request_id)
+		SELECT $1, kind, record_id, version, event_id, type, topic, happened_at, effective_at, actor,
+			cause, responsible_id, previous_responsible_id, trace_parent, payload, address, request_id
+		FROM `+r.From(), r.Args...)
+
+	// The outbox in a statement of its own: it needs few of the columns, and rows that two inserts share are kept in between.
+	r = NewRows(len(evs), evs[0].Organization)
+	Column(r, "slice", "smallint", "smallint", column(evs, (*event.Event).Slice), Equal)
+	Column(r, "kind", "text", "text", kinds, Equal)
+	Column(r, "record_id", "uuid", "uuid", records, func(string, string) bool { return false })
+	Column(r, "version", "bigint", "bigint", versions, Equal)
+	Column(r, "happened_at", "timestamptz", "timestamptz", happened, sameTime)
+	b.Queue(`
+		INSERT INTO outbox (slice, organization_id, kind, record_id, version, happened_at)
+		SELECT slice, $1, kind, record_id, version, happened_at
+		FROM `+r.From()+`
+		ORDER BY place`, r.Args...)
+}
+
+// column is what each event has of a kind.
+func column[T any](evs []event.Event, of func(*event.Event) T) []T {
+	out := make([]T, len(evs))
 	for i := range evs {
-		e := &evs[i]
-		kinds[i], records[i], versions[i], ids[i] = e.Kind, e.RecordID, e.Version, e.ID
-		types[i], topics[i], happened[i], effective[i] = e.Type, e.Topic, e.HappenedAt, e.EffectiveAt
-		actors[i], causes[i], now[i], before[i] = e.Actor, e.Cause, e.Responsible, e.PreviousResponsible
-		traces[i], payloads[i], slices[i] = e.TraceParent, e.Payload, e.Slice()
-		addresses[i], requests[i] = e.Address, e.RequestID
+		out[i] = of(&evs[i])
 	}
-	b.Queue(insertEvents, evs[0].Organization, kinds, records, versions, ids, types, topics, happened, effective, actors, causes,
-		now, before, traces, payloads, addresses, requests, slices)
+	return out
 }
 
 // optional is NULL for "".

@@ -80,6 +80,7 @@ func Open(ctx context.Context, cfg Config) (*DB, error) {
 	if pc.MaxConns = cfg.MaxConns; pc.MaxConns <= 0 {
 		pc.MaxConns = 16
 	}
+	pc.AfterConnect = sendUUIDs
 	pool, err := pgxpool.NewWithConfig(ctx, pc)
 	if err != nil {
 		return nil, fmt.Errorf("database pool: %w", err)

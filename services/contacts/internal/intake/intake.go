@@ -13,6 +13,7 @@ import (
 
 	"kontor.internal/libs/apperr"
 	"kontor.internal/libs/authz"
+	"kontor.internal/libs/clock"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/imports"
@@ -55,8 +56,11 @@ func (k *kind[T, P]) apply(ctx context.Context, tx pgx.Tx, b imports.Batch) ([]i
 	if err != nil {
 		return nil, nil, err
 	}
+	// What is written at once is made at one time: a column that is the same in all rows costs next to nothing.
+	book := *k.book
+	book.Clock = clock.Fixed(book.Clock.Now())
 	w := &writing[T, P]{
-		kind: k, batch: b, fill: fill, check: check, pending: map[string]*record.Change[T]{},
+		kind: k, book: &book, batch: b, fill: fill, check: check, pending: map[string]*record.Change[T]{},
 		who: record.Caller{
 			OrganizationID: b.Organization, UserID: b.UserID, View: authz.All(),
 			Act: authz.For(ctx, string(k.name), optionsv1.Action_ACTION_IMPORT),
@@ -106,6 +110,7 @@ func refusal(e *apperr.Error) imports.Result {
 type writing[T any, P record.Entity[T]] struct {
 	*kind[T, P]
 
+	book   *record.Book[T, P] // the kind's, at the time of the batch
 	batch  imports.Batch
 	who    record.Caller
 	fill   fill[T]

@@ -7,6 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"kontor.internal/libs/event"
+	"kontor.internal/libs/pg"
 	"kontor.internal/services/contacts/internal/reach"
 	"kontor.internal/services/contacts/internal/record"
 )
@@ -147,11 +148,19 @@ func (t *table[T, P]) SaveMany(ctx context.Context, tx pgx.Tx, org string, chang
 		saved, evs = append(saved, ch), append(evs, ev)
 	}
 	b := &pgx.Batch{}
-	if err := t.queueMany(b, t.insertManySQL, org, created); err != nil {
-		return nil, err
+	if len(created) > 0 {
+		rows, err := t.rows(org, created)
+		if err != nil {
+			return nil, err
+		}
+		b.Queue(t.insertManySQL+rows.From(), rows.Args...)
 	}
-	if err := t.queueMany(b, t.updateManySQL, org, updated); err != nil {
-		return nil, err
+	if len(updated) > 0 {
+		rows, err := t.rows(org, updated)
+		if err != nil {
+			return nil, err
+		}
+		b.Queue(t.updateManySQL+rows.From()+" WHERE t.organization_id = $1 AND t.id = n.id", rows.Args...)
 	}
 	t.queueIndex(b, org, saved)
 	if b.Len() == 0 {
@@ -163,29 +172,31 @@ func (t *table[T, P]) SaveMany(ctx context.Context, tx pgx.Tx, org string, chang
 	return evs, nil
 }
 
-// queueMany adds a statement that takes many records as one array of text for each column.
-func (t *table[T, P]) queueMany(b *pgx.Batch, sql, org string, records []*T) error {
-	if len(records) == 0 {
-		return nil
-	}
-	arrays := make([][]*string, len(t.columns))
-	for i := range arrays {
-		arrays[i] = make([]*string, len(records))
+// rows are many records as one statement writes them.
+func (t *table[T, P]) rows(org string, records []*T) (*pg.Rows, error) {
+	values := make([][]*string, len(t.columns))
+	for i := range values {
+		values[i] = make([]*string, len(records))
 	}
 	for n, r := range records {
 		for i, ref := range t.refs(r) {
 			s, err := text(ref)
 			if err != nil {
-				return fmt.Errorf("%s.%s: %w", t.name, t.columns[i].name, err)
+				return nil, fmt.Errorf("%s.%s: %w", t.name, t.columns[i].name, err)
 			}
-			arrays[i][n] = s
+			values[i][n] = s
 		}
 	}
-	args := make([]any, 1, len(arrays)+1)
-	args[0] = org
-	for _, a := range arrays {
-		args = append(args, a)
+	rows := pg.NewRows(len(records), org)
+	for i, c := range t.columns {
+		same, sent := pg.EqualOrNull[string], "text"
+		if c.cast == "uuid" {
+			sent = "uuid"
+		}
+		if c.name == "id" { // they differ, and need not be compared
+			same = func(_, _ *string) bool { return false }
+		}
+		pg.Column(rows, c.name, c.cast, sent, values[i], same)
 	}
-	b.Queue(sql, args...)
-	return nil
+	return rows, nil
 }

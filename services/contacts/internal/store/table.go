@@ -80,7 +80,8 @@ type table[T any, P record.Entity[T]] struct {
 	schema func(find finder) *aip.Schema
 	plain  *aip.Schema // the schema for filters without parts of names
 
-	selectSQL, insertSQL, updateSQL, insertManySQL, updateManySQL string
+	selectSQL, insertSQL, updateSQL string
+	insertManySQL, updateManySQL    string // up to the rows
 }
 
 // metaColumns are those that all kinds begin with; metaRefs are their fields.
@@ -132,27 +133,22 @@ func metaRefs(m *record.Meta, p *reach.Points) []any {
 // prepare writes the statements once.
 func (t *table[T, P]) prepare() {
 	t.plain = t.schema(tooMany)
-	names, params, casts, sets := make([]string, len(t.columns)), make([]string, len(t.columns)), make([]string, len(t.columns)), []string{}
-	arrays := make([]string, len(t.columns))
+	names, params, of, sets := make([]string, len(t.columns)), make([]string, len(t.columns)), make([]string, len(t.columns)), []string{}
 	manySets := []string{}
 	for i, c := range t.columns {
 		n := strconv.Itoa(i + 2)
-		names[i], params[i] = c.name, "$"+n
-		casts[i] = "n." + c.name + "::" + c.cast
-		arrays[i] = "$" + n + "::text[]"
+		names[i], params[i], of[i] = c.name, "$"+n, "n."+c.name
 		if c.name != "id" {
 			sets = append(sets, c.name+" = $"+n)
-			manySets = append(manySets, c.name+" = "+casts[i])
+			manySets = append(manySets, c.name+" = "+of[i])
 		}
 	}
 	all := strings.Join(names, ", ")
 	t.selectSQL = "SELECT " + all + " FROM " + t.name + " WHERE organization_id = $1"
 	t.insertSQL = "INSERT INTO " + t.name + " (organization_id, " + all + ") VALUES ($1, " + strings.Join(params, ", ") + ")"
 	t.updateSQL = "UPDATE " + t.name + " SET " + strings.Join(sets, ", ") + " WHERE organization_id = $1 AND id = $2"
-	from := " FROM unnest(" + strings.Join(arrays, ", ") + ") AS n (" + all + ")"
-	t.insertManySQL = "INSERT INTO " + t.name + " (organization_id, " + all + ") SELECT $1, " + strings.Join(casts, ", ") + from
-	t.updateManySQL = "UPDATE " + t.name + " AS t SET " + strings.Join(manySets, ", ") + from +
-		" WHERE t.organization_id = $1 AND t.id = n.id::uuid"
+	t.insertManySQL = "INSERT INTO " + t.name + " (organization_id, " + all + ") SELECT $1, " + strings.Join(of, ", ") + " FROM "
+	t.updateManySQL = "UPDATE " + t.name + " AS t SET " + strings.Join(manySets, ", ") + " FROM "
 }
 
 // arguments are those of insertSQL and updateSQL.
