@@ -38,6 +38,7 @@ import (
 	"kontor.internal/services/identity/internal/limit"
 	"kontor.internal/services/identity/internal/link"
 	"kontor.internal/services/identity/internal/presence"
+	"kontor.internal/services/identity/internal/provider"
 	"kontor.internal/services/identity/internal/publish"
 	"kontor.internal/services/identity/internal/secretbox"
 	"kontor.internal/services/identity/internal/session"
@@ -143,6 +144,11 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		Store: st, Accounts: st, Limiter: limiter, Issuer: a.keys, Hasher: hasher, Policy: policy, Now: d.Clock.Now,
 	}
 	links := &link.Service{Store: linkStore, Keys: linkKeys, Sessions: sessions, Limiter: limiter, Base: base, Now: d.Clock.Now}
+	external, providers, err := externalSignIns(cfg, d, st)
+	if err != nil {
+		return nil, err
+	}
+	external.Sessions, external.Limiter, external.Base = sessions, limiter, base
 	mail := &smtp.Sender{Now: d.Clock.Now}
 	books, err := clients.Books(d.Dial)
 	if err != nil {
@@ -165,6 +171,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		Store: st, Keys: a.keys, Presence: presence.New(d.Redis, d.Log), Limiter: limiter, Founding: a.founding,
 		Imports: runs, Operations: ops, Handovers: handovers, Books: books, Mail: mail, Verify: d.Verifier.Verify, Clock: d.Clock, Log: d.Log,
 		Invited: linkStore, Links: links, Sessions: sessions,
+		Providers: providers, External: external, LocalProviders: !cfg.Production,
 		Services: authn.NewServiceSecret(d.ServiceSecret),
 	}
 	a.relay = &outbox.Relay{
@@ -174,6 +181,22 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	d.DB.OnWrite(a.relay.Wake)
 	d.System.OnWrite(a.relay.Wake)
 	return a, nil
+}
+
+// externalSignIns wires the sign-in with OpenID Connect providers.
+func externalSignIns(cfg Config, d Deps, st *store.Store) (*provider.Service, *store.Providers, error) {
+	secrets, err := secretbox.New(cfg.Secret, "oidc client secrets")
+	if err != nil {
+		return nil, nil, err
+	}
+	bindings, err := secretbox.New(cfg.Secret, "external sign-ins")
+	if err != nil {
+		return nil, nil, err
+	}
+	providers := &store.Providers{Store: st, Box: secrets}
+	return &provider.Service{
+		Store: providers, Relying: provider.NewRelying(!cfg.Production, d.Clock.Now), Box: bindings, Now: d.Clock.Now,
+	}, providers, nil
 }
 
 func newStore(cfg Config, d Deps) (*store.Store, error) {

@@ -20,7 +20,8 @@ type Vouched struct {
 
 // Invoke see [grpc.ClientConnInterface].
 func (v *Vouched) Invoke(ctx context.Context, method string, args, reply any, opts ...grpc.CallOption) error {
-	if strings.HasPrefix(method, "/"+identityv1.SessionsService_ServiceDesc.ServiceName+"/") {
+	if strings.HasPrefix(method, "/"+identityv1.SessionsService_ServiceDesc.ServiceName+"/") ||
+		strings.HasPrefix(method, "/"+identityv1.ExternalSignInsService_ServiceDesc.ServiceName+"/") {
 		ctx = authn.WithServiceSecret(ctx, v.Service, v.Secret)
 	}
 	return v.ClientConnInterface.Invoke(ctx, method, args, reply, opts...)

@@ -21,9 +21,15 @@ const (
 	// CookieName is the name of the cookie with the refresh token.
 	CookieName = "kontor_refresh"
 
+	// BindingName is the name of the cookie with the binding of a sign-in at a provider.
+	BindingName = "kontor_external"
+
 	browser = "browser"
 	// The path of a cookie ends at a slash: "/v1/sessions" would leave out "/v1/sessions:refresh".
 	path = "/v1"
+
+	quarter = 15 * 60 // of an hour, in seconds
+	days    = 24 * 60 * 60
 )
 
 type contextKey struct{}
@@ -31,6 +37,7 @@ type contextKey struct{}
 // inBrowser is what a request from a browser brings.
 type inBrowser struct {
 	refreshToken string
+	binding      string
 	secure       bool
 }
 
@@ -42,13 +49,16 @@ func Handler(next http.Handler) http.Handler {
 			if c, err := r.Cookie(CookieName); err == nil {
 				b.refreshToken = c.Value
 			}
+			if c, err := r.Cookie(BindingName); err == nil {
+				b.binding = c.Value
+			}
 			r = r.WithContext(context.WithValue(r.Context(), contextKey{}, b))
 		}
 		next.ServeHTTP(w, r)
 	})
 }
 
-// FromCookie puts the cookie's refresh token into a call that has none.
+// FromCookie puts the cookie's refresh token, or the binding of a sign-in at a provider, into a call that has none.
 func FromCookie(ctx context.Context, call any) {
 	b, ok := ctx.Value(contextKey{}).(inBrowser)
 	if !ok {
@@ -62,6 +72,10 @@ func FromCookie(ctx context.Context, call any) {
 	case *identityv1.SignOutRequest:
 		if c.GetRefreshToken() == "" {
 			c.RefreshToken = b.refreshToken
+		}
+	case *identityv1.CompleteExternalSignInRequest:
+		if c.GetBinding() == "" {
+			c.Binding = b.binding
 		}
 	}
 }
@@ -81,19 +95,36 @@ func ToCookie(ctx context.Context, w http.ResponseWriter, answer proto.Message) 
 		a.RefreshToken = ""
 	case *identityv1.SignOutResponse:
 		b.set(w, "")
+	case *identityv1.BeginExternalSignInResponse:
+		b.bind(w, a.GetBinding())
+		a.Binding = ""
+	case *identityv1.CompleteExternalSignInResponse:
+		b.bind(w, a.GetBinding()) // cleared once it is completed
+		a.Binding = ""
+		if a.GetRefreshToken() != "" {
+			b.set(w, a.GetRefreshToken())
+			a.RefreshToken = ""
+		}
 	}
 	return nil
 }
 
-// set writes the cookie; an empty token clears it. How long it holds is for identity to say: to the browser it is a
-// cookie of many days.
-func (b inBrowser) set(w http.ResponseWriter, token string) {
-	const days = 24 * 60 * 60
+// set writes the cookie with the refresh token; an empty one clears it. How long it holds is for identity to say: to the
+// browser it is a cookie of many days.
+func (b inBrowser) set(w http.ResponseWriter, token string) { b.write(w, CookieName, token, 60*days) }
+
+// bind writes the cookie with the binding; an empty one clears it. The provider sends the browser back to a page of ours,
+// which asks for the rest itself: so the cookie never has to come along from another site.
+func (b inBrowser) bind(w http.ResponseWriter, binding string) {
+	b.write(w, BindingName, binding, quarter)
+}
+
+func (b inBrowser) write(w http.ResponseWriter, name, value string, seconds int) {
 	c := &http.Cookie{ //nolint:gosec // Secure wherever the page is; plain HTTP is for a machine of one's own
-		Name: CookieName, Value: token, Path: path, MaxAge: 60 * days,
+		Name: name, Value: value, Path: path, MaxAge: seconds,
 		HttpOnly: true, Secure: b.secure, SameSite: http.SameSiteStrictMode,
 	}
-	if token == "" {
+	if value == "" {
 		c.MaxAge = -1
 	}
 	http.SetCookie(w, c)

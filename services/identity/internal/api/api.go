@@ -24,6 +24,7 @@ import (
 	"kontor.internal/services/identity/internal/link"
 	"kontor.internal/services/identity/internal/phone"
 	"kontor.internal/services/identity/internal/presence"
+	"kontor.internal/services/identity/internal/provider"
 	"kontor.internal/services/identity/internal/session"
 	"kontor.internal/services/identity/internal/signing"
 	"kontor.internal/services/identity/internal/smtp"
@@ -48,6 +49,11 @@ type Core struct {
 	// Books are where other contexts' records are that have a responsible user.
 	Books []handover.Book
 	Mail  *smtp.Sender
+	// Providers keeps OpenID Connect providers, and External signs people in with them.
+	Providers *store.Providers
+	External  *provider.Service
+	// LocalProviders lets providers be on this machine, without TLS.
+	LocalProviders bool
 	// Verify checks an access token on methods that are open to everybody.
 	Verify func(ctx context.Context, token string) (authn.Principal, error)
 	// Services proves that a call is from a service of the suite, such as the gateway.
@@ -74,6 +80,8 @@ func (c *Core) Register(to grpc.ServiceRegistrar) {
 	identityv1.RegisterViewsServiceServer(to, &views{Core: c})
 	identityv1.RegisterInvitationsServiceServer(to, &invitations{Core: c})
 	identityv1.RegisterLinksServiceServer(to, &links{Core: c})
+	identityv1.RegisterOidcProvidersServiceServer(to, &providers{Core: c})
+	identityv1.RegisterExternalSignInsServiceServer(to, &externalSignIns{Core: c})
 }
 
 // reachUser returns user.ErrNotFound unless the caller sees the user, and NOT_PERMITTED unless the caller may do what

@@ -40,6 +40,9 @@ func DefaultRules() Rules {
 		"reset":  {Attempts: 5, Window: time.Hour},
 		"link":   {Attempts: 100, Window: 15 * time.Minute},
 		"letter": {Attempts: 500, Window: time.Hour},
+		// Sign-ins at providers that one address begins and does not complete, and an organisation's looks at its providers.
+		"external": {Attempts: 100, Window: 15 * time.Minute},
+		"oidc":     {Attempts: 20, Window: 5 * time.Minute},
 	}
 }
 

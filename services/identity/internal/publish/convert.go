@@ -205,6 +205,7 @@ func Session(s *session.Session) *identityv1.Session {
 	return &identityv1.Session{
 		Id: s.ID, UserId: s.UserID, Address: s.Address, UserAgent: s.UserAgent, LastAddress: s.LastAddress,
 		CreateTime: Time(s.CreatedAt), LastUseTime: Time(s.LastUsedAt), ExpireTime: Time(s.ExpiresAt),
+		ProviderId: s.ProviderID,
 	}
 }
 

@@ -77,6 +77,12 @@ func Users(org string, ev user.Event, now time.Time) []event.Event {
 	case user.PasswordSet:
 		return []event.Event{event.New(Topic, KindUser, e.User.ID, e.User.Version,
 			&identityv1.UserPasswordSet{User: User(&e.User, now), ByAdministrator: e.ByAdministrator})}
+	case user.IdentityChanged:
+		return []event.Event{event.New(Topic, KindUser, e.User.ID, e.User.Version, &identityv1.UserExternalIdentityChanged{
+			User: User(&e.User, now), Connected: e.Connected, ExternalIdentity: &identityv1.ExternalIdentity{
+				ProviderId: e.ProviderID, Subject: e.Subject, Email: e.Email, CreateTime: Time(e.At), LastUseTime: Time(e.LastUsedAt),
+			},
+		})}
 	case user.FactorChanged:
 		return []event.Event{event.New(Topic, KindUser, e.User.ID, e.User.Version, &identityv1.UserSecondFactorChanged{
 			User: User(&e.User, now), Enabled: e.Enabled, ByAdministrator: e.ByAdministrator,

@@ -192,6 +192,9 @@ func (s *Service) ResetFactor(ctx context.Context, org, userID string) error {
 
 // enforced returns ErrToken, having ended the session, if its user needs a second factor and has none.
 func (s *Service) enforced(ctx context.Context, r *Refreshed) error {
+	if r.Session.FactorElsewhere {
+		return nil
+	}
 	needed, err := s.Accounts.FactorRequired(ctx, r.OrganizationID, r.Session.UserID)
 	if err != nil || !needed {
 		return err

@@ -24,6 +24,9 @@ const (
 	IdleTime = 14 * 24 * time.Hour
 	// LifeTime is how long a session lives at most.
 	LifeTime = 90 * 24 * time.Hour
+	// ExternalLifeTime is how long one lives at most that was begun with a provider: who may no longer sign in there is out
+	// here a day later, if nobody deactivates the user before.
+	ExternalLifeTime = 24 * time.Hour
 )
 
 // Failures.
@@ -67,6 +70,10 @@ type Session struct {
 	CreatedAt             time.Time
 	LastUsedAt            time.Time
 	ExpiresAt             time.Time
+	// ProviderID is the provider signed in with; empty for a password. FactorElsewhere says that it sees to the second
+	// factor.
+	ProviderID      string
+	FactorElsewhere bool
 	// EndedAt is zero while it is open.
 	EndedAt time.Time
 	Version int64
@@ -135,7 +142,11 @@ func TokenHash(token string) []byte {
 func (s *Session) Renew(c Client, now time.Time) {
 	s.LastUsedAt, s.LastAddress = now, c.Address
 	s.ExpiresAt = now.Add(IdleTime)
-	if last := s.CreatedAt.Add(LifeTime); s.ExpiresAt.After(last) {
+	last := s.CreatedAt.Add(LifeTime)
+	if s.ProviderID != "" {
+		last = s.CreatedAt.Add(ExternalLifeTime)
+	}
+	if s.ExpiresAt.After(last) {
 		s.ExpiresAt = last
 	}
 }

@@ -162,7 +162,7 @@ func (s *Service) enter(ctx context.Context, a *account.Account, m Member, in Si
 	if err := s.renewPassword(ctx, a, m, in); err != nil {
 		return nil, err
 	}
-	t, err := s.begin(ctx, a.ID, m, in.Client)
+	t, err := s.begin(ctx, m.OrganizationID, &Session{UserID: m.UserID, AccountID: a.ID}, in.Client)
 	if err != nil {
 		return nil, err
 	}
@@ -215,17 +215,16 @@ func (s *Service) SetHash(ctx context.Context, a *account.Account, password stri
 	return nil
 }
 
-func (s *Service) begin(ctx context.Context, accountID string, m Member, c Client) (*Tokens, error) {
+// begin begins the session, of which only is filled in whose it is.
+func (s *Service) begin(ctx context.Context, org string, ses *Session, c Client) (*Tokens, error) {
 	now := s.Now()
-	ses := &Session{
-		ID: id.New(), UserID: m.UserID, AccountID: accountID, Address: c.Address, UserAgent: c.UserAgent, CreatedAt: now,
-	}
+	ses.ID, ses.Address, ses.UserAgent, ses.CreatedAt = id.New(), c.Address, c.UserAgent, now
 	ses.Renew(c, now)
 	refresh, hash := NewToken()
-	if err := s.Store.CreateSession(ctx, m.OrganizationID, ses, hash); err != nil {
+	if err := s.Store.CreateSession(ctx, org, ses, hash); err != nil {
 		return nil, err
 	}
-	return s.tokens(ctx, m.OrganizationID, *ses, refresh)
+	return s.tokens(ctx, org, *ses, refresh)
 }
 
 func (s *Service) tokens(ctx context.Context, org string, ses Session, refresh string) (*Tokens, error) {

@@ -17,13 +17,14 @@ import (
 )
 
 const sessionColumns = `s.id::text, s.user_id::text, s.account_id::text, s.address, s.user_agent, s.last_address, s.created_at,
-	s.last_used_at, s.expires_at, s.ended_at, s.version`
+	s.last_used_at, s.expires_at, s.ended_at, s.version, coalesce(s.provider_id::text, ''), s.factor_elsewhere`
 
 func scanSession(row pgx.CollectableRow, more ...any) (*session.Session, error) {
 	var x session.Session
 	var ended *time.Time
 	err := row.Scan(append([]any{
 		&x.ID, &x.UserID, &x.AccountID, &x.Address, &x.UserAgent, &x.LastAddress, &x.CreatedAt, &x.LastUsedAt, &x.ExpiresAt, &ended, &x.Version,
+		&x.ProviderID, &x.FactorElsewhere,
 	}, more...)...)
 	x.CreatedAt, x.LastUsedAt, x.ExpiresAt, x.EndedAt = x.CreatedAt.UTC(), x.LastUsedAt.UTC(), x.ExpiresAt.UTC(), timeOf(ended)
 	return &x, err
@@ -36,12 +37,12 @@ func (s *Store) CreateSession(ctx context.Context, org string, x *session.Sessio
 		// Only for a user who is still active: the check and the insert are one statement.
 		tag, err := tx.Exec(ctx, `
 			INSERT INTO sessions (organization_id, id, user_id, account_id, address, user_agent, last_address, created_at,
-				last_used_at, expires_at, version)
-			SELECT $1, $2, u.id, u.account_id, $4, $5, $6, $7, $8, $9, 1
+				last_used_at, expires_at, version, provider_id, factor_elsewhere)
+			SELECT $1, $2, u.id, u.account_id, $4, $5, $6, $7, $8, $9, 1, $10, $11
 			FROM users u
 			WHERE u.organization_id = $1 AND u.id = $3 AND u.active
 			FOR SHARE`,
-			org, x.ID, x.UserID, x.Address, x.UserAgent, x.LastAddress, x.CreatedAt, x.LastUsedAt, x.ExpiresAt)
+			org, x.ID, x.UserID, x.Address, x.UserAgent, x.LastAddress, x.CreatedAt, x.LastUsedAt, x.ExpiresAt, nullID(x.ProviderID), x.FactorElsewhere)
 		switch {
 		case err != nil:
 			return nil, fmt.Errorf("insert session: %w", err)
@@ -321,6 +322,9 @@ func (s *Store) Sweep(ctx context.Context, now time.Time) error {
 	}
 	if _, err := s.System.Pool().Exec(ctx, `DELETE FROM links WHERE expires_at < $1`, now.UTC().Add(-session.LifeTime)); err != nil {
 		return fmt.Errorf("delete links: %w", err)
+	}
+	if _, err := s.System.Pool().Exec(ctx, `DELETE FROM used_sign_ins WHERE expires_at < $1`, now.UTC()); err != nil {
+		return fmt.Errorf("delete used sign-ins: %w", err)
 	}
 	return nil
 }

@@ -114,6 +114,14 @@ type (
 		User            User
 		ByAdministrator bool
 	}
+	// IdentityChanged says that a user was connected with a provider, or disconnected.
+	IdentityChanged struct {
+		User                User
+		ProviderID, Subject string
+		Email               string
+		At, LastUsedAt      time.Time
+		Connected           bool
+	}
 	// FactorChanged says that a second factor was set up or taken away.
 	FactorChanged struct {
 		User                     User

@@ -2,6 +2,7 @@ package flow_test
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -187,6 +188,8 @@ type caller struct {
 	base  string
 	email string
 	token string
+	// http is the client to use; http.DefaultClient if nil.
+	http *http.Client
 }
 
 // signIn waits until everybody has heard of the user.
@@ -253,7 +256,7 @@ func (c *caller) do(method, path string, body any, headers ...string) *answer {
 	for i := 0; i+1 < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
-	res, err := http.DefaultClient.Do(req)
+	res, err := cmp.Or(c.http, http.DefaultClient).Do(req)
 	require.NoError(c.t, err)
 	defer func() { require.NoError(c.t, res.Body.Close()) }()
 	a := &answer{t: c.t, status: res.StatusCode, header: res.Header}

@@ -73,6 +73,7 @@ func hidden(t *testing.T, in *installation, conn *grpc.ClientConn, methods []met
 	})
 	field := post("/v1/customFields/company", object{"label": secret, "type": "TYPE_STRING"})
 	post("/v1/views", object{"name": secret, "kind": "company"})
+	post("/v1/oidcProviders", object{"name": secret, "issuer": "https://login.hidden.test", "clientId": "kontor"})
 	file := upload(t, c, secret+".csv", "name\n"+secret+"\n")
 	operation := post("/v1/companies:import", object{"fileId": file, "mapping": "kind: company\nfields: {name: {column: name}}"})
 	v.nobody = in.signIn(t, text(t, user, "email"))

@@ -50,6 +50,7 @@ func TestSameRequestIDTwice(t *testing.T) {
 		"/v1/products":        {"name": "Gadget"},
 		"/v1/sections":        {"name": "Gadgets"},
 		"/v1/views":           {"name": "Mine", "kind": "company"},
+		"/v1/oidcProviders":   {"name": "Login", "issuer": "https://login.kontor.test", "clientId": "kontor"},
 		"/v1/priceTypes":      {"name": "Dealers"},
 		"/v1/deals":           {"name": "A deal"},
 		"/v1/pipelines": {"name": "Second", "stages": []object{

@@ -43,7 +43,9 @@ type Session struct {
 	// When it ends by itself unless refreshed.
 	ExpireTime *timestamppb.Timestamp `protobuf:"bytes,8,opt,name=expire_time,json=expireTime,proto3" json:"expire_time,omitempty"`
 	// Whether this is the session the caller is using.
-	Current       bool `protobuf:"varint,9,opt,name=current,proto3" json:"current,omitempty"`
+	Current bool `protobuf:"varint,9,opt,name=current,proto3" json:"current,omitempty"`
+	// The OpenID Connect provider that the user signed in with. Empty for a password.
+	ProviderId    string `protobuf:"bytes,10,opt,name=provider_id,json=providerId,proto3" json:"provider_id,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -139,6 +141,13 @@ func (x *Session) GetCurrent() bool {
 		return x.Current
 	}
 	return false
+}
+
+func (x *Session) GetProviderId() string {
+	if x != nil {
+		return x.ProviderId
+	}
+	return ""
 }
 
 // OrganizationChoice is an organisation that a person may sign in to.
@@ -291,7 +300,7 @@ var File_kontor_identity_v1_session_proto protoreflect.FileDescriptor
 
 const file_kontor_identity_v1_session_proto_rawDesc = "" +
 	"\n" +
-	" kontor/identity/v1/session.proto\x12\x12kontor.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe2\x02\n" +
+	" kontor/identity/v1/session.proto\x12\x12kontor.identity.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\x83\x03\n" +
 	"\aSession\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x17\n" +
 	"\auser_id\x18\x02 \x01(\tR\x06userId\x12\x18\n" +
@@ -304,7 +313,10 @@ const file_kontor_identity_v1_session_proto_rawDesc = "" +
 	"\rlast_use_time\x18\a \x01(\v2\x1a.google.protobuf.TimestampR\vlastUseTime\x12;\n" +
 	"\vexpire_time\x18\b \x01(\v2\x1a.google.protobuf.TimestampR\n" +
 	"expireTime\x12\x18\n" +
-	"\acurrent\x18\t \x01(\bR\acurrent\"8\n" +
+	"\acurrent\x18\t \x01(\bR\acurrent\x12\x1f\n" +
+	"\vprovider_id\x18\n" +
+	" \x01(\tR\n" +
+	"providerId\"8\n" +
 	"\x12OrganizationChoice\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\"m\n" +
