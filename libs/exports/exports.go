@@ -14,6 +14,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/fieldrules"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 )
 
@@ -50,6 +51,8 @@ type Request struct {
 	Names Names
 	// Zone in which times are written; UTC if nil.
 	Zone *time.Location
+	// Fields are the rules of whoever takes the records along: what they hide is in no column and on no card.
+	Fields fieldrules.Rules
 	// List is what was asked for.
 	List *typev1.ExportList
 	// Time is when.

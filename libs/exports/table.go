@@ -12,6 +12,7 @@ import (
 	"google.golang.org/protobuf/types/known/structpb"
 	"google.golang.org/protobuf/types/known/timestamppb"
 
+	"kontor.internal/libs/fieldrules"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 )
 
@@ -67,13 +68,16 @@ func newTable(r Request) (*table, error) {
 	}
 	for i := range fields.Len() {
 		f := fields.Get(i)
-		if f.Name() == "etag" || f.Name() == customFields {
+		if f.Name() == "etag" || f.Name() == customFields || r.Fields.Hides(r.Kind, string(f.Name())) {
 			continue
 		}
 		t.columns = append(t.columns, column{name: string(f.Name()), field: f})
 	}
 	if f := fields.ByName(customFields); f != nil {
 		for _, c := range r.Custom {
+			if r.Fields.Hides(r.Kind, fieldrules.CustomPrefix+c.Key) {
+				continue
+			}
 			t.columns = append(t.columns, column{name: customFields + "." + c.Key, field: f, key: c.Key, text: c.Text})
 		}
 	}

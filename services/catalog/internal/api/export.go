@@ -9,6 +9,7 @@ import (
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/exports"
+	"kontor.internal/libs/fieldrules"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
@@ -35,7 +36,7 @@ func (s *Export) ExportProducts(req *catalogv1.ExportProductsRequest, to grpc.Se
 	zone := s.Settings(org).Location
 	var names map[string]string
 	return exports.Send(exports.Request{
-		Kind: publish.KindProduct, Like: &catalogv1.Product{}, Zone: zone, List: list, Time: s.Products.Products.Clock.Now().In(zone),
+		Kind: publish.KindProduct, Like: &catalogv1.Product{}, Zone: zone, List: list, Fields: fieldrules.From(ctx), Time: s.Products.Products.Clock.Now().In(zone),
 		Names: func(_, id string) string {
 			if name := names[id]; name != "" {
 				return name

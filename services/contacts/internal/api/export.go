@@ -9,6 +9,7 @@ import (
 
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/exports"
+	"kontor.internal/libs/fieldrules"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
@@ -97,7 +98,7 @@ func export[T any, P record.Entity[T]](
 		return err
 	}
 	return exports.Send(exports.Request{
-		Kind: string(e.kind), Like: e.like, Custom: check.Fields.ExportColumns(names.users), Names: names.of, Zone: who.Location(), List: list,
+		Kind: string(e.kind), Like: e.like, Custom: check.Fields.ExportColumns(names.users), Names: names.of, Zone: who.Location(), List: list, Fields: fieldrules.From(ctx),
 		Time: e.Clock.Now().In(who.Location()),
 	}, exports.Source{
 		Read:  func(p exports.Pages) ([]proto.Message, string, error) { return e.page(ctx, who, p, names) },
