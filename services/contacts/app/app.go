@@ -164,6 +164,9 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		Compute: (&work.Formulas{Store: kept, Contacts: contacts, Companies: companies, Leads: leads, Clock: d.Clock}).Compute,
 	})
 	river.AddWorker(workers, &work.Scan{Store: kept, Operations: operations})
+	joined := merges(kept, contacts, companies, leads)
+	batch := batches(d, kept, operations, custom, joined, identity.As, func() *jobs.Client { return worker })
+	river.AddWorker(workers, &work.Merges{Runner: batch})
 	startScan := work.StartScan(kept, operations, func() *jobs.Client { return worker })
 	worker, err = jobs.New(jobs.Config{
 		DB: d.SystemDB, Workers: workers, Periodic: work.Periodic(), Log: d.Log,
@@ -189,9 +192,9 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		// ① the gRPC face.
 		api: &api.Server{
 			Contacts: contacts, Companies: companies, Leads: leads, LookUp: kept, Exports: kept, Searcher: kept, Directory: d.Directory,
-			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads(), Found: kept, Scan: startScan},
-			Merges:     merges(kept, contacts, companies, leads),
-			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Bulk: mass.Start, Preview: run.PreviewFor, Undo: startUndo(back), Clock: d.Clock,
+			Duplicates: api.Duplicates{Contacts: kept.Contacts(), Companies: kept.Companies(), Leads: kept.Leads(), Found: kept, Scan: startScan, Merge: batch.Start},
+			Merges:     joined,
+			Operations: operations, CustomFields: customfields.Server{Definitions: custom}, Import: startImport(run), Bulk: mass.Start, Preview: run.PreviewFor, Undo: startUndo(back, batch), Clock: d.Clock,
 		},
 		components: []runner.Component{
 			{Name: "contacts outbox relay", Run: relay.Run},

@@ -10,6 +10,7 @@ import (
 	"kontor.internal/services/contacts/internal/contact"
 	"kontor.internal/services/contacts/internal/duplicate"
 	"kontor.internal/services/contacts/internal/lead"
+	"kontor.internal/services/contacts/internal/mergework"
 	"kontor.internal/services/contacts/internal/record"
 	"kontor.internal/services/contacts/internal/wire"
 )
@@ -20,7 +21,9 @@ type Duplicates struct {
 	Companies duplicate.Store[company.Company]
 	Leads     duplicate.Store[lead.Lead]
 	// Scan starts the comparison of all records of a kind and returns the UUID of its operation.
-	Scan  func(ctx context.Context, kind record.Kind) (string, error)
+	Scan func(ctx context.Context, kind record.Kind) (string, error)
+	// Merge starts the merge of all groups that a scan is sure enough of and returns the UUID of its operation.
+	Merge func(ctx context.Context, req mergework.Request) (string, error)
 	Found DuplicatePairs
 }
 

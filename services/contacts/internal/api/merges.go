@@ -41,7 +41,7 @@ type mergesServer struct {
 }
 
 // mergeRights are the caller's for merges of a kind. Whoever may not see or not change any records of it is refused.
-func (s *mergesServer) mergeRights(ctx context.Context, kind record.Kind) (merge.Rights, error) {
+func (s *Server) mergeRights(ctx context.Context, kind record.Kind) (merge.Rights, error) {
 	r := merge.Rights{Update: s.viewer(ctx, kind), Delete: s.viewer(ctx, kind)}
 	r.Update.Act = authz.For(ctx, string(kind), optionsv1.Action_ACTION_UPDATE)
 	r.Delete.Act = authz.For(ctx, string(kind), optionsv1.Action_ACTION_DELETE)
@@ -190,13 +190,22 @@ func mergeOf(d *merge.Done) *contactsv1.Merge {
 	return m
 }
 
+// shown is a merge with the operation that it was part of.
+func (s *mergesServer) shown(d *merge.Done) *contactsv1.Merge {
+	m := mergeOf(d)
+	if d.BatchID != "" {
+		m.OperationId = s.Operations.ID(d.BatchID)
+	}
+	return m
+}
+
 // GetMerge see the contract.
 func (s *mergesServer) GetMerge(ctx context.Context, req *contactsv1.GetMergeRequest) (*contactsv1.GetMergeResponse, error) {
 	done, err := s.visibleMerge(ctx, req.GetId())
 	if err != nil {
 		return nil, err
 	}
-	return &contactsv1.GetMergeResponse{Merge: mergeOf(done)}, nil
+	return &contactsv1.GetMergeResponse{Merge: s.shown(done)}, nil
 }
 
 // visibleMerge returns a merge whose survivor the caller may see.
@@ -230,7 +239,7 @@ func (s *mergesServer) ListMerges(ctx context.Context, req *contactsv1.ListMerge
 	}
 	res := &contactsv1.ListMergesResponse{Merges: make([]*contactsv1.Merge, len(done))}
 	for i, d := range done {
-		res.Merges[i] = mergeOf(d)
+		res.Merges[i] = s.shown(d)
 	}
 	return res, nil
 }
@@ -260,5 +269,5 @@ func (s *mergesServer) UndoMerge(ctx context.Context, req *contactsv1.UndoMergeR
 	if done, err = s.Merges.Done.Merge(ctx, may.Update.OrganizationID, done.ID); err != nil {
 		return nil, err
 	}
-	return &contactsv1.UndoMergeResponse{Merge: mergeOf(done), Kept: kept}, nil
+	return &contactsv1.UndoMergeResponse{Merge: s.shown(done), Kept: kept}, nil
 }

@@ -11,8 +11,10 @@ import (
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/id"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
+	operationv1 "kontor.internal/proto/gen/kontor/operation/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
+	"kontor.internal/services/contacts/internal/mergework"
 	"kontor.internal/services/contacts/internal/record"
 	"kontor.internal/services/contacts/internal/store"
 )
@@ -20,6 +22,7 @@ import (
 // DuplicatePairs knows what scans have found.
 type DuplicatePairs interface {
 	Duplicates(ctx context.Context, c record.Caller, q store.Pairs) ([]store.Pair, error)
+	LatestScan(ctx context.Context, org string, kind record.Kind) (string, error)
 	Dismiss(ctx context.Context, c record.Caller, kind record.Kind, a, b string, undo bool) (bool, error)
 }
 
@@ -77,6 +80,9 @@ func (s *duplicatesServer) ListDuplicates(
 		return nil, err
 	}
 	res := &contactsv1.ListDuplicatesResponse{}
+	if res.Scan, err = s.latestScan(ctx, kind); err != nil {
+		return nil, err
+	}
 	if len(found) > size {
 		found = found[:size]
 		last := found[size-1]
@@ -92,6 +98,37 @@ func (s *duplicatesServer) ListDuplicates(
 		})
 	}
 	return res, nil
+}
+
+// latestScan is the operation of the latest scan; nil if there was none.
+func (s *duplicatesServer) latestScan(ctx context.Context, kind record.Kind) (*operationv1.Operation, error) {
+	org := authn.MustFrom(ctx).OrganizationID
+	opID, err := s.Duplicates.Found.LatestScan(ctx, org, kind)
+	if err != nil || opID == "" {
+		return nil, err
+	}
+	return s.Operations.Load(ctx, org, opID)
+}
+
+// MergeDuplicates see the contract.
+func (s *duplicatesServer) MergeDuplicates(
+	ctx context.Context, req *contactsv1.MergeDuplicatesRequest,
+) (*contactsv1.MergeDuplicatesResponse, error) {
+	kind := record.Kind(req.GetKind())
+	if _, err := s.mergeRights(ctx, kind); err != nil {
+		return nil, err
+	}
+	opID, err := s.Duplicates.Merge(ctx, mergework.Request{
+		Kind: kind, MinScore: req.GetMinScore(), Reason: req.GetReason(), DryRun: req.GetDryRun(),
+	})
+	if err != nil {
+		return nil, err
+	}
+	op, err := s.Operations.Load(ctx, authn.MustFrom(ctx).OrganizationID, opID)
+	if err != nil {
+		return nil, err
+	}
+	return &contactsv1.MergeDuplicatesResponse{Operation: op}, nil
 }
 
 // DismissDuplicate see the contract.

@@ -25,7 +25,12 @@ var (
 	ErrUndone  = apperr.Conflict("MERGE_UNDONE", "the merge was undone already")
 	ErrChanged = apperr.NotAllowedNow("MERGE_UNDO_CHANGED",
 		"fields that the merge had changed were changed again since; undo with keep_changes to leave these as they are")
-	ErrLater = apperr.NotAllowedNow("MERGE_UNDO_LATER", "a record of this merge was merged once more or removed since; undo that first")
+	// Why a group is left when many are merged.
+	ErrDismissed = apperr.NotAllowedNow("MERGE_DISMISSED", "two records of the group were marked as not the same; merge the others by hand")
+	ErrUnsure    = apperr.NotAllowedNow("MERGE_UNSURE", "the records were changed since the scan and are not as much alike any more; scan again")
+	ErrTooMany   = apperr.NotAllowedNow("MERGE_TOO_MANY", "more than fifty-one records may be the same; look whether they share a number or an address that is nobody's own")
+	ErrRefused   = apperr.NotAllowedNow("MERGE_REFUSED", "the merged record would break a rule of the database; merge the records by hand")
+	ErrLater     = apperr.NotAllowedNow("MERGE_UNDO_LATER", "a record of this merge was merged once more or removed since; undo that first")
 )
 
 // Plan says what becomes one.
@@ -73,6 +78,9 @@ type Done struct {
 	MergedIDs           []string
 	UserID, UndoneBy    string
 	CreatedAt, UndoneAt time.Time
+	// BatchID is the operation that it was part of, "" if none; BatchNumber says which of its groups it was.
+	BatchID     string
+	BatchNumber *int64
 }
 
 // Combine makes one record of several: fields not chosen have the survivor's value if there is one, else that of the first

@@ -3,7 +3,6 @@ package merge
 import (
 	"context"
 	"errors"
-	"slices"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -79,14 +78,23 @@ func (r *Records[T, P, M]) Merge(ctx context.Context, may Rights, p *Plan) (*Don
 	if err := p.Check(); err != nil {
 		return nil, nil, err
 	}
-	check, err := r.Book.Checker(ctx, may.Update.OrganizationID)
+	decide, err := r.Decider(ctx, may, p)
 	if err != nil {
 		return nil, nil, err
 	}
-	return r.Store.Merge(ctx, may.Update.OrganizationID, id.New(), p, r.Book.Clock.Now(), func(records []*T) (*T, error) {
+	return r.Store.Merge(ctx, may.Update.OrganizationID, id.New(), p, r.Book.Clock.Now(), decide)
+}
+
+// Decider returns the function that checks rights and versions, and decides what becomes of the records of a plan.
+func (r *Records[T, P, M]) Decider(ctx context.Context, may Rights, p *Plan) (func([]*T) (*T, error), error) {
+	check, err := r.Book.Checker(ctx, may.Update.OrganizationID)
+	if err != nil {
+		return nil, err
+	}
+	return func(records []*T) (*T, error) {
 		after, _, err := r.decide(may, p, records, check)
 		return after, err
-	})
+	}, nil
 }
 
 // decide checks rights and versions and returns the survivor as it is to be.
@@ -122,12 +130,18 @@ func (r *Records[T, P, M]) decide(may Rights, p *Plan, records []*T, check recor
 
 // Undo takes a merge back; see [Store].
 func (r *Records[T, P, M]) Undo(ctx context.Context, may Rights, mergeID string, keep bool) ([]string, error) {
-	return r.Store.Undo(ctx, may.Update.OrganizationID, mergeID, r.Book.Clock.Now(), keep, func(m *record.Meta) error {
+	return r.Store.Undo(ctx, may.Update.OrganizationID, mergeID, r.Book.Clock.Now(), keep, r.Admit(may))
+}
+
+// Admit returns the function that says whether the caller may take back a merge into a record. What is in the bin can be
+// parted nevertheless.
+func (r *Records[T, P, M]) Admit(may Rights) func(*record.Meta) error {
+	return func(m *record.Meta) error {
 		err := r.Book.Admit(may.Update, m, 0)
 		var e *apperr.Error
-		if errors.As(err, &e) && slices.Contains([]string{r.Book.ErrDeleted.Reason}, e.Reason) {
-			return nil // what is in the bin can be parted nevertheless
+		if errors.As(err, &e) && e.Reason == r.Book.ErrDeleted.Reason {
+			return nil
 		}
 		return err
-	})
+	}
 }

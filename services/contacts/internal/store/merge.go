@@ -63,18 +63,9 @@ func (m *merger[T, P]) merge(
 		ID: mergeID, Kind: p.Kind, SurvivorID: p.SurvivorID, MergedIDs: p.MergedIDs, CreatedAt: now,
 		UserID: authn.MustFrom(ctx).UserID,
 	}
-	err := m.t.db.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
-		records, err := m.lockAll(ctx, tx, org, p.IDs())
-		if err != nil {
-			return nil, err
-		}
-		if after, err = decide(records); err != nil {
-			return nil, err
-		}
-		P(after).Common().Version = P(records[0]).Common().Version + 1
-		P(after).Common().UpdatedAt = now
-		m.hold(records[0], after)
-		return m.write(ctx, tx, org, done, records, after)
+	err := m.t.db.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) (evs []event.Event, err error) {
+		after, evs, err = m.join(ctx, tx, org, done, decide)
+		return evs, err
 	})
 	var replay *idem.Replay
 	switch {
@@ -89,6 +80,25 @@ func (m *merger[T, P]) merge(
 		return nil, nil, m.t.told(err)
 	}
 	return done, after, nil
+}
+
+// join is merge within a transaction.
+func (m *merger[T, P]) join(
+	ctx context.Context, tx pgx.Tx, org string, done *merge.Done, decide func([]*T) (*T, error),
+) (*T, []event.Event, error) {
+	records, err := m.lockAll(ctx, tx, org, append([]string{done.SurvivorID}, done.MergedIDs...))
+	if err != nil {
+		return nil, nil, err
+	}
+	after, err := decide(records)
+	if err != nil {
+		return nil, nil, err
+	}
+	P(after).Common().Version = P(records[0]).Common().Version + 1
+	P(after).Common().UpdatedAt = done.CreatedAt
+	m.hold(records[0], after)
+	evs, err := m.write(ctx, tx, org, done, records, after)
+	return after, evs, err
 }
 
 // lockAll locks the records and returns them in the order of their IDs in the plan.
@@ -126,8 +136,9 @@ func (m *merger[T, P]) write(ctx context.Context, tx pgx.Tx, org string, d *merg
 	evs := []event.Event{ev}
 	b := &pgx.Batch{}
 	b.Queue(`
-		INSERT INTO merges (organization_id, id, kind, survivor_id, survivor_version, merged_ids, user_id, created_at)
-		VALUES ($1, $2, $3, $4, $5, $6, $7, $8)`, org, d.ID, kind, survivor.ID, survivor.Version, d.MergedIDs, pgUUID(d.UserID), d.CreatedAt)
+		INSERT INTO merges (organization_id, id, kind, survivor_id, survivor_version, merged_ids, user_id, created_at, batch_id, batch_number)
+		VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`, org, d.ID, kind, survivor.ID, survivor.Version, d.MergedIDs, pgUUID(d.UserID),
+		d.CreatedAt, pgUUID(d.BatchID), d.BatchNumber)
 	b.Queue(`
 		INSERT INTO merged_records (organization_id, kind, record_id, survivor_id, merge_id, row_was)
 		SELECT $1, $2, id, $3, $4, to_jsonb(t) FROM `+m.t.name+` t WHERE organization_id = $1 AND id = ANY($5::uuid[])`,
@@ -339,7 +350,8 @@ func (s *Store) Merge(ctx context.Context, org, id string) (*merge.Done, error) 
 }
 
 const selectMerge = `
-	SELECT id, kind, survivor_id, merged_ids, user_id, created_at, undone_at, undone_by FROM merges m WHERE organization_id = $1`
+	SELECT id, kind, survivor_id, merged_ids, user_id, created_at, undone_at, undone_by, batch_id, batch_number
+	FROM merges m WHERE organization_id = $1`
 
 func (s *Store) merges(ctx context.Context, org, where string, args ...any) ([]*merge.Done, error) {
 	rows, err := s.db.Query(ctx, org, selectMerge+where, append([]any{org}, args...)...)
@@ -356,7 +368,7 @@ func (s *Store) merges(ctx context.Context, org, where string, args ...any) ([]*
 func scanMerge(row pgx.CollectableRow) (*merge.Done, error) {
 	d := &merge.Done{}
 	return d, row.Scan(idRef{&d.ID}, &d.Kind, idRef{&d.SurvivorID}, idsRef{&d.MergedIDs}, uuidRef{&d.UserID},
-		timeRef{&d.CreatedAt}, timeRef{&d.UndoneAt}, uuidRef{&d.UndoneBy})
+		timeRef{&d.CreatedAt}, timeRef{&d.UndoneAt}, uuidRef{&d.UndoneBy}, uuidRef{&d.BatchID}, &d.BatchNumber)
 }
 
 // survivor returns the ID of the record that one is part of now, however often it was merged on; "" if it is part of none.

@@ -19,35 +19,36 @@ type (
 	leadRecord        = lead.Lead
 )
 
-type merging[T any, P record.Entity[T]] struct{ m *merger[T, P] }
+// Merging merges the records of one kind; it is a [merge.Store].
+type Merging[T any, P record.Entity[T]] struct{ m *merger[T, P] }
 
 // Merge see [merge.Store].
-func (x merging[T, P]) Merge(
+func (x Merging[T, P]) Merge(
 	ctx context.Context, org, mergeID string, p *merge.Plan, now time.Time, decide func([]*T) (*T, error),
 ) (*merge.Done, *T, error) {
 	return x.m.merge(ctx, org, mergeID, p, now, decide)
 }
 
 // Undo see [merge.Store].
-func (x merging[T, P]) Undo(
+func (x Merging[T, P]) Undo(
 	ctx context.Context, org, mergeID string, now time.Time, keep bool, admit func(*record.Meta) error,
 ) ([]string, error) {
 	return x.m.undo(ctx, org, mergeID, now, keep, admit)
 }
 
 // MergeContacts merges contacts.
-func (s *Store) MergeContacts() merge.Store[contact.Contact] {
-	return merging[contactRecord, *contactRecord]{s.contactMerger()}
+func (s *Store) MergeContacts() Merging[contact.Contact, *contact.Contact] {
+	return Merging[contactRecord, *contactRecord]{s.contactMerger()}
 }
 
 // MergeCompanies merges companies.
-func (s *Store) MergeCompanies() merge.Store[company.Company] {
-	return merging[companyRecord, *companyRecord]{s.companyMerger()}
+func (s *Store) MergeCompanies() Merging[company.Company, *company.Company] {
+	return Merging[companyRecord, *companyRecord]{s.companyMerger()}
 }
 
 // MergeLeads merges leads.
-func (s *Store) MergeLeads() merge.Store[lead.Lead] {
-	return merging[leadRecord, *leadRecord]{s.leadMerger()}
+func (s *Store) MergeLeads() Merging[lead.Lead, *lead.Lead] {
+	return Merging[leadRecord, *leadRecord]{s.leadMerger()}
 }
 
 // get is Get for IDs of records that are part of another now: it answers that one.

@@ -100,6 +100,33 @@ func (s *Store) ScanDuplicates(
 	return nil
 }
 
+// OpenScan notes a scan as the latest of its kind, unless one is under way: it returns the operation of the one there is.
+func (s *Store) OpenScan(ctx context.Context, tx pgx.Tx, org string, kind record.Kind, opID string) (string, error) {
+	var now string
+	if err := tx.QueryRow(ctx, `
+		INSERT INTO duplicate_scans AS s (organization_id, kind, operation_id) VALUES ($1, $2, $3)
+		ON CONFLICT (organization_id, kind) DO UPDATE SET operation_id = CASE
+			WHEN EXISTS (SELECT FROM operations o WHERE o.organization_id = $1 AND o.id = s.operation_id AND o.ended_at IS NULL)
+			THEN s.operation_id ELSE excluded.operation_id END
+		RETURNING operation_id`, org, string(kind), opID).Scan(idRef{&now}); err != nil {
+		return "", fmt.Errorf("open scan: %w", err)
+	}
+	return now, nil
+}
+
+// LatestScan returns the operation of the latest scan of a kind; "" if there was none.
+func (s *Store) LatestScan(ctx context.Context, org string, kind record.Kind) (opID string, err error) {
+	err = s.db.QueryRow(ctx, org, `
+		SELECT operation_id FROM duplicate_scans WHERE organization_id = $1 AND kind = $2`, org, string(kind)).Scan(idRef{&opID})
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", nil
+	}
+	if err != nil {
+		return "", fmt.Errorf("find scan: %w", err)
+	}
+	return opID, nil
+}
+
 // Pair is two records that may be the same.
 type Pair struct {
 	FirstID, SecondID string

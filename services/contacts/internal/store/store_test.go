@@ -38,7 +38,7 @@ type bundle struct {
 	companies *company.Companies
 }
 
-func setup(t *testing.T) *bundle {
+func setup(t testing.TB) *bundle {
 	t.Helper()
 	db := testkit.Postgres(t, "contacts", migrations.Files)
 	defs := &customfields.Definitions{DB: db.App, Topic: "kontor.contacts.v1", Kinds: []customfields.KindSpec{{Name: "contact"}, {Name: "company"}}}
@@ -62,7 +62,7 @@ func (everybody) Active(string, string) bool { return true }
 func (everybody) Country(string) string      { return "DE" }
 
 // ctx is a call by the bundle's user.
-func (b *bundle) ctx(t *testing.T) context.Context {
+func (b *bundle) ctx(t testing.TB) context.Context {
 	return authn.With(t.Context(), authn.Principal{OrganizationID: b.org, UserID: b.user})
 }
 

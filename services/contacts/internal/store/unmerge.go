@@ -36,35 +36,9 @@ func (m *merger[T, P]) undo(
 	}
 	var kept []string
 	err = m.t.db.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
-		kept = nil
-		done, changes, err := openMerge(ctx, tx, org, mergeID)
-		if err != nil {
-			return nil, err
-		}
-		evs, stays, err := m.restore(ctx, tx, org, done, changes, now, own, admit)
-		if err != nil {
-			return nil, err
-		}
-		kept = stays
-		followed, stays, err := m.store.unfollow(ctx, tx, org, done, changes, now)
-		if err != nil {
-			return nil, err
-		}
-		if kept = append(kept, stays...); len(kept) > 0 && !keep {
-			err := merge.ErrChanged
-			for _, k := range kept {
-				err = err.WithField(k, "was changed since the merge")
-			}
-			return nil, err
-		}
-		b := &pgx.Batch{}
-		b.Queue(`DELETE FROM merged_records WHERE organization_id = $1 AND merge_id = $2`, org, mergeID)
-		b.Queue(`UPDATE merges SET undone_at = $3, undone_by = $4 WHERE organization_id = $1 AND id = $2`,
-			org, mergeID, now, pgUUID(authn.MustFrom(ctx).UserID))
-		if err := tx.SendBatch(ctx, b).Close(); err != nil {
-			return nil, fmt.Errorf("undo merge: %w", err)
-		}
-		return append(evs, followed...), nil
+		var evs []event.Event
+		evs, kept, err = m.part(ctx, tx, org, mergeID, now, keep, own, admit)
+		return evs, err
 	})
 	var replay *idem.Replay
 	if errors.As(err, &replay) {
@@ -74,6 +48,39 @@ func (m *merger[T, P]) undo(
 		return nil, m.t.told(err)
 	}
 	return kept, nil
+}
+
+// part is undo within a transaction.
+func (m *merger[T, P]) part(
+	ctx context.Context, tx pgx.Tx, org, mergeID string, now time.Time, keep bool, own *customfields.Kind, admit func(*record.Meta) error,
+) ([]event.Event, []string, error) {
+	done, changes, err := openMerge(ctx, tx, org, mergeID)
+	if err != nil {
+		return nil, nil, err
+	}
+	evs, kept, err := m.restore(ctx, tx, org, done, changes, now, own, admit)
+	if err != nil {
+		return nil, nil, err
+	}
+	followed, stays, err := m.store.unfollow(ctx, tx, org, done, changes, now)
+	if err != nil {
+		return nil, nil, err
+	}
+	if kept = append(kept, stays...); len(kept) > 0 && !keep {
+		err := merge.ErrChanged
+		for _, k := range kept {
+			err = err.WithField(k, "was changed since the merge")
+		}
+		return nil, nil, err
+	}
+	b := &pgx.Batch{}
+	b.Queue(`DELETE FROM merged_records WHERE organization_id = $1 AND merge_id = $2`, org, mergeID)
+	b.Queue(`UPDATE merges SET undone_at = $3, undone_by = $4 WHERE organization_id = $1 AND id = $2`,
+		org, mergeID, now, pgUUID(authn.MustFrom(ctx).UserID))
+	if err := tx.SendBatch(ctx, b).Close(); err != nil {
+		return nil, nil, fmt.Errorf("undo merge: %w", err)
+	}
+	return append(evs, followed...), kept, nil
 }
 
 // openMerge locks a merge that is not undone and reads what it changed.
