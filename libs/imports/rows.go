@@ -42,14 +42,7 @@ func (r *Runner) rows(ctx context.Context, s *state, m *Mapping, t Target) error
 		defer close(chunks)
 		return r.read(ctx, start, src, chunks)
 	})
-	g.Go(func() error {
-		for c := range chunks {
-			if err := r.write(ctx, s, t, c); err != nil {
-				return err
-			}
-		}
-		return ctx.Err()
-	})
+	g.Go(func() error { return r.writeAll(ctx, s, t, chunks) })
 	return g.Wait()
 }
 
@@ -219,22 +212,37 @@ func (r *resolver) find(ctx context.Context, g lookupKey, keys []string) error {
 	return nil
 }
 
-// write stores a batch with its events, rejects, deferred links and the position after it, in one transaction.
-func (r *Runner) write(ctx context.Context, s *state, t Target, c *chunk) error {
-	if err := r.Permitted(ctx, s.org, s.userID, s.kind); err != nil {
+// write stores a batch with its events, rejects, deferred links and the position after it, in one transaction. fixed is the
+// import as it was when the run began. l is where the batch goes beside others; nil if it is alone.
+func (r *Runner) write(ctx context.Context, fixed, s *state, t Target, c *chunk, l *lane) error {
+	if err := r.Permitted(ctx, fixed.org, fixed.userID, fixed.kind); err != nil {
 		return err
 	}
 	var cancelled bool
 	var after state
-	err := r.DB.Write(ctx, s.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
-		after = *s
-		if err := r.lock(ctx, tx, s); err != nil {
-			return nil, err
-		}
+	err := r.DB.Write(ctx, fixed.org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
 		a := applied{}
-		if err := r.apply(ctx, tx, s, t, c, &a); err != nil {
+		var err error
+		if l == nil {
+			err = r.lock(ctx, tx, s)
+		} else {
+			err = l.begin(ctx, tx)
+		}
+		if err != nil {
 			return nil, err
 		}
+		if err := r.apply(ctx, tx, fixed, t, c, &a); err != nil {
+			return nil, err
+		}
+		if l != nil {
+			if err := l.turn(ctx); err != nil {
+				return nil, err
+			}
+			if err := r.lock(ctx, tx, s); err != nil {
+				return nil, err
+			}
+		}
+		after = *s
 		rejects := append(slices.Clone(c.rejects), a.rejects...)
 		slices.SortFunc(rejects, func(x, y Reject) int { return int(x.Line - y.Line) })
 		if err := insertRejects(ctx, tx, s, rejects, cellsByLine(c.records)); err != nil {
@@ -252,7 +260,6 @@ func (r *Runner) write(ctx context.Context, s *state, t Target, c *chunk) error 
 		if err := store(ctx, tx, &after); err != nil {
 			return nil, err
 		}
-		var err error
 		cancelled, err = r.Operations.Advance(ctx, tx, s.org, s.id, operation.Progress{
 			Done: after.position, Total: c.total, Rejected: after.counts.rejected, New: told(rejects),
 		})

@@ -71,7 +71,7 @@ func newWorld(t *testing.T) *world {
 				{Name: "parent", Type: imports.Ref, RefKind: "thing"},
 				{Name: "color", Type: imports.Ref, RefKind: "color"},
 			},
-			Apply: w.apply, Link: w.link,
+			Apply: w.apply, Link: w.link, Keys: none,
 		}},
 		Lookups: map[string]imports.Lookup{
 			"thing": {By: []imports.By{imports.ByName}, Find: w.findThings},
@@ -283,7 +283,20 @@ func TestImportRejectsRowsAndGoesOn(t *testing.T) {
 // CON-17: a job that dies at any point goes on where it stood; nothing is lost or doubled.
 func TestImportResumesAfterDeath(t *testing.T) {
 	t.Parallel()
+	for name, keys := range map[string]func(imports.Row) []string{"one batch at a time": nil, "two batches at a time": none} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			resumes(t, keys)
+		})
+	}
+}
+
+func resumes(t *testing.T, keys func(imports.Row) []string) {
+	t.Helper()
 	w := newWorld(t)
+	target := w.runner.Targets["thing"]
+	target.Keys = keys
+	w.runner.Targets["thing"] = target
 	opID := w.start(t, mapping, rows(50), false)
 	for runs := 0; w.ops.end == nil; runs++ {
 		require.Less(t, runs, 100)

@@ -82,6 +82,11 @@ type Target struct {
 	// so that in the end exactly the rows at fault are rejected. Any other error is an outage: the job tries again.
 	Apply func(ctx context.Context, tx pgx.Tx, b Batch) ([]Result, []event.Event, error)
 
+	// Keys returns what beside its external ID the record of a row may be found by when Apply looks for duplicates, and
+	// what another row may find it by once it is made. Batches without a key in common may then be written at the same
+	// time, unless duplicates are updated. Nil: one at a time.
+	Keys func(Row) []string
+
 	// Link sets references to the target's own kind after all rows are in. Needed if a field has the target's own kind
 	// as RefKind. It obeys the rules of Apply.
 	Link func(ctx context.Context, tx pgx.Tx, b LinkBatch) ([]Result, []event.Event, error)

@@ -43,6 +43,11 @@ func contactTarget(t *store.Contacts, book *contact.Contacts) imports.Target {
 	}
 	return imports.Target{
 		Kind: string(record.Contact), Apply: k.apply, More: k.more,
+		Keys: func(row imports.Row) []string { // a contact is found by each of its addresses
+			var keys []string
+			items(row, "emails", func(_, address string) { keys = append(keys, reach.NormalizeEmail(address)) })
+			return keys
+		},
 		Fields: append(commonFields(),
 			imports.Field{Name: "honorific", Type: imports.Text, MaxLen: 64, Doc: "form of address"},
 			imports.Field{Name: "first_name", Type: imports.Text, MaxLen: 256, Doc: "first name, or the name as one"},
@@ -123,6 +128,7 @@ func companyTarget(t *store.Companies, book *company.Companies) imports.Target {
 	}
 	return imports.Target{
 		Kind: string(record.Company), Apply: k.apply, More: k.more,
+		Keys: func(row imports.Row) []string { return []string{k.key(row)} },
 		Link: func(ctx context.Context, tx pgx.Tx, b imports.LinkBatch) ([]imports.Result, []event.Event, error) {
 			return linkParents(ctx, tx, t, book, b)
 		},
@@ -253,6 +259,7 @@ func leadTarget(t *store.Leads, leads *lead.Leads) imports.Target {
 	}
 	return imports.Target{
 		Kind: string(record.Lead), Apply: k.apply, More: k.more,
+		Keys: func(imports.Row) []string { return nil },
 		Fields: append(commonFields(),
 			imports.Field{Name: "title", Type: imports.Text, MaxLen: 512, Doc: "what it is about; the name if empty"},
 			imports.Field{Name: "request", Type: imports.Text, MaxLen: 20000, Doc: "what is asked"},
