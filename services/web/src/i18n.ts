@@ -4,6 +4,7 @@ import catalog from "./locales/en/catalog.json";
 import contacts from "./locales/en/contacts.json";
 import customfields from "./locales/en/customfields.json";
 import deals from "./locales/en/deals.json";
+import duplicates from "./locales/en/duplicates.json";
 import identity from "./locales/en/identity.json";
 import imports from "./locales/en/imports.json";
 import parts from "./locales/en/parts.json";
@@ -17,6 +18,7 @@ const english = {
   ...deals,
   ...catalog,
   ...customfields,
+  ...duplicates,
   ...reporting,
   ...search,
   ...identity,

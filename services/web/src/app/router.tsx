@@ -87,6 +87,7 @@ export function makeRouter(client: QueryClient) {
         "fields",
         lazyRouteComponent(() => import("../areas/customfields/routes"), "CustomFieldsPage"),
       ),
+      setting("duplicates", lazyRouteComponent(contacts, "DuplicatesPage")),
       setting("currencies", lazyRouteComponent(catalog, "CurrenciesPage")),
       setting("api-keys", lazyRouteComponent(identity, "ApiKeysPage")),
       setting("sessions", lazyRouteComponent(identity, "SessionsPage")),

@@ -96,8 +96,10 @@ export function DuplicatesBanner({ kind, id, name }: { kind: MergedKind; id: str
       {merging && (
         <MergeDialog
           kind={kind}
-          survivor={{ id, name }}
-          other={{ id: merging.record.id, name: merging.name }}
+          records={[
+            { id, name },
+            { id: merging.record.id, name: merging.name },
+          ]}
           onClose={() => setMerging(undefined)}
         />
       )}

@@ -1,5 +1,6 @@
 // The screens of this area, as the router loads them.
 export { CompaniesPage, CompanyCard } from "./companies";
 export { ContactCard, ContactsPage } from "./contacts";
+export { DuplicatesPage } from "./DuplicatesPage";
 export { LeadCard } from "./LeadCard";
 export { LeadsPage } from "./leads";

@@ -20,6 +20,7 @@ const ENTRIES: Entry[] = [
   { to: "/settings/fields", label: "settings.customFields" },
   { to: "/settings/currencies", label: "settings.currencies", kind: "product" },
   { to: "/settings/import", label: "settings.import" },
+  { to: "/settings/duplicates", label: "settings.duplicates" },
   { to: "/settings/api-keys", label: "settings.apiKeys", kind: "settings" },
   { to: "/settings/sessions", label: "settings.sessions" },
 ];
