@@ -514,6 +514,35 @@ func TestFormulas(t *testing.T) {
 	require.ErrorIs(t, err, customfields.ErrInUse)
 }
 
+// CON-12: a whole number beside another number just works; what cannot work is told in words.
+func TestFormulasTakeWholeNumbers(t *testing.T) {
+	t.Parallel()
+	w := setup(t)
+	w.define("contact", field("Area", customfieldsv1.Type_TYPE_NUMBER))
+	want := map[string]string{}
+	for i, c := range []struct{ formula, value string }{
+		{"custom_fields.area * 2", "6"}, {"2 * custom_fields.area", "6"}, {"2 * 3 + custom_fields.area", "9"},
+		{"1 / 2 * custom_fields.area", "1.5"}, {"(custom_fields.area + 1) * 10 - 4", "36"}, {"custom_fields.area > 2 ? 1 : custom_fields.area", "1"},
+		{"custom_fields.area * (2 + 3)", "15"}, {"custom_fields.area\n\t* 2 + 1", "7"}, {"size(first_name) + 2", "5"}, {"-1 + custom_fields.area", "2"},
+		{"custom_fields.area < 2 ? custom_fields.area : 7", "7"}, {"custom_fields.area * 2.5 + 1", "8.5"},
+	} {
+		f := w.define("contact", &customfieldsv1.CustomField{Label: "f" + strconv.Itoa(i), Type: customfieldsv1.Type_TYPE_FORMULA, Formula: c.formula})
+		require.Equal(t, c.formula, f.GetFormula(), "it stays as it was written")
+		want[f.GetKey()] = c.value
+	}
+	got, err := w.kind("contact").Check(customfields.Record{
+		New: true, Values: customfields.Values{"area": json.Number("3")}, Message: func() proto.Message { return &contactsv1.Contact{FirstName: "Ann"} },
+	})
+	require.NoError(t, err)
+	for key, value := range want {
+		require.Equal(t, json.Number(value), got[key], key)
+	}
+	_, err = w.defs.Create(t.Context(), w.org, "contact", &customfieldsv1.CustomField{
+		Label: "bad", Type: customfieldsv1.Type_TYPE_FORMULA, Formula: "custom_fields.area + first_name",
+	})
+	require.ErrorContains(t, err, "+ does not work on a number and a text")
+}
+
 // CON-12: another process goes by a change within two seconds, without an event having arrived.
 func TestOtherProcessesLearnOfChanges(t *testing.T) {
 	t.Parallel()

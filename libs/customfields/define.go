@@ -91,7 +91,7 @@ func define(spec KindSpec, others []*customfieldsv1.CustomField, before, d *cust
 }
 
 // kinds are the kinds of records that have custom fields and that links lead to.
-func kinds() []string { return []string{"lead", "contact", "company", "deal"} }
+func kinds() []string { return []string{"lead", "contact", "company", "deal", "product"} }
 
 func defineKey(f *faults, others []*customfieldsv1.CustomField, d *customfieldsv1.CustomField) {
 	taken := func(key string) bool {

@@ -37,7 +37,7 @@ const EventKind = "custom-field"
 // Failures of custom fields.
 var (
 	ErrKind = apperr.NotFound("CUSTOM_FIELD_KIND_UNKNOWN",
-		"there is no such kind of record with custom fields; use lead, contact, company or deal")
+		"there is no such kind of record with custom fields; use lead, contact, company, deal or product")
 	ErrNotFound = apperr.NotFound("CUSTOM_FIELD_NOT_FOUND", "custom field not found")
 	ErrStale    = apperr.Conflict("CUSTOM_FIELD_ETAG_MISMATCH", "the field was changed by someone else; read it again")
 	ErrInvalid  = apperr.Invalid("CUSTOM_FIELD_INVALID", "the definition is not valid; each field says what is expected")

@@ -123,9 +123,9 @@ func celType(f protoreflect.FieldDescriptor) *cel.Type {
 
 // compile checks a formula. Its errors are for the person who wrote it.
 func (fs *formulas) compile(source string) (*formula, error) {
-	ast, issues := fs.env.Compile(source)
+	ast, issues := fs.check(source)
 	if issues.Err() != nil {
-		return nil, errors.New(strings.ReplaceAll(issues.Err().Error(), "ERROR: <input>:", "at "))
+		return nil, errors.New(explained(issues))
 	}
 	f := &formula{names: fs.names}
 	switch ast.OutputType().Kind() {

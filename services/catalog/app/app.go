@@ -8,16 +8,19 @@ import (
 	"io/fs"
 	"log/slog"
 	"strings"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 	"github.com/riverqueue/river"
 	"google.golang.org/grpc"
+	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/broker"
 	"kontor.internal/libs/bulk"
 	"kontor.internal/libs/clock"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/imports"
 	"kontor.internal/libs/jobs"
@@ -71,6 +74,8 @@ type App struct {
 	priceTypes *api.PriceTypes
 	currencies *api.Currencies
 	operations *api.Operations
+	custom     api.CustomFields
+	directory  *authz.Directory
 
 	relay *outbox.Relay
 	jobs  *jobs.Client
@@ -92,11 +97,18 @@ func New(cfg Config, d Deps) (*App, error) {
 	}
 
 	// The aggregates, each with its store.
-	products := &store.Products{DB: d.DB}
+	var work *jobs.Client // made last: its workers need what follows
+	fields := &customfields.Definitions{
+		DB: d.DB, Topic: publish.Topic, Clock: d.Clock,
+		Kinds:   []customfields.KindSpec{{Name: publish.KindProduct, Message: &catalogv1.Product{}}},
+		Enqueue: customfields.Enqueue(func() *jobs.Client { return work }),
+	}
+	custom := customOf(fields, d.Directory)
+	products := &store.Products{DB: d.DB, Custom: fields, Zone: func(org string) *time.Location { return settings(org).Location }}
 	sections := &store.Sections{DB: d.DB}
 	priceTypes := &store.PriceTypes{DB: d.DB}
 	rates := &store.Rates{DB: d.DB}
-	productRules := &product.Service{Store: products, Clock: d.Clock, NewID: id.New}
+	productRules := &product.Service{Store: products, Clock: d.Clock, NewID: id.New, Custom: custom}
 	sectionRules := &section.Service{Store: sections, Clock: d.Clock, NewID: id.New}
 	priceTypeRules := &pricetype.Service{Store: priceTypes, Clock: d.Clock, NewID: id.New}
 	currencyRules := &currency.Service{Store: rates, Clock: d.Clock, NewID: id.New, Settings: settings}
@@ -111,7 +123,7 @@ func New(cfg Config, d Deps) (*App, error) {
 		return nil, err
 	}
 	operations := &operation.Store{Service: Name, DB: d.DB, Clock: d.Clock}
-	target := (&store.ProductImport{Now: d.Clock.Now, NewID: id.New, Base: priceTypeRules.Base}).Target()
+	target := (&store.ProductImport{Now: d.Clock.Now, NewID: id.New, Base: priceTypeRules.Base, Custom: custom}).Target()
 	runs := &imports.Runner{
 		DB: d.DB, Files: fileclient.New(filesConn), Operations: operations, As: behalf.As, Log: d.Log,
 		Permitted: imports.PermittedBy(d.Directory),
@@ -122,7 +134,7 @@ func New(cfg Config, d Deps) (*App, error) {
 		},
 	}
 	// Bulk changes, and what takes them and imports back.
-	many := &bulkwork.Products{Store: products, Clock: d.Clock, Setter: api.BulkSetter}
+	many := &bulkwork.Products{Store: products, Clock: d.Clock, Setter: api.BulkSetter, Custom: custom}
 	mass := &bulk.Runner{
 		DB: d.DB, Files: runs.Files, Operations: operations, Log: d.Log, As: runs.As,
 		Targets: map[string]bulk.Target{publish.KindProduct: many},
@@ -136,7 +148,17 @@ func New(cfg Config, d Deps) (*App, error) {
 	if err := errors.Join(imports.AddWorker(workers, runs), bulk.AddWorker(workers, mass), undo.AddWorker(workers, back)); err != nil {
 		return nil, err
 	}
-	work, err := jobs.New(jobs.Config{
+	river.AddWorker(workers, &customfields.Worker{
+		Definitions: fields, Service: Name,
+		Compute: func(ctx context.Context, org, _, after string, limit int) (string, error) {
+			c, err := custom(ctx, org)
+			if err != nil {
+				return "", err
+			}
+			return products.Recompute(ctx, org, after, limit, d.Clock.Now(), c)
+		},
+	})
+	work, err = jobs.New(jobs.Config{
 		DB: d.SystemDB, Workers: workers, Queues: map[string]int{river.QueueDefault: max(cfg.ImportWorkers, 1)}, Log: d.Log,
 	})
 	if err != nil {
@@ -164,9 +186,26 @@ func New(cfg Config, d Deps) (*App, error) {
 		priceTypes: &api.PriceTypes{PriceTypes: priceTypeRules, Store: priceTypes},
 		currencies: &api.Currencies{Currencies: currencyRules, Store: rates, Settings: settings},
 		operations: &api.Operations{Operations: operations, Undo: back.Start},
+		custom:     api.CustomFields{Server: customfields.Server{Definitions: fields}},
+		directory:  d.Directory,
 		relay:      relay, jobs: work, tidy: &pg.Maintenance{DB: d.SystemDB, Log: d.Log},
 		keys: &search.Filler{DB: d.SystemDB, Tables: store.Fillings(), Log: d.Log},
 	}, nil
+}
+
+// customOf returns what custom fields of products are checked by.
+func customOf(d *customfields.Definitions, users *authz.Directory) func(context.Context, string) (product.Custom, error) {
+	return func(ctx context.Context, org string) (product.Custom, error) {
+		kind, err := d.Kind(ctx, org, publish.KindProduct)
+		return product.Custom{
+			Fields:  kind,
+			Message: func(p *product.Product) proto.Message { return publish.Product(p) },
+			User: func(id string) bool {
+				u, ok := users.User(org, id)
+				return ok && u.Active
+			},
+		}, err
+	}
 }
 
 // mayUndo asks for the right to import where an import is taken back. Of bulk changes the rights of a single change count.
@@ -187,7 +226,8 @@ func (a *App) Register(r grpc.ServiceRegistrar) {
 	catalogv1.RegisterCurrenciesServiceServer(r, a.currencies)
 	catalogv1.RegisterOperationsServiceServer(r, a.operations)
 	catalogv1.RegisterBulkServiceServer(r, a.bulk)
-	catalogv1.RegisterExportServiceServer(r, &api.Export{Products: a.products})
+	catalogv1.RegisterExportServiceServer(r, &api.Export{Products: a.products, Directory: a.directory})
+	catalogv1.RegisterCustomFieldsServiceServer(r, a.custom)
 	catalogv1.RegisterSearchServiceServer(r, &api.Search{Store: a.products.Store})
 }
 

@@ -49,6 +49,7 @@ type world struct {
 	operations catalogv1.OperationsServiceClient
 	bulk       catalogv1.BulkServiceClient
 	exports    catalogv1.ExportServiceClient
+	custom     catalogv1.CustomFieldsServiceClient
 }
 
 // now is the time of day of all tests.
@@ -85,6 +86,7 @@ func newWorld(t *testing.T) *world {
 	w.currencies = catalogv1.NewCurrenciesServiceClient(conn)
 	w.operations = catalogv1.NewOperationsServiceClient(conn)
 	w.bulk, w.exports = catalogv1.NewBulkServiceClient(conn), catalogv1.NewExportServiceClient(conn)
+	w.custom = catalogv1.NewCustomFieldsServiceClient(conn)
 	return w
 }
 

@@ -3,11 +3,15 @@ package api
 import (
 	"context"
 	"slices"
+	"strings"
+
+	"google.golang.org/protobuf/types/known/fieldmaskpb"
 
 	"kontor.internal/libs/aip"
 	"kontor.internal/libs/authn"
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/bulk"
+	"kontor.internal/libs/customfields"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	"kontor.internal/services/catalog/internal/product"
 	"kontor.internal/services/catalog/internal/publish"
@@ -26,7 +30,7 @@ type Bulk struct {
 func productFields() []string {
 	return []string{
 		"name", "sku", "barcode", "description", "picture_file_ids", "section_id", "unit", "active", "sort", "tax_rate", "prices",
-		"minimum_price", "external_ids",
+		"minimum_price", "external_ids", "custom_fields",
 	}
 }
 
@@ -75,5 +79,28 @@ func BulkSetter(req *catalogv1.BulkProductsRequest) (func(*product.Product), err
 	if err != nil {
 		return nil, err
 	}
-	return func(p *product.Product) { setProduct(p, in.Clone(), mask) }, nil
+	patch := customPatch(req.GetUpdateMask(), req.GetProduct())
+	return func(p *product.Product) {
+		setProduct(p, in.Clone(), mask)
+		p.SetCustom(patch)
+	}, nil
+}
+
+// customPatch is the custom fields that an update changes: those that the mask names one by one, which are taken away if the
+// product does not have them, or those that the product has, null taking one away.
+func customPatch(mask *fieldmaskpb.FieldMask, m *catalogv1.Product) customfields.Values {
+	given, out := customfields.FromProto(m.GetCustomFields()), customfields.Values{}
+	whole := len(mask.GetPaths()) == 0
+	for _, path := range mask.GetPaths() {
+		whole = whole || path == "*" || path == "custom_fields"
+		if key, ok := strings.CutPrefix(path, customfields.Prefix); ok {
+			out[key] = given[key]
+		}
+	}
+	if whole {
+		for key := range m.GetCustomFields() {
+			out[key] = given[key]
+		}
+	}
+	return out
 }

@@ -21,6 +21,16 @@ import (
 type Export struct {
 	catalogv1.UnimplementedExportServiceServer
 	*Products
+
+	Directory *authz.Directory
+}
+
+// userName returns what users of an organisation are called by ID.
+func (s *Export) userName(org string) func(id string) string {
+	return func(id string) string {
+		u, _ := s.Directory.User(org, id)
+		return u.Name
+	}
 }
 
 // ExportProducts see the contract.
@@ -34,9 +44,13 @@ func (s *Export) ExportProducts(req *catalogv1.ExportProductsRequest, to grpc.Se
 		return err
 	}
 	zone := s.Settings(org).Location
+	custom, err := s.Products.Products.Custom(ctx, org)
+	if err != nil {
+		return err
+	}
 	var names map[string]string
 	return exports.Send(exports.Request{
-		Kind: publish.KindProduct, Like: &catalogv1.Product{}, Zone: zone, List: list, Fields: fieldrules.From(ctx), Time: s.Products.Products.Clock.Now().In(zone),
+		Kind: publish.KindProduct, Like: &catalogv1.Product{}, Custom: custom.Fields.ExportColumns(s.userName(org)), Zone: zone, List: list, Fields: fieldrules.From(ctx), Time: s.Products.Products.Clock.Now().In(zone),
 		Names: func(_, id string) string {
 			if name := names[id]; name != "" {
 				return name
@@ -51,6 +65,9 @@ func (s *Export) ExportProducts(req *catalogv1.ExportProductsRequest, to grpc.Se
 			}
 			products, next, err := s.Store.List(ctx, org, p, list.GetShowDeleted())
 			if err != nil {
+				return nil, "", err
+			}
+			if err := s.Products.Products.Shown(ctx, org, products...); err != nil {
 				return nil, "", err
 			}
 			if names, err = s.names(ctx, org, products); err != nil {

@@ -74,6 +74,9 @@ func (s *Products) ListProducts(ctx context.Context, req *catalogv1.ListProducts
 	if err != nil {
 		return nil, err
 	}
+	if err := s.Products.Shown(ctx, org, list...); err != nil {
+		return nil, err
+	}
 	resp := &catalogv1.ListProductsResponse{Products: make([]*catalogv1.Product, len(list)), NextPageToken: next}
 	for i, p := range list {
 		resp.Products[i] = publish.Product(p)
@@ -108,7 +111,10 @@ func (s *Products) UpdateProduct(ctx context.Context, req *catalogv1.UpdateProdu
 	if err != nil {
 		return nil, err
 	}
-	p, err := s.Products.Update(ctx, org, req.GetId(), in.Version, func(p *product.Product) { setProduct(p, in, mask) })
+	p, err := s.Products.Update(ctx, org, req.GetId(), in.Version, func(p *product.Product) {
+		setProduct(p, in, mask)
+		p.SetCustom(customPatch(req.GetUpdateMask(), req.GetProduct()))
+	})
 	if err != nil {
 		return nil, err
 	}

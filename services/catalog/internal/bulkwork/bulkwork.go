@@ -33,6 +33,8 @@ var ErrForbidden = apperr.Forbidden("PERMISSION_DENIED", "the catalog belongs to
 type Products struct {
 	Store *store.Products
 	Clock clock.Clock
+	// Custom returns what custom fields of an organisation are checked by.
+	Custom func(ctx context.Context, org string) (product.Custom, error)
 	// Setter returns what sets the fields of a request on a product.
 	Setter func(req *catalogv1.BulkProductsRequest) (func(*product.Product), error)
 }
@@ -50,7 +52,7 @@ func (k *Products) Select(ctx context.Context, org, filter string, inBin bool) (
 	if err := permit(ctx, optionsv1.Action_ACTION_VIEW); err != nil {
 		return "", nil, err
 	}
-	return k.Store.Select(org, filter, inBin)
+	return k.Store.Select(ctx, org, filter, inBin)
 }
 
 // Apply see [bulk.Target].
@@ -108,9 +110,13 @@ func (k *Products) change(ctx context.Context, b bulk.Batch) (func(*product.Prod
 		if err != nil {
 			return nil, err
 		}
+		custom, err := k.Custom(ctx, b.Organization)
+		if err != nil {
+			return nil, err
+		}
 		return func(p *product.Product) (product.Event, error) {
 			next := p.Clone()
-			ev, err := next.Change(set, now)
+			ev, err := next.Change(set, custom, now)
 			if err != nil || publish.Same(p, next) {
 				return nil, err
 			}
@@ -134,7 +140,10 @@ func unless(so func(*product.Product) bool, do func(*product.Product) (product.E
 
 // Undo returns how what was done to products is taken back.
 func (k *Products) Undo() undo.Target {
-	return undo.Target{Undo: k.takeBack}
+	return undo.Target{
+		Undo:   k.takeBack,
+		Upkeep: func(_, cause string) bool { return cause == store.FormulaCause }, // we ourselves went on with it
+	}
 }
 
 // takeBack see [undo.Target].
@@ -148,6 +157,10 @@ func (k *Products) takeBack(ctx context.Context, tx pgx.Tx, b undo.Batch) ([]und
 		return nil, nil, err
 	}
 	before, err := undo.Before(ctx, tx, b.Organization, publish.KindProduct, b.Spans)
+	if err != nil {
+		return nil, nil, err
+	}
+	custom, err := k.Custom(ctx, b.Organization)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -165,7 +178,7 @@ func (k *Products) takeBack(ctx context.Context, tx pgx.Tx, b undo.Batch) ([]und
 				return nil, nil, err
 			}
 		}
-		ev, err := k.back(ctx, b.Of, now, was)
+		ev, err := k.back(ctx, b.Of, custom, now, was)
 		if err != nil {
 			kept, refused := undo.Keep(err)
 			if !refused {
@@ -185,7 +198,7 @@ func (k *Products) takeBack(ctx context.Context, tx pgx.Tx, b undo.Batch) ([]und
 }
 
 // back takes one product back: an import for who may import, a bulk change for who may do it one by one.
-func (k *Products) back(ctx context.Context, of string, now, was *product.Product) (product.Event, error) {
+func (k *Products) back(ctx context.Context, of string, custom product.Custom, now, was *product.Product) (product.Event, error) {
 	action := optionsv1.Action_ACTION_IMPORT
 	if strings.HasPrefix(of, bulk.OperationKind+"/") {
 		action = optionsv1.Action_ACTION_UPDATE
@@ -196,5 +209,5 @@ func (k *Products) back(ctx context.Context, of string, now, was *product.Produc
 	if err := permit(ctx, action); err != nil {
 		return nil, err
 	}
-	return now.TakeBack(was, k.Clock.Now())
+	return now.TakeBack(was, custom, k.Clock.Now())
 }

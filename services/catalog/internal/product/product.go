@@ -11,6 +11,7 @@ import (
 	"github.com/shopspring/decimal"
 
 	"kontor.internal/libs/apperr"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/money"
 	"kontor.internal/services/catalog/internal/record"
@@ -42,6 +43,12 @@ type Product struct {
 	// MinimumPrice is what it must not be sold below; nil if there is no such limit.
 	MinimumPrice *money.Money
 	ExternalIDs  []record.ExternalID
+
+	// Custom is the values of the organisation's own fields, those of retired ones included (CON-12); Fields those that they
+	// have been checked by, nil if the product has only been read; Kept what the store has of them.
+	Custom customfields.Values
+	Fields *customfields.Kind
+	Kept   Kept
 }
 
 // Price is what one unit costs under a price type, in a currency.
@@ -181,17 +188,20 @@ func (e Deleted) Record() *Product { return e.After }
 func (e Undeleted) Record() *Product { return e.After }
 
 // New completes a draft to a new product.
-func New(draft *Product, newID string, origin record.Origin, now time.Time) (*Product, Event, error) {
+func New(draft *Product, newID string, origin record.Origin, c Custom, now time.Time) (*Product, Event, error) {
 	p := draft.Clone()
 	p.Head = record.Head{ID: newID, Version: 1, Origin: origin, CreatedAt: now, UpdatedAt: now}
 	if err := p.Validate(); err != nil {
+		return nil, nil, err
+	}
+	if err := p.checkCustom(nil, c); err != nil {
 		return nil, nil, err
 	}
 	return p, Created{After: p}, nil
 }
 
 // Change lets set change the product's fields. In the bin nothing is changed.
-func (p *Product) Change(set func(*Product), now time.Time) (Event, error) {
+func (p *Product) Change(set func(*Product), c Custom, now time.Time) (Event, error) {
 	if p.DeletedAt != nil {
 		return nil, ErrNotFound
 	}
@@ -199,6 +209,9 @@ func (p *Product) Change(set func(*Product), now time.Time) (Event, error) {
 	set(p)
 	p.Head = before.Head
 	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	if err := p.checkCustom(before, c); err != nil {
 		return nil, err
 	}
 	p.Touch(now)
@@ -227,14 +240,17 @@ func (p *Product) Undelete(now time.Time) (Event, error) {
 
 // TakeBack makes the product what it was, for an operation that is undone; was is nil if the operation made it: then it goes
 // into the bin and gives up its external IDs, so that the file can be imported again.
-func (p *Product) TakeBack(was *Product, now time.Time) (Event, error) {
+func (p *Product) TakeBack(was *Product, c Custom, now time.Time) (Event, error) {
 	if was == nil {
 		p.ExternalIDs = nil
 		return p.Delete(now)
 	}
 	before := p.Clone()
 	*p = *was.Clone()
-	p.Version = before.Version
+	p.Version, p.Kept = before.Version, before.Kept
+	if f := c.Fields; f != nil && !f.Empty() {
+		p.Fields = f // what was valid then is not judged again
+	}
 	p.Touch(now)
 	switch {
 	case before.DeletedAt == nil && p.DeletedAt != nil:

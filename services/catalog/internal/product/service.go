@@ -28,33 +28,65 @@ type Service struct {
 	Store Store
 	Clock clock.Clock
 	NewID func() string
+	// Custom returns what custom fields of an organisation are checked by.
+	Custom func(ctx context.Context, org string) (Custom, error)
+}
+
+// shown takes the values of retired fields from a product that is on its way to a caller.
+func (s *Service) shown(ctx context.Context, org string) func(*Product, error) (*Product, error) {
+	return func(p *Product, err error) (*Product, error) {
+		if err != nil {
+			return nil, err
+		}
+		return p, s.Shown(ctx, org, p)
+	}
+}
+
+// Shown takes the values of retired fields from products that are on their way to a caller.
+func (s *Service) Shown(ctx context.Context, org string, list ...*Product) error {
+	c, err := s.Custom(ctx, org)
+	if err != nil {
+		return err
+	}
+	for _, p := range list {
+		p.Custom = c.Fields.Show(p.Custom)
+	}
+	return nil
 }
 
 // Create makes a product of a draft.
 func (s *Service) Create(ctx context.Context, org string, draft *Product, origin record.Origin) (*Product, error) {
-	p, ev, err := New(draft, s.NewID(), origin, s.Clock.Now())
+	c, err := s.Custom(ctx, org)
 	if err != nil {
 		return nil, err
 	}
-	return s.Store.Create(ctx, org, p, ev)
+	p, ev, err := New(draft, s.NewID(), origin, c, s.Clock.Now())
+	if err != nil {
+		return nil, err
+	}
+	return s.shown(ctx, org)(s.Store.Create(ctx, org, p, ev))
 }
 
 // Get returns a product, from the bin too.
 func (s *Service) Get(ctx context.Context, org, id string) (*Product, error) {
-	return s.Store.Get(ctx, org, id)
+	return s.shown(ctx, org)(s.Store.Get(ctx, org, id))
 }
 
 // Update lets set change a product.
 func (s *Service) Update(ctx context.Context, org, id string, version int64, set func(*Product)) (*Product, error) {
-	return s.Store.Update(ctx, org, id, version, func(p *Product) (Event, error) { return p.Change(set, s.Clock.Now()) })
+	c, err := s.Custom(ctx, org)
+	if err != nil {
+		return nil, err
+	}
+	return s.shown(ctx, org)(s.Store.Update(ctx, org, id, version, func(p *Product) (Event, error) { return p.Change(set, c, s.Clock.Now()) }))
 }
 
 // Delete puts a product into the bin.
 func (s *Service) Delete(ctx context.Context, org, id string, version int64) (*Product, error) {
-	return s.Store.Update(ctx, org, id, version, func(p *Product) (Event, error) { return p.Delete(s.Clock.Now()) })
+	return s.shown(ctx, org)(s.Store.Update(ctx, org, id, version, func(p *Product) (Event, error) { return p.Delete(s.Clock.Now()) }))
 }
 
 // Undelete takes a product out of the bin.
 func (s *Service) Undelete(ctx context.Context, org, id string, version int64) (*Product, error) {
-	return s.Store.Update(ctx, org, id, version, func(p *Product) (Event, error) { return p.Undelete(s.Clock.Now()) })
+	return s.shown(ctx, org)(s.Store.Update(ctx, org, id, version, func(p *Product) (Event, error) { return p.Undelete(s.Clock.Now()) }))
 }

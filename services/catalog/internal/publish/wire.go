@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/money"
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
@@ -30,6 +31,7 @@ func Product(p *product.Product) *catalogv1.Product {
 		PictureFileIds: p.Pictures, SectionId: p.SectionID, Unit: p.Unit, Active: proto.Bool(p.Active), Sort: p.Sort,
 		Prices: make([]*catalogv1.Price, len(p.Prices)), ExternalIds: externalIDs(p.ExternalIDs), Origin: origin(p.Origin),
 		CreateTime: timestamppb.New(p.CreatedAt), UpdateTime: timestamppb.New(p.UpdatedAt), DeleteTime: optionalTime(p.DeletedAt),
+		CustomFields: p.Custom.Proto(),
 	}
 	for i, pr := range p.Prices {
 		m.Prices[i] = &catalogv1.Price{PriceTypeId: pr.PriceTypeID, Price: money.ToProto(pr.Money)}
@@ -52,7 +54,7 @@ func ToProduct(m *catalogv1.Product) (*product.Product, error) {
 	p := &product.Product{
 		Head: head, Name: m.GetName(), SKU: m.GetSku(), Barcode: m.GetBarcode(), Description: m.GetDescription(),
 		Pictures: m.GetPictureFileIds(), SectionID: strings.ToLower(m.GetSectionId()), Unit: m.GetUnit(), Active: m.GetActive(), Sort: m.GetSort(),
-		ExternalIDs: toExternalIDs(m.GetExternalIds()),
+		ExternalIDs: toExternalIDs(m.GetExternalIds()), Custom: customfields.FromProto(m.GetCustomFields()),
 	}
 	if t := m.GetTaxRate(); t != "" {
 		d, err := money.ParseAmount(t)

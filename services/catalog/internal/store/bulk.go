@@ -12,9 +12,13 @@ import (
 )
 
 // Select returns a query of the IDs of all products that the filter selects, and its arguments.
-func (s *Products) Select(org, filter string, deleted bool) (sql string, args []any, err error) {
+func (s *Products) Select(ctx context.Context, org, filter string, deleted bool) (sql string, args []any, err error) {
+	schema, err := s.schema(ctx, org, filter, "", true)
+	if err != nil {
+		return "", nil, err
+	}
 	args = []any{org}
-	where, err := productSchema().Where(filter, &args)
+	where, err := schema.Where(filter, &args)
 	if err != nil {
 		return "", nil, err
 	}

@@ -24,6 +24,8 @@ type ProductImport struct {
 	NewID func() string
 	// Base returns the price type that the field "price" belongs to.
 	Base func(ctx context.Context, org string) (string, error)
+	// Custom returns what custom fields of an organisation are checked by.
+	Custom func(ctx context.Context, org string) (product.Custom, error)
 }
 
 // Target is what a mapping for products can fill.
@@ -43,6 +45,13 @@ func (p *ProductImport) Target() imports.Target {
 			{Name: "price", Type: imports.Money, Doc: "price of the base price type"},
 			{Name: "minimum_price", Type: imports.Money, Doc: "what it must not be sold below"},
 		},
+		More: func(ctx context.Context, org string) ([]imports.Field, error) {
+			custom, err := p.Custom(ctx, org)
+			if err != nil {
+				return nil, err
+			}
+			return custom.Fields.ImportFields(), nil
+		},
 		Apply: p.apply,
 	}
 }
@@ -50,6 +59,10 @@ func (p *ProductImport) Target() imports.Target {
 // apply see [imports.Target].Apply. A product is known by its external ID, else by its SKU, else by its name.
 func (p *ProductImport) apply(ctx context.Context, tx pgx.Tx, b imports.Batch) ([]imports.Result, []event.Event, error) {
 	base, err := p.Base(ctx, b.Organization)
+	if err != nil {
+		return nil, nil, err
+	}
+	custom, err := p.Custom(ctx, b.Organization)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -61,7 +74,7 @@ func (p *ProductImport) apply(ctx context.Context, tx pgx.Tx, b imports.Batch) (
 	if err := sections.resolve(ctx, tx, b.Rows); err != nil {
 		return nil, nil, err
 	}
-	w := productWrite{base: base, origin: origin(b), now: p.Now(), newID: p.NewID, policy: b.Duplicates, known: known, sections: sections}
+	w := productWrite{base: base, origin: origin(b), now: p.Now(), newID: p.NewID, policy: b.Duplicates, known: known, sections: sections, custom: custom}
 	if err := w.lock(ctx, tx, b.Organization, b.Rows); err != nil {
 		return nil, nil, err
 	}
@@ -146,6 +159,7 @@ type productWrite struct {
 	known    map[string]existing
 	locked   map[string]*product.Product
 	sections *sectionPaths
+	custom   product.Custom
 
 	created, updated []*product.Product
 	events           []event.Event
@@ -190,7 +204,7 @@ func (w *productWrite) create(row imports.Row, key string) imports.Result {
 	if x := row.ExternalID; x.ID != "" {
 		draft.ExternalIDs = []record.ExternalID{{Source: x.Source, ID: x.ID}}
 	}
-	p, ev, err := product.New(draft, w.newID(), w.origin, w.now)
+	p, ev, err := product.New(draft, w.newID(), w.origin, w.custom, w.now)
 	if err != nil {
 		return refused(err)
 	}
@@ -204,7 +218,7 @@ func (w *productWrite) create(row imports.Row, key string) imports.Result {
 func (w *productWrite) update(row imports.Row, id string) imports.Result {
 	p := w.locked[id]
 	before := p.Clone()
-	ev, err := p.Change(func(p *product.Product) { w.fill(p, row) }, w.now)
+	ev, err := p.Change(func(p *product.Product) { w.fill(p, row) }, w.custom, w.now)
 	if err != nil {
 		*p = *before // an earlier row of the batch may have made or changed it
 		return refused(err)
@@ -244,6 +258,7 @@ func (w *productWrite) fill(p *product.Product, row imports.Row) {
 	if m, ok := row.Money("price"); ok {
 		p.SetPrice(w.base, m)
 	}
+	p.Custom = w.custom.Fields.Import(row, p.Custom)
 	if row.Mapped("minimum_price") {
 		p.MinimumPrice = nil
 		if m, ok := row.Money("minimum_price"); ok {

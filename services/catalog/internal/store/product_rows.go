@@ -2,12 +2,15 @@ package store
 
 import (
 	"context"
+	"encoding/json"
 	"fmt"
+	"maps"
 	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 
+	"kontor.internal/libs/customfields"
 	"kontor.internal/services/catalog/internal/product"
 )
 
@@ -29,6 +32,10 @@ type productRows struct {
 		owners, types, currencies, amounts []string
 	}
 	external externalIDs
+
+	custom customfields.Rows
+	// changed are the values of those products whose values differ from the stored ones.
+	changed struct{ ids, values []string }
 }
 
 func newProductRows(list []*product.Product) *productRows {
@@ -58,8 +65,28 @@ func newProductRows(list []*product.Product) *productRows {
 			r.prices.amounts = append(r.prices.amounts, pr.Money.Amount.String())
 		}
 		r.external.add(p.ID, p.ExternalIDs)
+		r.addCustom(p)
 	}
 	return r
+}
+
+// addCustom notes what becomes of a product's custom fields.
+func (r *productRows) addCustom(p *product.Product) {
+	binned := p.DeletedAt != nil
+	if p.Fields != nil && !maps.EqualFunc(p.Kept.Values, p.Custom, customfields.Equal) {
+		text := "{}"
+		if raw, err := json.Marshal(p.Custom); err == nil && p.Custom != nil { // checked values are always written
+			text = string(raw)
+		}
+		r.changed.ids, r.changed.values = append(r.changed.ids, p.ID), append(r.changed.values, text)
+		r.custom.Save(p.Fields, p.ID, p.Kept.Values, p.Custom, !binned)
+	}
+	switch {
+	case binned && !p.Kept.Binned:
+		r.custom.Hide(p.ID)
+	case !binned && p.Kept.Binned:
+		r.custom.Unhide(p.ID)
+	}
 }
 
 // uuidArray writes an array literal of UUIDs, which need no quotes.
@@ -127,8 +154,15 @@ func updateProducts(ctx context.Context, tx pgx.Tx, org string, list []*product.
 	return nil
 }
 
-// queueParts inserts prices and external IDs.
+// queueParts inserts prices and external IDs, and writes custom fields.
 func (r *productRows) queueParts(b *pgx.Batch, org string) {
+	if len(r.changed.ids) > 0 {
+		b.Queue(`
+			UPDATE products p SET custom = n.custom::jsonb
+			FROM unnest($2::uuid[], $3::text[]) AS n (id, custom)
+			WHERE p.organization_id = $1 AND p.id = n.id`, org, r.changed.ids, r.changed.values)
+	}
+	r.custom.Queue(b, org)
 	if x := r.prices; len(x.owners) > 0 {
 		b.Queue(`
 			INSERT INTO product_prices (organization_id, product_id, price_type_id, currency, amount)

@@ -5,11 +5,13 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/shopspring/decimal"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/money"
 	"kontor.internal/libs/pg"
@@ -23,13 +25,17 @@ import (
 // Products implements [product.Store], and the reading of lists.
 type Products struct {
 	DB *pg.DB
+	// Custom is the custom fields of products.
+	Custom *customfields.Definitions
+	// Zone is where an organisation's days begin.
+	Zone func(org string) *time.Location
 }
 
 // productColumns are read by scanProduct; prices and external IDs come along as JSON.
 const productColumns = `
 	p.id::text, p.version, p.name, p.sku, p.barcode, p.description, p.picture_file_ids::text[], coalesce(p.section_id::text, ''),
 	p.unit, p.active, p.sort, p.tax_rate::text, p.minimum_price::text, p.minimum_currency, p.origin_kind, p.origin_id,
-	p.created_at, p.updated_at, p.deleted_at,
+	p.created_at, p.updated_at, p.deleted_at, p.custom,
 	coalesce((SELECT jsonb_agg(jsonb_build_array(x.price_type_id, x.currency, x.amount::text) ORDER BY x.price_type_id, x.currency)
 		FROM product_prices x WHERE x.organization_id = p.organization_id AND x.product_id = p.id), '[]'),
 	coalesce((SELECT jsonb_agg(jsonb_build_array(e.source, e.external_id) ORDER BY e.source)
@@ -43,12 +49,13 @@ func scanProduct(row pgx.Row, more ...any) (*product.Product, error) {
 	var prices, external []byte
 	dest := append([]any{
 		&h.id, &h.version, &p.Name, &p.SKU, &p.Barcode, &p.Description, &p.Pictures, &p.SectionID, &p.Unit, &p.Active, &p.Sort,
-		&tax, &minimum, &minimumCurrency, &h.originKind, &h.originID, &h.created, &h.updated, &h.deleted, &prices, &external,
+		&tax, &minimum, &minimumCurrency, &h.originKind, &h.originID, &h.created, &h.updated, &h.deleted, &p.Custom, &prices, &external,
 	}, more...)
 	if err := row.Scan(dest...); err != nil {
 		return nil, err
 	}
 	p.Head = h.record()
+	p.Kept = product.Kept{Values: p.Custom, Binned: p.DeletedAt != nil}
 	if tax != nil {
 		d, err := decimal.NewFromString(*tax)
 		if err != nil {
@@ -102,7 +109,7 @@ func (s *Products) Create(ctx context.Context, org string, p *product.Product, e
 		}
 		return []event.Event{publish.ProductEvent(ev)}, nil
 	})
-	return s.answer(ctx, org, p, err)
+	return s.answer(ctx, org, p, s.taken(ctx, org, p, err))
 }
 
 // answer is what a write led to: the product, or that of an earlier run of the same request.
@@ -179,13 +186,13 @@ func (s *Products) Update(ctx context.Context, org, id string, version int64, fn
 				return nil, err
 			}
 		}
+		out = p
 		if err := updateProducts(ctx, tx, org, []*product.Product{p}); err != nil {
 			return nil, err
 		}
-		out = p
 		return []event.Event{publish.ProductEvent(ev)}, nil
 	})
-	return s.answer(ctx, org, out, err)
+	return s.answer(ctx, org, out, s.taken(ctx, org, out, err))
 }
 
 // lockProducts reads and locks the products there are of ids.
@@ -241,33 +248,39 @@ func productSchema() *aip.Schema {
 
 // List returns a page of products and the token of the next one.
 func (s *Products) List(ctx context.Context, org string, req aip.Request, deleted bool) ([]*product.Product, string, error) {
-	l, err := productSchema().List(req, org, live(deleted))
+	schema, err := s.schema(ctx, org, req.GetFilter(), req.GetOrderBy(), false)
 	if err != nil {
 		return nil, "", err
 	}
-	args := []any{org}
-	where := l.Where(&args)
-	rows, err := s.DB.Query(ctx, org, `
-		SELECT `+productColumns+`, `+l.Key()+`
-		FROM products p
-		WHERE p.organization_id = $1 AND p.`+live(deleted)+` AND `+where+`
-		ORDER BY `+l.OrderBy()+` LIMIT `+l.Limit(), args...)
+	l, err := schema.List(req, org, live(deleted))
 	if err != nil {
-		return nil, "", fmt.Errorf("list products: %w", err)
+		return nil, "", err
 	}
-	defer rows.Close()
 	var out []*product.Product
 	var keys []aip.Key
-	for rows.Next() {
-		var key aip.Key
-		p, err := scanProduct(rows, &key)
+	for _, part := range l.Parts() {
+		if len(out) > l.Size() {
+			break
+		}
+		args := []any{org}
+		rows, err := s.DB.Query(ctx, org, `
+			SELECT `+productColumns+`, `+part.Key()+`
+			FROM `+part.From("products p", &args)+`
+			WHERE p.organization_id = $1 AND p.`+live(deleted)+` AND `+part.Where(&args)+`
+			ORDER BY `+part.OrderBy()+` LIMIT `+part.Limit(), args...)
 		if err != nil {
 			return nil, "", fmt.Errorf("list products: %w", err)
 		}
-		out, keys = append(out, p), append(keys, key)
-	}
-	if err := rows.Err(); err != nil {
-		return nil, "", fmt.Errorf("list products: %w", err)
+		more, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (*product.Product, error) {
+			var key aip.Key
+			p, err := scanProduct(r, &key)
+			keys = append(keys, key)
+			return p, err
+		})
+		if err != nil {
+			return nil, "", fmt.Errorf("list products: %w", err)
+		}
+		out = append(out, more...)
 	}
 	page, next := aip.Page(l, out, keys)
 	return page, next, nil
@@ -275,7 +288,11 @@ func (s *Products) List(ctx context.Context, org string, req aip.Request, delete
 
 // Count counts the products that List would list.
 func (s *Products) Count(ctx context.Context, org, filter string, deleted bool) (int32, bool, error) {
-	return count(ctx, s.DB, org, "products p", productSchema(), filter, deleted)
+	schema, err := s.schema(ctx, org, filter, "", true)
+	if err != nil {
+		return 0, false, err
+	}
+	return count(ctx, s.DB, org, "products p", schema, filter, deleted)
 }
 
 // Batch returns the products there are of ids, those in the bin too.

@@ -13,6 +13,7 @@ import (
 	"google.golang.org/protobuf/proto"
 
 	"kontor.internal/libs/aip"
+	"kontor.internal/libs/customfields"
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/idem"
 	"kontor.internal/libs/pg"
@@ -33,6 +34,8 @@ func failure(err error) error {
 		return nil
 	case pg.IsUnique(err, "products_sku_key"):
 		return product.ErrSKU
+	case customfields.IsTaken(err):
+		return customfields.ErrTaken
 	case pg.IsUnique(err, "product_external_ids_pkey"):
 		return product.ErrExternalID
 	case pg.IsForeignKey(err, "products_section_fkey"), pg.IsForeignKey(err, "sections_parent_fkey"):

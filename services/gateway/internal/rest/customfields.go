@@ -6,6 +6,7 @@ import (
 	"google.golang.org/grpc"
 
 	"kontor.internal/libs/apperr"
+	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	customfieldsv1 "kontor.internal/proto/gen/kontor/customfields/v1"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
@@ -13,7 +14,7 @@ import (
 
 // ErrCustomFieldKind is the answer to a kind of record that no service keeps custom fields of.
 var ErrCustomFieldKind = apperr.NotFound("CUSTOM_FIELD_KIND_UNKNOWN",
-	"there is no such kind of record with custom fields; use lead, contact, company or deal")
+	"there is no such kind of record with custom fields; use lead, contact, company, deal or product")
 
 // customFields passes each call on to the service that keeps the kind of record.
 type customFields map[string]customfieldsv1.CustomFieldsServiceClient
@@ -22,7 +23,7 @@ func newCustomFields(s Services) customFields {
 	contacts := contactsv1.NewCustomFieldsServiceClient(s.Contacts)
 	return customFields{
 		"lead": contacts, "contact": contacts, "company": contacts,
-		"deal": dealsv1.NewCustomFieldsServiceClient(s.Deals),
+		"deal": dealsv1.NewCustomFieldsServiceClient(s.Deals), "product": catalogv1.NewCustomFieldsServiceClient(s.Catalog),
 	}
 }
 

@@ -7,7 +7,7 @@ import type { components } from "./schema";
 export type CustomField = Sent<components["schemas"]["kontor.customfields.v1.CustomField"]>;
 
 /** The kinds of records that have custom fields. */
-export const CUSTOM_KINDS = ["lead", "contact", "company", "deal"] as const;
+export const CUSTOM_KINDS = ["lead", "contact", "company", "deal", "product"] as const;
 
 export type CustomKind = (typeof CUSTOM_KINDS)[number];
 

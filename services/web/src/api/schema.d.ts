@@ -5761,6 +5761,14 @@ export interface components {
              */
             createTime?: components["schemas"]["google.protobuf.Timestamp"];
             /**
+             * custom_fields
+             * @description The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+             *      the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+             */
+            customFields?: {
+                [key: string]: components["schemas"]["google.protobuf.Value"];
+            };
+            /**
              * delete_time
              * @description When it was put into the bin. Absent if it is not there.
              */
@@ -5841,6 +5849,13 @@ export interface components {
              * @description When it was last changed. Set by the server.
              */
             updateTime?: components["schemas"]["google.protobuf.Timestamp"];
+        };
+        /** CustomFieldsEntry */
+        "kontor.catalog.v1.Product.CustomFieldsEntry": {
+            /** key */
+            key?: string;
+            /** value */
+            value?: components["schemas"]["google.protobuf.Value"];
         };
         /**
          * ProductCreated
@@ -10681,7 +10696,7 @@ export interface components {
             customField: components["schemas"]["kontor.customfields.v1.CustomField"];
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company" or "deal".
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
              */
             kind?: string;
             /**
@@ -10760,7 +10775,7 @@ export interface components {
             key?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company" or "deal". Cannot be changed.
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product". Cannot be changed.
              */
             kind?: string;
             /**
@@ -10898,7 +10913,7 @@ export interface components {
             id?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company" or "deal".
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
              */
             kind?: string;
         };
@@ -10920,7 +10935,7 @@ export interface components {
         "kontor.customfields.v1.ListCustomFieldsRequest": {
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company" or "deal".
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
              */
             kind?: string;
             /**
@@ -10952,7 +10967,7 @@ export interface components {
             ids?: string[];
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company" or "deal".
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
              */
             kind?: string;
             /**
@@ -10996,7 +11011,7 @@ export interface components {
             id?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company" or "deal".
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
              */
             kind?: string;
             /**
@@ -11034,7 +11049,7 @@ export interface components {
             id?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company" or "deal".
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
              */
             kind?: string;
             /**
@@ -11084,7 +11099,7 @@ export interface components {
             id?: string;
             /**
              * kind
-             * @description The kind of record: "lead", "contact", "company" or "deal".
+             * @description The kind of record: "lead", "contact", "company", "deal" or "product".
              */
             kind?: string;
             /**
@@ -18112,7 +18127,7 @@ export interface components {
          * @description SignInRefusal is why an attempt was refused.
          * @enum {string}
          */
-        "kontor.identity.v1.SignInRefusal": "SIGN_IN_REFUSAL_UNSPECIFIED" | "SIGN_IN_REFUSAL_PASSWORD" | "SIGN_IN_REFUSAL_CODE" | "SIGN_IN_REFUSAL_LIMIT";
+        "kontor.identity.v1.SignInRefusal": "SIGN_IN_REFUSAL_UNSPECIFIED" | "SIGN_IN_REFUSAL_PASSWORD" | "SIGN_IN_REFUSAL_CODE";
         /**
          * SignInRefused
          * @description SignInRefused says that somebody tried to sign in as a user and could not. It tells an organisation of its own users only.
@@ -21546,7 +21561,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The kind of record: "lead", "contact", "company" or "deal". */
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
                 kind: string;
             };
             cookie?: never;
@@ -21573,7 +21588,7 @@ export interface operations {
             };
             header?: never;
             path: {
-                /** @description The kind of record: "lead", "contact", "company" or "deal". */
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
                 kind: string;
             };
             cookie?: never;
@@ -21602,7 +21617,7 @@ export interface operations {
             query?: never;
             header?: never;
             path: {
-                /** @description The kind of record: "lead", "contact", "company" or "deal". */
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
                 kind: string;
             };
             cookie?: never;
@@ -21643,7 +21658,7 @@ export interface operations {
             path: {
                 /** @description The field. */
                 id: string;
-                /** @description The kind of record: "lead", "contact", "company" or "deal". */
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
                 kind: string;
             };
             cookie?: never;
@@ -21674,7 +21689,7 @@ export interface operations {
             path: {
                 /** @description The field. */
                 id: string;
-                /** @description The kind of record: "lead", "contact", "company" or "deal". */
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
                 kind: string;
             };
             cookie?: never;
@@ -21705,7 +21720,7 @@ export interface operations {
             path: {
                 /** @description The field. */
                 id: string;
-                /** @description The kind of record: "lead", "contact", "company" or "deal". */
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
                 kind: string;
             };
             cookie?: never;
@@ -21746,7 +21761,7 @@ export interface operations {
             path: {
                 /** @description The field. */
                 id: string;
-                /** @description The kind of record: "lead", "contact", "company" or "deal". */
+                /** @description The kind of record: "lead", "contact", "company", "deal" or "product". */
                 kind: string;
             };
             cookie?: never;

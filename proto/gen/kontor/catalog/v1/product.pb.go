@@ -13,6 +13,7 @@ import (
 	_ "buf.build/gen/go/bufbuild/protovalidate/protocolbuffers/go/buf/validate"
 	protoreflect "google.golang.org/protobuf/reflect/protoreflect"
 	protoimpl "google.golang.org/protobuf/runtime/protoimpl"
+	structpb "google.golang.org/protobuf/types/known/structpb"
 	timestamppb "google.golang.org/protobuf/types/known/timestamppb"
 	_ "kontor.internal/proto/gen/kontor/options/v1"
 	v1 "kontor.internal/proto/gen/kontor/type/v1"
@@ -69,7 +70,10 @@ type Product struct {
 	// When it was last changed. Set by the server.
 	UpdateTime *timestamppb.Timestamp `protobuf:"bytes,18,opt,name=update_time,json=updateTime,proto3" json:"update_time,omitempty"`
 	// When it was put into the bin. Absent if it is not there.
-	DeleteTime    *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
+	DeleteTime *timestamppb.Timestamp `protobuf:"bytes,19,opt,name=delete_time,json=deleteTime,proto3" json:"delete_time,omitempty"`
+	// The organisation's own fields by key; see kontor.customfields.v1.CustomField for what each type holds. An update changes
+	// the keys it names and leaves the others; null takes a value away. In an update mask: custom_fields.<key>.
+	CustomFields  map[string]*structpb.Value `protobuf:"bytes,20,rep,name=custom_fields,json=customFields,proto3" json:"custom_fields,omitempty" protobuf_key:"bytes,1,opt,name=key" protobuf_val:"bytes,2,opt,name=value"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -233,6 +237,13 @@ func (x *Product) GetUpdateTime() *timestamppb.Timestamp {
 func (x *Product) GetDeleteTime() *timestamppb.Timestamp {
 	if x != nil {
 		return x.DeleteTime
+	}
+	return nil
+}
+
+func (x *Product) GetCustomFields() map[string]*structpb.Value {
+	if x != nil {
+		return x.CustomFields
 	}
 	return nil
 }
@@ -433,7 +444,7 @@ var File_kontor_catalog_v1_product_proto protoreflect.FileDescriptor
 
 const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"\n" +
-	"\x1fkontor/catalog/v1/product.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xa0\a\n" +
+	"\x1fkontor/catalog/v1/product.proto\x12\x11kontor.catalog.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/protobuf/struct.proto\x1a\x1fgoogle/protobuf/timestamp.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1akontor/type/v1/money.proto\x1a\x18kontor/type/v1/ref.proto\"\xd7\b\n" +
 	"\aProduct\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
 	"\x04etag\x18\x02 \x01(\tR\x04etag\x12\"\n" +
@@ -458,7 +469,11 @@ const file_kontor_catalog_v1_product_proto_rawDesc = "" +
 	"\vupdate_time\x18\x12 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
 	"updateTime\x12C\n" +
 	"\vdelete_time\x18\x13 \x01(\v2\x1a.google.protobuf.TimestampB\x06\xda\xf3\x18\x02\x18\x01R\n" +
-	"deleteTime:\r\xd2\xf3\x18\t\n" +
+	"deleteTime\x12\\\n" +
+	"\rcustom_fields\x18\x14 \x03(\v2,.kontor.catalog.v1.Product.CustomFieldsEntryB\t\xbaH\x06\x9a\x01\x03\x10\xe8\aR\fcustomFields\x1aW\n" +
+	"\x11CustomFieldsEntry\x12\x10\n" +
+	"\x03key\x18\x01 \x01(\tR\x03key\x12,\n" +
+	"\x05value\x18\x02 \x01(\v2\x16.google.protobuf.ValueR\x05value:\x028\x01:\r\xd2\xf3\x18\t\n" +
 	"\aproductB\t\n" +
 	"\a_active\"j\n" +
 	"\x05Price\x12,\n" +
@@ -493,32 +508,36 @@ func file_kontor_catalog_v1_product_proto_rawDescGZIP() []byte {
 	return file_kontor_catalog_v1_product_proto_rawDescData
 }
 
-var file_kontor_catalog_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 3)
+var file_kontor_catalog_v1_product_proto_msgTypes = make([]protoimpl.MessageInfo, 4)
 var file_kontor_catalog_v1_product_proto_goTypes = []any{
 	(*Product)(nil),               // 0: kontor.catalog.v1.Product
 	(*Price)(nil),                 // 1: kontor.catalog.v1.Price
 	(*ProductSummary)(nil),        // 2: kontor.catalog.v1.ProductSummary
-	(*v1.Money)(nil),              // 3: kontor.type.v1.Money
-	(*v1.ExternalId)(nil),         // 4: kontor.type.v1.ExternalId
-	(*v1.Origin)(nil),             // 5: kontor.type.v1.Origin
-	(*timestamppb.Timestamp)(nil), // 6: google.protobuf.Timestamp
+	nil,                           // 3: kontor.catalog.v1.Product.CustomFieldsEntry
+	(*v1.Money)(nil),              // 4: kontor.type.v1.Money
+	(*v1.ExternalId)(nil),         // 5: kontor.type.v1.ExternalId
+	(*v1.Origin)(nil),             // 6: kontor.type.v1.Origin
+	(*timestamppb.Timestamp)(nil), // 7: google.protobuf.Timestamp
+	(*structpb.Value)(nil),        // 8: google.protobuf.Value
 }
 var file_kontor_catalog_v1_product_proto_depIdxs = []int32{
 	1,  // 0: kontor.catalog.v1.Product.prices:type_name -> kontor.catalog.v1.Price
-	3,  // 1: kontor.catalog.v1.Product.minimum_price:type_name -> kontor.type.v1.Money
-	4,  // 2: kontor.catalog.v1.Product.external_ids:type_name -> kontor.type.v1.ExternalId
-	5,  // 3: kontor.catalog.v1.Product.origin:type_name -> kontor.type.v1.Origin
-	6,  // 4: kontor.catalog.v1.Product.create_time:type_name -> google.protobuf.Timestamp
-	6,  // 5: kontor.catalog.v1.Product.update_time:type_name -> google.protobuf.Timestamp
-	6,  // 6: kontor.catalog.v1.Product.delete_time:type_name -> google.protobuf.Timestamp
-	3,  // 7: kontor.catalog.v1.Price.price:type_name -> kontor.type.v1.Money
-	3,  // 8: kontor.catalog.v1.ProductSummary.list_price:type_name -> kontor.type.v1.Money
-	3,  // 9: kontor.catalog.v1.ProductSummary.minimum_price:type_name -> kontor.type.v1.Money
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	4,  // 1: kontor.catalog.v1.Product.minimum_price:type_name -> kontor.type.v1.Money
+	5,  // 2: kontor.catalog.v1.Product.external_ids:type_name -> kontor.type.v1.ExternalId
+	6,  // 3: kontor.catalog.v1.Product.origin:type_name -> kontor.type.v1.Origin
+	7,  // 4: kontor.catalog.v1.Product.create_time:type_name -> google.protobuf.Timestamp
+	7,  // 5: kontor.catalog.v1.Product.update_time:type_name -> google.protobuf.Timestamp
+	7,  // 6: kontor.catalog.v1.Product.delete_time:type_name -> google.protobuf.Timestamp
+	3,  // 7: kontor.catalog.v1.Product.custom_fields:type_name -> kontor.catalog.v1.Product.CustomFieldsEntry
+	4,  // 8: kontor.catalog.v1.Price.price:type_name -> kontor.type.v1.Money
+	4,  // 9: kontor.catalog.v1.ProductSummary.list_price:type_name -> kontor.type.v1.Money
+	4,  // 10: kontor.catalog.v1.ProductSummary.minimum_price:type_name -> kontor.type.v1.Money
+	8,  // 11: kontor.catalog.v1.Product.CustomFieldsEntry.value:type_name -> google.protobuf.Value
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_kontor_catalog_v1_product_proto_init() }
@@ -533,7 +552,7 @@ func file_kontor_catalog_v1_product_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_catalog_v1_product_proto_rawDesc), len(file_kontor_catalog_v1_product_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   3,
+			NumMessages:   4,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

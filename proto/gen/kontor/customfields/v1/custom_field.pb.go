@@ -372,7 +372,7 @@ type CustomField struct {
 	Id string `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	// Changes with every change of the definition.
 	Etag string `protobuf:"bytes,2,opt,name=etag,proto3" json:"etag,omitempty"`
-	// The kind of record: "lead", "contact", "company" or "deal". Cannot be changed.
+	// The kind of record: "lead", "contact", "company", "deal" or "product". Cannot be changed.
 	Kind string `protobuf:"bytes,3,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Name in the API, in filters, imports and exports: custom_fields.<key>. Lower-case letters, digits and underscores,
 	// beginning with a letter; unique per kind, retired fields included. Made of the label if empty. Cannot be changed.

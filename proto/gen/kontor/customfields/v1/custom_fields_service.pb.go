@@ -28,7 +28,7 @@ const (
 // ListCustomFieldsRequest names a kind of record.
 type ListCustomFieldsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind of record: "lead", "contact", "company" or "deal".
+	// The kind of record: "lead", "contact", "company", "deal" or "product".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Retired fields too, after the others.
 	ShowRetired   bool `protobuf:"varint,2,opt,name=show_retired,json=showRetired,proto3" json:"show_retired,omitempty"`
@@ -129,7 +129,7 @@ func (x *ListCustomFieldsResponse) GetCustomFields() []*CustomField {
 // GetCustomFieldRequest names a field.
 type GetCustomFieldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind of record: "lead", "contact", "company" or "deal".
+	// The kind of record: "lead", "contact", "company", "deal" or "product".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The field.
 	Id            string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
@@ -230,7 +230,7 @@ func (x *GetCustomFieldResponse) GetCustomField() *CustomField {
 // CreateCustomFieldRequest carries a new field.
 type CreateCustomFieldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind of record: "lead", "contact", "company" or "deal".
+	// The kind of record: "lead", "contact", "company", "deal" or "product".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The new field; its kind is that of the request.
 	CustomField *CustomField `protobuf:"bytes,2,opt,name=custom_field,json=customField,proto3" json:"custom_field,omitempty"`
@@ -340,7 +340,7 @@ func (x *CreateCustomFieldResponse) GetCustomField() *CustomField {
 // UpdateCustomFieldRequest carries new values for parts of a definition.
 type UpdateCustomFieldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind of record: "lead", "contact", "company" or "deal".
+	// The kind of record: "lead", "contact", "company", "deal" or "product".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The field.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
@@ -468,7 +468,7 @@ func (x *UpdateCustomFieldResponse) GetCustomField() *CustomField {
 // RetireCustomFieldRequest names a field.
 type RetireCustomFieldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind of record: "lead", "contact", "company" or "deal".
+	// The kind of record: "lead", "contact", "company", "deal" or "product".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The field.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
@@ -587,7 +587,7 @@ func (x *RetireCustomFieldResponse) GetCustomField() *CustomField {
 // RestoreCustomFieldRequest names a retired field.
 type RestoreCustomFieldRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind of record: "lead", "contact", "company" or "deal".
+	// The kind of record: "lead", "contact", "company", "deal" or "product".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// The field.
 	Id string `protobuf:"bytes,2,opt,name=id,proto3" json:"id,omitempty"`
@@ -706,7 +706,7 @@ func (x *RestoreCustomFieldResponse) GetCustomField() *CustomField {
 // ReorderCustomFieldsRequest gives the order.
 type ReorderCustomFieldsRequest struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
-	// The kind of record: "lead", "contact", "company" or "deal".
+	// The kind of record: "lead", "contact", "company", "deal" or "product".
 	Kind string `protobuf:"bytes,1,opt,name=kind,proto3" json:"kind,omitempty"`
 	// Every field in use, in the new order.
 	Ids []string `protobuf:"bytes,2,rep,name=ids,proto3" json:"ids,omitempty"`

@@ -9,6 +9,7 @@ import type { PriceType, Product, Section } from "../../api/model";
 import { useCreate, useRemove } from "../../api/resource";
 import { t } from "../../i18n";
 import { CardFrame, FieldGroup, RecordCard, useCardRecord } from "../../parts/card/RecordCard";
+import { CustomFieldsGroup, useRequiredCustomFields } from "../../parts/fields/CustomFields";
 import { Timeline } from "../../parts/card/Timeline";
 import { Dialog } from "../../parts/Dialog";
 import { useDraft } from "../../parts/draft";
@@ -199,9 +200,11 @@ function NewProduct({
   });
   const base = priceTypes.find((type) => type.base);
   const price = draft.price.trim() ? parseDecimal(draft.price) : "";
+  const custom = useRequiredCustomFields("product", {});
   const submit = (): void =>
     create.mutate(
       {
+        ...custom.body,
         name: draft.name.trim(),
         sku: draft.sku.trim(),
         unit: draft.unit.trim(),
@@ -234,7 +237,7 @@ function NewProduct({
       onClose={onClose}
       onSubmit={submit}
       busy={create.isPending}
-      disabled={!draft.name.trim() || price === undefined}
+      disabled={!draft.name.trim() || price === undefined || !custom.complete}
       error={create.error}
     >
       <TextInput
@@ -269,6 +272,7 @@ function NewProduct({
         value={draft.sectionId}
         onChange={(sectionId) => change({ sectionId })}
       />
+      {custom.inputs}
     </Dialog>
   );
 }
@@ -456,6 +460,7 @@ function ProductBody({ product }: { product: Product }) {
               onSave={(v) => save("description", v, t("product.description"))}
             />
           </FieldGroup>
+          <CustomFieldsGroup resource={products} record={product} readOnly={ro} />
         </>
       }
       tabs={[
