@@ -128,6 +128,7 @@ describe("records (WEB-4)", () => {
     ["pipelines", "/settings/pipelines"],
     ["rates", "/settings/currencies"],
     ["keys", "/settings/api-keys"],
+    ["providers", "/settings/providers"],
     ["sessions", "/settings/sessions"],
   ])("axe finds nothing on %s (WEB-5)", async (name, path) => {
     await go(page, path);

@@ -33,6 +33,24 @@ export interface Organization {
   name: string;
 }
 
+/** What a provider sends the browser back with, and a code of the second factor once it is asked for. */
+export interface ExternalReturn {
+  providerId: string;
+  state?: string;
+  code?: string;
+  error?: string;
+  iss?: string;
+  secondFactorCode?: string;
+}
+
+/** What became of a sign-in at a provider: unless it is done, a code of the second factor is asked for. */
+export interface ExternalAnswer {
+  done: boolean;
+  setup: SecondFactorSetup | undefined;
+  /** Shown once. */
+  recoveryCodes: string[];
+}
+
 interface SignInExtra {
   organizationId?: string;
   newPassword?: string;
@@ -96,6 +114,28 @@ export class Session {
     }
     proceed();
     return { organizations: [] };
+  }
+
+  /** Begins a sign-in at a provider and resolves to the address to go to. What binds it to this browser is a cookie. */
+  async beginExternal(providerId: string): Promise<string> {
+    const answer = await this.#post("/v1/sessions:beginExternal", { providerId });
+    return (answer as { authorizationUri: string }).authorizationUri;
+  }
+
+  /** Completes it with what the provider sent the browser back with, or says what is left to do. */
+  async completeExternal(back: ExternalReturn): Promise<ExternalAnswer> {
+    const answer = (await this.#post("/v1/sessions:completeExternal", back)) as Tokens & {
+      secondFactorNeeded?: boolean;
+    };
+    if (answer.accessToken) {
+      // The token is asked for anew by the cookie, once the page is another.
+      this.#remember(true);
+    }
+    return {
+      done: answer.accessToken !== "",
+      setup: answer.secondFactorSetup,
+      recoveryCodes: answer.recoveryCodes ?? [],
+    };
   }
 
   /** Renews the token by the cookie. Resolves to false when there is no session any more. */

@@ -7,12 +7,16 @@ import { session } from "../api/session";
 import { t } from "../i18n";
 import { Empty, ErrorNote } from "../parts/notes";
 import { Toasts } from "../parts/toasts";
+import { takeExternalReturn } from "./external";
 import { makeRouter } from "./router";
 import { SignIn } from "./SignIn";
 import { theme } from "./theme";
 
 // Few come by a link sent by mail.
 const LinkPage = lazy(() => import("./LinkPage").then((m) => ({ default: m.LinkPage })));
+
+// Nor by way of a provider.
+const ExternalPage = lazy(() => import("./ExternalPage").then((m) => ({ default: m.ExternalPage })));
 
 const colorScheme = localStorageColorSchemeManager({ key: "kontor.scheme" });
 
@@ -33,10 +37,12 @@ function makeClient(): QueryClient {
 /** The whole client: signed out it is the sign-in screen, signed in the shell at the address asked for. */
 export function App() {
   const [client] = useState(makeClient);
+  const [back] = useState(takeExternalReturn); // before the router looks at the address
   const [router] = useState(() => makeRouter(client));
   const [state, setState] = useState<"starting" | "in" | "out">("starting");
   const [error, setError] = useState<unknown>();
   const [linked] = useState(() => window.location.pathname === "/link" && window.location.hash.length > 1);
+  const elsewhere = linked || back !== undefined;
 
   const start = (): void => {
     session
@@ -64,9 +70,14 @@ export function App() {
             <LinkPage />
           </Suspense>
         )}
-        {!linked && state === "in" && <RouterProvider router={router} />}
-        {!linked && state === "out" && <SignIn />}
-        {!linked && state === "starting" && error !== undefined && (
+        {back && (
+          <Suspense>
+            <ExternalPage back={back} />
+          </Suspense>
+        )}
+        {!elsewhere && state === "in" && <RouterProvider router={router} />}
+        {!elsewhere && state === "out" && <SignIn />}
+        {!elsewhere && state === "starting" && error !== undefined && (
           <Empty
             title={t("app.notReached")}
             action={

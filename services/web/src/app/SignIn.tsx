@@ -6,6 +6,7 @@ import { t } from "../i18n";
 import { messageOf } from "../parts/notes";
 import { FactorSetup, RecoveryCodes } from "../parts/SecondFactor";
 import { ForgotPassword } from "./ForgotPassword";
+import { Providers } from "./Providers";
 import classes from "./signin.module.css";
 
 /** E-mail and password, and what follows from them: choice of organisation, a new password, or why not. */
@@ -150,6 +151,7 @@ export function SignIn() {
             <Button size="sm" variant="subtle" onClick={() => setForgot(true)}>
               {t("signIn.forgot")}
             </Button>
+            <Providers onError={setError} />
           </form>
         )}
         <p className={classes["foot"]}>{t("signIn.help")}</p>

@@ -89,6 +89,7 @@ export function makeRouter(client: QueryClient) {
       ),
       setting("duplicates", lazyRouteComponent(contacts, "DuplicatesPage")),
       setting("currencies", lazyRouteComponent(catalog, "CurrenciesPage")),
+      setting("providers", lazyRouteComponent(identity, "ProvidersPage")),
       setting("api-keys", lazyRouteComponent(identity, "ApiKeysPage")),
       setting("sessions", lazyRouteComponent(identity, "SessionsPage")),
       setting(

@@ -21,6 +21,7 @@ const ENTRIES: Entry[] = [
   { to: "/settings/currencies", label: "settings.currencies", kind: "product" },
   { to: "/settings/import", label: "settings.import" },
   { to: "/settings/duplicates", label: "settings.duplicates" },
+  { to: "/settings/providers", label: "settings.providers", kind: "settings" },
   { to: "/settings/api-keys", label: "settings.apiKeys", kind: "settings" },
   { to: "/settings/sessions", label: "settings.sessions" },
 ];

@@ -98,3 +98,30 @@ export const handoverRecordsOptions = (id: string) =>
         )
       ).records ?? []) as unknown as HandoverRecord[],
   });
+
+/** An OpenID Connect provider that users sign in with (ID-7). */
+export interface OidcProvider {
+  id: string;
+  name: string;
+  issuer: string;
+  clientId: string;
+  clientSecretSet?: boolean;
+  emailDomains?: string[];
+  createUsers?: boolean;
+  defaultRoleIds?: string[];
+  departmentId?: string;
+  roleClaim?: string;
+  roleMappings?: { value: string; roleId: string }[];
+  secondFactorAtProvider?: boolean;
+  active?: boolean;
+  redirectUri: string;
+  signInUri: string;
+  etag: string;
+}
+
+/** The organisation's providers, by name. */
+export const providersOptions = queryOptions({
+  queryKey: ["oidcProvider", "all"],
+  queryFn: async ({ signal }) =>
+    ((await call(api.GET("/v1/oidcProviders", { signal }))).oidcProviders ?? []) as unknown as OidcProvider[],
+});

@@ -2,6 +2,7 @@
 export { ApiKeysPage } from "./apiKeys";
 export { DepartmentsPage } from "./departments";
 export { OrganizationPage } from "./organization";
+export { ProvidersPage } from "./providers";
 export { RolesPage } from "./roles";
 export { SessionsPage } from "./sessions";
 export { SettingsPage } from "./SettingsPage";
