@@ -12,6 +12,7 @@ import { ErrorNote, messageOf, SkeletonRows } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
 import { rolesOptions } from "./queries";
+import { FieldRules, type FieldRule } from "./fieldRules";
 import { GrantMatrix } from "./grants";
 import { cellsOf, grantsOf, type Cells } from "./grantCells";
 import classes from "./identity.module.css";
@@ -109,13 +110,14 @@ function RoleDialog({ editing: { role, from }, onClose }: { editing: Editing; on
   const [name, setName] = useState(role?.name ?? (from ? t("roles.copyOf", { name: from.name }) : ""));
   const [description, setDescription] = useState((role ?? from)?.description ?? "");
   const [cells, setCells] = useState<Cells>(() => cellsOf((role ?? from)?.grants ?? []));
+  const [fields, setFields] = useState<FieldRule[]>((role ?? from)?.fields ?? []);
   const save = useMutation({
     mutationFn: async () => {
-      const body = { name: name.trim(), description: description.trim(), grants: grantsOf(cells) };
+      const body = { name: name.trim(), description: description.trim(), grants: grantsOf(cells), fields };
       if (role) {
         await call(
           api.PATCH("/v1/roles/{id}", {
-            params: { path: { id: role.id }, query: { updateMask: "name,description,grants" } },
+            params: { path: { id: role.id }, query: { updateMask: "name,description,grants,fields" } },
             body: { ...body, etag: role.etag } as never,
           }),
         );
@@ -158,6 +160,12 @@ function RoleDialog({ editing: { role, from }, onClose }: { editing: Editing; on
         />
       </div>
       <GrantMatrix cells={cells} disabled={fixed} onChange={setCells} />
+      <FieldRules
+        rules={fields}
+        disabled={fixed}
+        faults={(i) => faultOf(save.error, `fields[${i}].field`)}
+        onChange={setFields}
+      />
     </Dialog>
   );
 }
