@@ -19,6 +19,8 @@ vi.mock("../../api/directory", () => ({
 }));
 
 beforeEach(() => {
+  // Text areas grow when fonts have come; jsdom has none.
+  Object.defineProperty(document, "fonts", { value: new EventTarget(), configurable: true });
   net.get.mockReset();
   net.post.mockReset();
   net.complete.mockReset();

@@ -256,7 +256,6 @@ function ProviderDialog({ provider, onClose }: { provider: OidcProvider | undefi
             <Textarea
               label={t("providers.mappings")}
               description={t("providers.mappingsHint")}
-              rows={3}
               value={mappings}
               onChange={(e) => setMappings(e.currentTarget.value)}
             />
