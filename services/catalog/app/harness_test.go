@@ -50,6 +50,7 @@ type world struct {
 	bulk       catalogv1.BulkServiceClient
 	exports    catalogv1.ExportServiceClient
 	custom     catalogv1.CustomFieldsServiceClient
+	search     catalogv1.SearchServiceClient
 }
 
 // now is the time of day of all tests.
@@ -86,6 +87,7 @@ func newWorld(t *testing.T) *world {
 	w.currencies = catalogv1.NewCurrenciesServiceClient(conn)
 	w.operations = catalogv1.NewOperationsServiceClient(conn)
 	w.bulk, w.exports = catalogv1.NewBulkServiceClient(conn), catalogv1.NewExportServiceClient(conn)
+	w.search = catalogv1.NewSearchServiceClient(conn)
 	w.custom = catalogv1.NewCustomFieldsServiceClient(conn)
 	return w
 }

@@ -52,6 +52,7 @@ type suite struct {
 	custom     dealsv1.CustomFieldsServiceClient
 	bulk       dealsv1.BulkServiceClient
 	exports    dealsv1.ExportServiceClient
+	search     dealsv1.SearchServiceClient
 
 	org, boss, ann, bob string
 }
@@ -76,6 +77,7 @@ func newSuite(t *testing.T) *suite {
 	s.deals, s.pipelines = dealsv1.NewDealsServiceClient(conn), dealsv1.NewPipelinesServiceClient(conn)
 	s.operations = dealsv1.NewOperationsServiceClient(conn)
 	s.custom = dealsv1.NewCustomFieldsServiceClient(conn)
+	s.search = dealsv1.NewSearchServiceClient(conn)
 	s.bulk, s.exports = dealsv1.NewBulkServiceClient(conn), dealsv1.NewExportServiceClient(conn)
 	return s
 }
