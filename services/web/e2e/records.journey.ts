@@ -126,6 +126,8 @@ describe("records (WEB-4)", () => {
     ["roles", "/settings/roles"],
     ["organisation", "/settings/organization"],
     ["pipelines", "/settings/pipelines"],
+    ["lead settings", "/settings/leads"],
+    ["screening", "/screening"],
     ["rates", "/settings/currencies"],
     ["keys", "/settings/api-keys"],
     ["providers", "/settings/providers"],

@@ -17,7 +17,7 @@ func (s *leadsServer) MoveLead(ctx context.Context, req *contactsv1.MoveLeadRequ
 	if err != nil {
 		return nil, err
 	}
-	l, err := s.Leads.Move(ctx, s.caller(ctx, record.Lead), req.GetId(), version, req.GetStatusId())
+	l, err := s.Leads.Move(ctx, s.caller(ctx, record.Lead), s.rights(ctx), req.GetId(), version, req.GetStatusId(), req.GetReason())
 	if err != nil {
 		return nil, err
 	}

@@ -73,6 +73,7 @@ func (s *Server) Register(r grpc.ServiceRegistrar) {
 	contactsv1.RegisterMergesServiceServer(r, &mergesServer{Server: s})
 	contactsv1.RegisterSettingsServiceServer(r, &settingsServer{Server: s})
 	contactsv1.RegisterCustomFieldsServiceServer(r, customFieldsServer{Server: s.CustomFields})
+	contactsv1.RegisterScreeningServiceServer(r, &screeningServer{Server: s})
 	contactsv1.RegisterTagsServiceServer(r, &tagsServer{Server: s, store: s.LookUp})
 	contactsv1.RegisterBulkServiceServer(r, &bulkServer{Server: s})
 	contactsv1.RegisterSearchServiceServer(r, &searchServer{Server: s})

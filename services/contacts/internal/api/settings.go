@@ -89,7 +89,7 @@ func (s *settingsServer) UpdateLeadSettings(
 	ctx context.Context, req *contactsv1.UpdateLeadSettingsRequest,
 ) (*contactsv1.UpdateLeadSettingsResponse, error) {
 	in := req.GetLeadSettings()
-	mask, err := aip.UpdateMask(req.GetUpdateMask(), in, "untouched_limit")
+	mask, err := aip.UpdateMask(req.GetUpdateMask(), in, "untouched_limit", "auto_conversion")
 	if err != nil {
 		return nil, err
 	}
@@ -98,7 +98,14 @@ func (s *settingsServer) UpdateLeadSettings(
 		return nil, err
 	}
 	org := authn.MustFrom(ctx).OrganizationID
-	cfg, err := s.Leads.SetUntouchedLimit(ctx, org, version, in.GetUntouchedLimit().AsDuration(), mask.Has("untouched_limit"))
+	cfg, err := s.Leads.SetSettings(ctx, org, version, func(cfg *lead.Config) {
+		if mask.Has("untouched_limit") {
+			cfg.UntouchedLimit = in.GetUntouchedLimit().AsDuration()
+		}
+		if mask.Has("auto_conversion") {
+			cfg.Auto = wire.AutoFrom(in.GetAutoConversion())
+		}
+	})
 	if err != nil {
 		return nil, err
 	}

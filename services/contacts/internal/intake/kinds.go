@@ -269,6 +269,7 @@ func leadTarget(t *store.Leads, leads *lead.Leads) imports.Target {
 			imports.Field{Name: "position", Type: imports.Text, MaxLen: 256, Doc: "position"},
 			imports.Field{Name: "company_name", Type: imports.Text, MaxLen: 512, Doc: "name of the company"},
 			imports.Field{Name: "status", Type: imports.Text, MaxLen: 128, Doc: "name of the status; the first New one if empty"},
+			imports.Field{Name: "importance", Type: imports.Integer, Doc: "how much it matters, from 1 to 5"},
 			imports.Field{Name: "referrer", Type: imports.Text, MaxLen: 2048, Doc: "page or person that referred"},
 			imports.Field{Name: "utm_source", Type: imports.Text, MaxLen: 256, Doc: "utm_source"},
 			imports.Field{Name: "utm_medium", Type: imports.Text, MaxLen: 256, Doc: "utm_medium"},
@@ -302,6 +303,9 @@ func fillLead(cfg lead.Config, now time.Time, row imports.Row, l *lead.Lead, mad
 	set(row, "comment", &l.Comment)
 	if row.Mapped("amount") {
 		l.Amount, _ = row.Money("amount")
+	}
+	if row.Mapped("importance") {
+		l.Importance = int32(min(max(row.Integer("importance"), -1), lead.MostImportant+1)) // the rest is refused with the field
 	}
 	if productID, name := row.Ref("product"), row.Text("product_name"); productID != "" || name != "" {
 		p := lead.Product{ProductID: productID, Name: name}

@@ -58,9 +58,18 @@ type Lead struct {
 	Conversion *Conversion
 	// TouchedAt is when somebody first worked on the lead; zero until then.
 	TouchedAt time.Time
+	// Importance is from 1 to 5; 0 if nobody has said (CON-3).
+	Importance int32
+	// ScreenedAt is when the lead was handed over by whoever screens leads; zero if it was not.
+	ScreenedAt time.Time
+	// JunkReason is why the lead is not worth working on, while it is in a status of kind Junk.
+	JunkReason string
 	// OverdueAt is when an untouched lead becomes overdue.
 	OverdueAt time.Time
 }
+
+// MostImportant is the highest importance of a lead.
+const MostImportant = 5
 
 // UTM holds the marks that campaign links carry.
 type UTM struct {
@@ -103,6 +112,9 @@ func (l *Lead) Normalize(country string) error {
 	f.Line("utm.term", &l.UTM.Term)
 	f.Line("utm.content", &l.UTM.Content)
 	f.Text("comment", &l.Comment)
+	if l.Importance < 0 || l.Importance > MostImportant {
+		f.Add("importance", "is from 1 to 5, or 0")
+	}
 	l.StatusID = strings.ToLower(l.StatusID)
 	record.NormalizeMeta(&l.Meta, &f)
 	l.Points.Normalize(country, &f)
@@ -231,6 +243,7 @@ func (s *Leads) Create(ctx context.Context, who record.Caller, l *Lead) (*Lead, 
 		return nil, err
 	}
 	l.StatusID, l.Conversion = st.ID, nil
+	l.ScreenedAt, l.JunkReason = time.Time{}, ""
 	check, err := s.Checker(ctx, who.OrganizationID)
 	if err != nil {
 		return nil, err
@@ -265,6 +278,7 @@ func (s *Leads) Update(
 func (s *Leads) Keep(cur, next *Lead, worked bool) {
 	next.StatusID, next.Conversion = cur.StatusID, cur.Conversion
 	next.TouchedAt, next.OverdueAt = cur.TouchedAt, cur.OverdueAt
+	next.ScreenedAt, next.JunkReason = cur.ScreenedAt, cur.JunkReason
 	if worked {
 		next.touch(s.Clock.Now())
 	}

@@ -53,6 +53,8 @@ type Config struct {
 	Version        int64
 	Statuses       []Status
 	UntouchedLimit time.Duration
+	// Auto is what is made of a lead that is taken into work (CON-5).
+	Auto AutoConversion
 }
 
 // DefaultUntouchedLimit is how long a lead may stay untouched unless the organisation says otherwise.
@@ -174,11 +176,20 @@ func (c *Config) named(name string) (*Status, error) {
 	return nil, ErrStatusNotFound.WithField("status", "there is no status of this name")
 }
 
-// Move puts a lead into another status.
-func (s *Leads) Move(ctx context.Context, who record.Caller, leadID string, version int64, statusID string) (*Lead, error) {
+// Move puts a lead into another status. reason is why it is junk, if it is. A lead that is taken into work is converted, if
+// the organisation wants so (CON-5).
+func (s *Leads) Move(
+	ctx context.Context, who record.Caller, r Rights, leadID string, version int64, statusID, reason string,
+) (*Lead, error) {
 	cfg, err := s.Config.Config(ctx, who.OrganizationID)
 	if err != nil {
 		return nil, err
+	}
+	if t, err := s.autoTargets(ctx, who, r, &cfg, leadID, statusID); err != nil || t != (Targets{}) {
+		if err != nil {
+			return nil, err
+		}
+		return s.Convert(ctx, who, r, leadID, version, t)
 	}
 	check, err := s.Checker(ctx, who.OrganizationID)
 	if err != nil {
@@ -199,7 +210,15 @@ func (s *Leads) Move(ctx context.Context, who record.Caller, leadID string, vers
 			return nil, nil // there already
 		}
 		next := *cur
-		next.StatusID, next.UpdatedAt = st.ID, s.Clock.Now()
+		next.StatusID, next.UpdatedAt, next.JunkReason = st.ID, s.Clock.Now(), ""
+		if st.Kind == KindJunk {
+			var f record.Faults
+			f.Line("reason", &reason)
+			if err := f.Err(); err != nil {
+				return nil, err
+			}
+			next.JunkReason = reason
+		}
 		next.touch(next.UpdatedAt)
 		if err := check.Do(cur, &next, false); err != nil {
 			return nil, err
@@ -214,6 +233,7 @@ const (
 	Converted
 	DealSettled
 	BecameOverdue
+	HandedOver
 )
 
 // CreateStatus adds a status, last in the order.
@@ -294,22 +314,20 @@ func (s *Leads) ReorderStatuses(ctx context.Context, org string, ids []string) (
 	return cfg, err
 }
 
-// SetUntouchedLimit says how long leads may stay untouched, those that are waiting included. Without set the limit
-// stays as it is.
-func (s *Leads) SetUntouchedLimit(ctx context.Context, org string, version int64, limit time.Duration, set bool) (Config, error) {
+// SetSettings changes what of the configuration is not statuses. A new limit is for leads that are waiting, too.
+func (s *Leads) SetSettings(ctx context.Context, org string, version int64, change func(*Config)) (Config, error) {
 	cfg, _, err := s.Config.UpdateConfig(ctx, org, func(cfg *Config) (string, error) {
 		if version != 0 && version != cfg.Version {
 			return "", ErrSettingsStale
 		}
-		if !set {
-			return "", nil
-		}
-		if limit < time.Minute {
+		change(cfg)
+		if cfg.UntouchedLimit < time.Minute {
 			var f record.Faults
 			f.Add("untouched_limit", "is shorter than a minute")
 			return "", f.Err()
 		}
-		cfg.UntouchedLimit = limit.Truncate(time.Second)
+		cfg.UntouchedLimit = cfg.UntouchedLimit.Truncate(time.Second)
+		cfg.Auto.PipelineID = strings.ToLower(cfg.Auto.PipelineID)
 		return "", nil
 	})
 	return cfg, err

@@ -86,6 +86,9 @@ func Lead(ch *record.Change[lead.Lead]) (event.Event, bool) {
 		msg = &contactsv1.LeadPurged{Lead: after}
 	case lead.Moved:
 		msg = &contactsv1.LeadMoved{Lead: after, FromStatusId: ch.Before.StatusID, ToStatusId: ch.After.StatusID}
+	case lead.HandedOver:
+		department, _ := strings.CutPrefix(ch.Cause, lead.DepartmentCause)
+		msg = &contactsv1.LeadHandedOver{Lead: after, FromUserId: ch.Before.ResponsibleID, DepartmentId: department}
 	case lead.DealSettled:
 		msg = &contactsv1.LeadDealSettled{Lead: after}
 	default:

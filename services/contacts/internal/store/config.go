@@ -29,7 +29,7 @@ type Config struct {
 func (s *Store) Config(now clock.Clock) *Config { return &Config{db: s.db, clock: now} }
 
 const selectConfig = `
-	SELECT s.version, s.untouched_seconds, t.id, t.version, t.name, t.kind, t.color, t.retired, t.created_at, t.updated_at
+	SELECT s.version, s.untouched_seconds, s.auto_contact, s.auto_company, s.auto_deal, s.auto_pipeline_id, t.id, t.version, t.name, t.kind, t.color, t.retired, t.created_at, t.updated_at
 	FROM lead_settings s
 	JOIN lead_statuses t ON t.organization_id = s.organization_id
 	WHERE s.organization_id = $1
@@ -66,7 +66,7 @@ func collectConfig(rows pgx.Rows) (lead.Config, error) {
 	var st lead.Status
 	var kind int16
 	_, err := pgx.ForEachRow(rows, []any{
-		&cfg.Version, &seconds,
+		&cfg.Version, &seconds, &cfg.Auto.Contact, &cfg.Auto.Company, &cfg.Auto.Deal, uuidRef{&cfg.Auto.PipelineID},
 		idRef{&st.ID},
 		&st.Version, &st.Name, &kind, &st.Color, &st.Retired,
 		timeRef{&st.CreatedAt},
@@ -150,8 +150,11 @@ func (s *Config) UpdateConfig(
 			idem.Remember(ctx, idem.Answer{Kind: statusKind, RecordID: about, Version: cfg.Version})
 		}
 		if _, err := tx.Exec(ctx, `
-			UPDATE lead_settings SET version = $2, untouched_seconds = $3 WHERE organization_id = $1`,
-			org, cfg.Version, int64(cfg.UntouchedLimit/time.Second)); err != nil {
+			UPDATE lead_settings SET version = $2, untouched_seconds = $3, auto_contact = $4, auto_company = $5, auto_deal = $6,
+				auto_pipeline_id = $7
+			WHERE organization_id = $1`,
+			org, cfg.Version, int64(cfg.UntouchedLimit/time.Second), cfg.Auto.Contact, cfg.Auto.Company, cfg.Auto.Deal,
+			pgUUID(cfg.Auto.PipelineID)); err != nil {
 			return nil, fmt.Errorf("update lead settings: %w", err)
 		}
 		if cfg.UntouchedLimit != limit {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -34,6 +35,7 @@ func newLeads(db *pg.DB, custom *customfields.Definitions) *Leads {
 			column{"amount", "numeric"}, column{"currency", "char(3)"}, column{"comment", "text"},
 			column{"conversion", "jsonb"}, column{"contact_id", "uuid"}, column{"company_id", "uuid"}, column{"deal_id", "uuid"},
 			column{"touched_at", "timestamptz"}, column{"overdue_at", "timestamptz"},
+			column{"importance", "integer"}, column{"screened_at", "timestamptz"}, column{"junk_reason", "text"},
 		),
 		refs: func(l *lead.Lead) []any {
 			var made lead.Conversion
@@ -50,6 +52,7 @@ func newLeads(db *pg.DB, custom *customfields.Definitions) *Leads {
 				amountRef{&l.Amount}, currencyRef{&l.Amount}, &l.Comment,
 				jsonRef{&l.Conversion, ""}, derivedID(made.ContactID), derivedID(made.CompanyID), derivedID(made.DealID),
 				timeRef{&l.TouchedAt}, timeRef{&l.OverdueAt},
+				countRef{&l.Importance}, timeRef{&l.ScreenedAt}, wordRef{&l.JunkReason},
 			)
 		},
 		points:      func(l *lead.Lead) []reach.Point { return l.LookUp() },
@@ -69,6 +72,10 @@ func newLeads(db *pg.DB, custom *customfields.Definitions) *Leads {
 				"utm_campaign": {Column: "utm->>'campaign'", Type: aip.Text, Nullable: true},
 				"contact_id":   {Column: "contact_id", Type: aip.ID, Nullable: true},
 				"company_id":   {Column: "company_id", Type: aip.ID, Nullable: true},
+				"importance":   {Column: "importance", Type: aip.Int, Sortable: true, Nullable: true},
+				"junk_reason":  {Column: "junk_reason", Type: aip.Text, Nullable: true},
+				"screen_time":  {Column: "screened_at", Type: aip.Time, Nullable: true},
+				"screened":     {Custom: screened},
 				"deal_id":      {Column: "deal_id", Type: aip.ID, Nullable: true},
 			})
 		},
@@ -83,6 +90,17 @@ func decodeLead(m proto.Message) (*lead.Lead, error) {
 		return nil, fmt.Errorf("event holds %T, not a lead", m)
 	}
 	return wire.LeadFrom(msg)
+}
+
+// screened tells the leads that were handed over from those that still have to be looked through.
+func screened(c aip.Comparison, _ func(any) string) (string, error) {
+	switch {
+	case c.Op != "=" && c.Op != "!=", c.Value != "true" && c.Value != "false":
+		return "", errors.New("write screened = true or screened = false")
+	case (c.Value == "true") == (c.Op == "="):
+		return "screened_at IS NOT NULL", nil
+	}
+	return "screened_at IS NULL", nil
 }
 
 // CountUntouched see [lead.Store]. Both counts come from one partial index.

@@ -59,6 +59,24 @@ func (r idsRef) ScanIndex(i int) any { return idRef{&(*r.p)[i]} }
 // ScanIndexType tells pgx what elements are read into.
 func (idsRef) ScanIndexType() any { return idRef{} }
 
+// countRef is a number that is NULL if it is zero.
+type countRef struct{ p *int32 }
+
+// ScanInt64 reads the number.
+func (r countRef) ScanInt64(v pgtype.Int8) error {
+	*r.p = int32(v.Int64)
+	return nil
+}
+
+// wordRef is a text that is NULL if it is empty.
+type wordRef struct{ p *string }
+
+// ScanText reads the text.
+func (r wordRef) ScanText(v pgtype.Text) error {
+	*r.p = v.String
+	return nil
+}
+
 // textsRef is a list of texts that is NULL if it is empty.
 type textsRef struct{ p *[]string }
 
@@ -254,6 +272,16 @@ func text(ref any) (*string, error) {
 		s = r.p.UTC().Format(time.RFC3339Nano)
 	case textsRef:
 		return r.text(), nil
+	case countRef:
+		if *r.p == 0 {
+			return nil, nil
+		}
+		s = strconv.FormatInt(int64(*r.p), 10)
+	case wordRef:
+		if *r.p == "" {
+			return nil, nil
+		}
+		return r.p, nil
 	case jsonRef:
 		return r.text()
 	case amountRef:

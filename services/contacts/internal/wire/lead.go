@@ -17,7 +17,7 @@ func LeadFields() []string {
 		"title", "request", "first_name", "middle_name", "last_name", "position", "company_name", "phones", "emails", "links",
 		"address", "source", "utm", "referrer", "responsible_id", "observer_ids", "available_to_everyone", "products", "amount",
 		"comment", "external_ids", "custom_fields",
-		"tags", "do_not_contact",
+		"tags", "do_not_contact", "importance",
 	}
 }
 
@@ -45,6 +45,7 @@ func LeadStored(l *lead.Lead) *contactsv1.Lead {
 		TouchTime: stamp(l.TouchedAt), CreateTime: stamp(l.CreatedAt), UpdateTime: stamp(l.UpdatedAt),
 		DeleteTime: stamp(l.DeletedAt), CreatorId: l.CreatorID,
 		CustomFields: l.Custom.Proto(), Tags: l.Tags, DoNotContact: l.DoNotContact,
+		Importance: l.Importance, ScreenTime: stamp(l.ScreenedAt), JunkReason: l.JunkReason,
 	}
 	if l.UTM != (lead.UTM{}) {
 		m.Utm = &contactsv1.Utm{
@@ -76,6 +77,7 @@ func LeadFrom(m *contactsv1.Lead) (*lead.Lead, error) {
 			Term: m.GetUtm().GetTerm(), Content: m.GetUtm().GetContent(),
 		},
 		StatusID: m.GetStatusId(), Comment: m.GetComment(), TouchedAt: instant(m.GetTouchTime()),
+		Importance: m.GetImportance(), ScreenedAt: instant(m.GetScreenTime()), JunkReason: m.GetJunkReason(),
 	}
 	if l.Amount, err = amount("amount", m.GetAmount()); err != nil {
 		return nil, err
@@ -129,21 +131,31 @@ func StatusFrom(m *contactsv1.LeadStatus) lead.Status {
 
 // Settings writes the settings of a configuration.
 func Settings(c lead.Config) *contactsv1.LeadSettings {
-	return &contactsv1.LeadSettings{Etag: aip.Etag(c.Version), UntouchedLimit: durationpb.New(c.UntouchedLimit)}
+	m := &contactsv1.LeadSettings{Etag: aip.Etag(c.Version), UntouchedLimit: durationpb.New(c.UntouchedLimit)}
+	if a := c.Auto; a != (lead.AutoConversion{}) {
+		m.AutoConversion = &contactsv1.AutoConversion{Contact: a.Contact, Company: a.Company, Deal: a.Deal, PipelineId: a.PipelineID}
+	}
+	return m
 }
 
 // ConfigFrom reads a configuration from the parts of its event.
 func ConfigFrom(version int64, statuses []*contactsv1.LeadStatus, s *contactsv1.LeadSettings) lead.Config {
 	return lead.Config{
 		Version: version, Statuses: list(statuses, StatusFrom), UntouchedLimit: s.GetUntouchedLimit().AsDuration(),
+		Auto: AutoFrom(s.GetAutoConversion()),
 	}
 }
 
-// Worked reports whether a change of these fields is work on the lead and not only its handing over.
+// AutoFrom reads what is made of leads that are taken into work.
+func AutoFrom(m *contactsv1.AutoConversion) lead.AutoConversion {
+	return lead.AutoConversion{Contact: m.GetContact(), Company: m.GetCompany(), Deal: m.GetDeal(), PipelineID: m.GetPipelineId()}
+}
+
+// Worked reports whether a change of these fields is work on the lead and not only its handing over or sorting.
 func Worked(mask aip.Mask) bool {
 	for _, p := range mask.Paths() {
 		switch p {
-		case "responsible_id", "observer_ids", "available_to_everyone":
+		case "responsible_id", "observer_ids", "available_to_everyone", "importance", "tags", "do_not_contact":
 		default:
 			return true
 		}

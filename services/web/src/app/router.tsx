@@ -50,6 +50,7 @@ export function makeRouter(client: QueryClient) {
       lazyRouteComponent(() => import("./MyDay"), "MyDay"),
     ),
     list("/leads", lazyRouteComponent(contacts, "LeadsPage"), lazyRouteComponent(contacts, "LeadCard")),
+    at("/screening", lazyRouteComponent(contacts, "ScreeningPage")),
     list("/deals", lazyRouteComponent(deals, "DealsPage"), lazyRouteComponent(deals, "DealCard")),
     list(
       "/companies",
@@ -83,6 +84,7 @@ export function makeRouter(client: QueryClient) {
       setting("roles", lazyRouteComponent(identity, "RolesPage")),
       setting("organization", lazyRouteComponent(identity, "OrganizationPage")),
       setting("pipelines", lazyRouteComponent(deals, "PipelinesPage")),
+      setting("leads", lazyRouteComponent(contacts, "LeadSettingsPage")),
       setting(
         "fields",
         lazyRouteComponent(() => import("../areas/customfields/routes"), "CustomFieldsPage"),

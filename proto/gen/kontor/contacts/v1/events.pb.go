@@ -337,6 +337,70 @@ func (x *LeadMoved) GetToStatusId() string {
 	return ""
 }
 
+// LeadHandedOver tells that a screened lead was given to whoever is to work on it.
+type LeadHandedOver struct {
+	state protoimpl.MessageState `protogen:"open.v1"`
+	// The lead; its responsible_id names the user.
+	Lead *Lead `protobuf:"bytes,1,opt,name=lead,proto3" json:"lead,omitempty"`
+	// The user who answered for it before.
+	FromUserId string `protobuf:"bytes,2,opt,name=from_user_id,json=fromUserId,proto3" json:"from_user_id,omitempty"`
+	// The department whose head got it. Empty if a user was named.
+	DepartmentId  string `protobuf:"bytes,3,opt,name=department_id,json=departmentId,proto3" json:"department_id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *LeadHandedOver) Reset() {
+	*x = LeadHandedOver{}
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[6]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *LeadHandedOver) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*LeadHandedOver) ProtoMessage() {}
+
+func (x *LeadHandedOver) ProtoReflect() protoreflect.Message {
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[6]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use LeadHandedOver.ProtoReflect.Descriptor instead.
+func (*LeadHandedOver) Descriptor() ([]byte, []int) {
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{6}
+}
+
+func (x *LeadHandedOver) GetLead() *Lead {
+	if x != nil {
+		return x.Lead
+	}
+	return nil
+}
+
+func (x *LeadHandedOver) GetFromUserId() string {
+	if x != nil {
+		return x.FromUserId
+	}
+	return ""
+}
+
+func (x *LeadHandedOver) GetDepartmentId() string {
+	if x != nil {
+		return x.DepartmentId
+	}
+	return ""
+}
+
 // LeadConverted tells that records were made from a lead or attached to it.
 type LeadConverted struct {
 	state protoimpl.MessageState `protogen:"open.v1"`
@@ -354,7 +418,7 @@ type LeadConverted struct {
 
 func (x *LeadConverted) Reset() {
 	*x = LeadConverted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[6]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[7]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -366,7 +430,7 @@ func (x *LeadConverted) String() string {
 func (*LeadConverted) ProtoMessage() {}
 
 func (x *LeadConverted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[6]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[7]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -379,7 +443,7 @@ func (x *LeadConverted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadConverted.ProtoReflect.Descriptor instead.
 func (*LeadConverted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{6}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{7}
 }
 
 func (x *LeadConverted) GetLead() *Lead {
@@ -421,7 +485,7 @@ type LeadDealSettled struct {
 
 func (x *LeadDealSettled) Reset() {
 	*x = LeadDealSettled{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[7]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[8]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -433,7 +497,7 @@ func (x *LeadDealSettled) String() string {
 func (*LeadDealSettled) ProtoMessage() {}
 
 func (x *LeadDealSettled) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[7]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[8]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -446,7 +510,7 @@ func (x *LeadDealSettled) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadDealSettled.ProtoReflect.Descriptor instead.
 func (*LeadDealSettled) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{7}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{8}
 }
 
 func (x *LeadDealSettled) GetLead() *Lead {
@@ -472,7 +536,7 @@ type LeadOverdue struct {
 
 func (x *LeadOverdue) Reset() {
 	*x = LeadOverdue{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[8]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[9]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -484,7 +548,7 @@ func (x *LeadOverdue) String() string {
 func (*LeadOverdue) ProtoMessage() {}
 
 func (x *LeadOverdue) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[8]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[9]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -497,7 +561,7 @@ func (x *LeadOverdue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadOverdue.ProtoReflect.Descriptor instead.
 func (*LeadOverdue) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{8}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{9}
 }
 
 func (x *LeadOverdue) GetLead() *Lead {
@@ -534,7 +598,7 @@ type LeadSettingsChanged struct {
 
 func (x *LeadSettingsChanged) Reset() {
 	*x = LeadSettingsChanged{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[9]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[10]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -546,7 +610,7 @@ func (x *LeadSettingsChanged) String() string {
 func (*LeadSettingsChanged) ProtoMessage() {}
 
 func (x *LeadSettingsChanged) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[9]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[10]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -559,7 +623,7 @@ func (x *LeadSettingsChanged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeadSettingsChanged.ProtoReflect.Descriptor instead.
 func (*LeadSettingsChanged) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{9}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{10}
 }
 
 func (x *LeadSettingsChanged) GetLeadSettings() *LeadSettings {
@@ -587,7 +651,7 @@ type ContactCreated struct {
 
 func (x *ContactCreated) Reset() {
 	*x = ContactCreated{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[10]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[11]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -599,7 +663,7 @@ func (x *ContactCreated) String() string {
 func (*ContactCreated) ProtoMessage() {}
 
 func (x *ContactCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[10]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[11]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -612,7 +676,7 @@ func (x *ContactCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactCreated.ProtoReflect.Descriptor instead.
 func (*ContactCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{10}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{11}
 }
 
 func (x *ContactCreated) GetContact() *Contact {
@@ -637,7 +701,7 @@ type ContactUpdated struct {
 
 func (x *ContactUpdated) Reset() {
 	*x = ContactUpdated{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[11]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[12]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -649,7 +713,7 @@ func (x *ContactUpdated) String() string {
 func (*ContactUpdated) ProtoMessage() {}
 
 func (x *ContactUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[11]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[12]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -662,7 +726,7 @@ func (x *ContactUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactUpdated.ProtoReflect.Descriptor instead.
 func (*ContactUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{11}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{12}
 }
 
 func (x *ContactUpdated) GetContact() *Contact {
@@ -697,7 +761,7 @@ type ContactDeleted struct {
 
 func (x *ContactDeleted) Reset() {
 	*x = ContactDeleted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[12]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[13]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -709,7 +773,7 @@ func (x *ContactDeleted) String() string {
 func (*ContactDeleted) ProtoMessage() {}
 
 func (x *ContactDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[12]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[13]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -722,7 +786,7 @@ func (x *ContactDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactDeleted.ProtoReflect.Descriptor instead.
 func (*ContactDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{12}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{13}
 }
 
 func (x *ContactDeleted) GetContact() *Contact {
@@ -743,7 +807,7 @@ type ContactUndeleted struct {
 
 func (x *ContactUndeleted) Reset() {
 	*x = ContactUndeleted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[13]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[14]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -755,7 +819,7 @@ func (x *ContactUndeleted) String() string {
 func (*ContactUndeleted) ProtoMessage() {}
 
 func (x *ContactUndeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[13]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[14]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -768,7 +832,7 @@ func (x *ContactUndeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactUndeleted.ProtoReflect.Descriptor instead.
 func (*ContactUndeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{13}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{14}
 }
 
 func (x *ContactUndeleted) GetContact() *Contact {
@@ -789,7 +853,7 @@ type ContactPurged struct {
 
 func (x *ContactPurged) Reset() {
 	*x = ContactPurged{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[15]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -801,7 +865,7 @@ func (x *ContactPurged) String() string {
 func (*ContactPurged) ProtoMessage() {}
 
 func (x *ContactPurged) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[14]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[15]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -814,7 +878,7 @@ func (x *ContactPurged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ContactPurged.ProtoReflect.Descriptor instead.
 func (*ContactPurged) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{14}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{15}
 }
 
 func (x *ContactPurged) GetContact() *Contact {
@@ -835,7 +899,7 @@ type CompanyCreated struct {
 
 func (x *CompanyCreated) Reset() {
 	*x = CompanyCreated{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[16]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -847,7 +911,7 @@ func (x *CompanyCreated) String() string {
 func (*CompanyCreated) ProtoMessage() {}
 
 func (x *CompanyCreated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[15]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[16]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -860,7 +924,7 @@ func (x *CompanyCreated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyCreated.ProtoReflect.Descriptor instead.
 func (*CompanyCreated) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{15}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{16}
 }
 
 func (x *CompanyCreated) GetCompany() *Company {
@@ -885,7 +949,7 @@ type CompanyUpdated struct {
 
 func (x *CompanyUpdated) Reset() {
 	*x = CompanyUpdated{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[17]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -897,7 +961,7 @@ func (x *CompanyUpdated) String() string {
 func (*CompanyUpdated) ProtoMessage() {}
 
 func (x *CompanyUpdated) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[16]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[17]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -910,7 +974,7 @@ func (x *CompanyUpdated) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyUpdated.ProtoReflect.Descriptor instead.
 func (*CompanyUpdated) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{16}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{17}
 }
 
 func (x *CompanyUpdated) GetCompany() *Company {
@@ -945,7 +1009,7 @@ type CompanyDeleted struct {
 
 func (x *CompanyDeleted) Reset() {
 	*x = CompanyDeleted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[18]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -957,7 +1021,7 @@ func (x *CompanyDeleted) String() string {
 func (*CompanyDeleted) ProtoMessage() {}
 
 func (x *CompanyDeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[17]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[18]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -970,7 +1034,7 @@ func (x *CompanyDeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyDeleted.ProtoReflect.Descriptor instead.
 func (*CompanyDeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{17}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{18}
 }
 
 func (x *CompanyDeleted) GetCompany() *Company {
@@ -991,7 +1055,7 @@ type CompanyUndeleted struct {
 
 func (x *CompanyUndeleted) Reset() {
 	*x = CompanyUndeleted{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1003,7 +1067,7 @@ func (x *CompanyUndeleted) String() string {
 func (*CompanyUndeleted) ProtoMessage() {}
 
 func (x *CompanyUndeleted) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[18]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1016,7 +1080,7 @@ func (x *CompanyUndeleted) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyUndeleted.ProtoReflect.Descriptor instead.
 func (*CompanyUndeleted) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{18}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *CompanyUndeleted) GetCompany() *Company {
@@ -1037,7 +1101,7 @@ type CompanyPurged struct {
 
 func (x *CompanyPurged) Reset() {
 	*x = CompanyPurged{}
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1049,7 +1113,7 @@ func (x *CompanyPurged) String() string {
 func (*CompanyPurged) ProtoMessage() {}
 
 func (x *CompanyPurged) ProtoReflect() protoreflect.Message {
-	mi := &file_kontor_contacts_v1_events_proto_msgTypes[19]
+	mi := &file_kontor_contacts_v1_events_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1062,7 +1126,7 @@ func (x *CompanyPurged) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CompanyPurged.ProtoReflect.Descriptor instead.
 func (*CompanyPurged) Descriptor() ([]byte, []int) {
-	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{19}
+	return file_kontor_contacts_v1_events_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *CompanyPurged) GetCompany() *Company {
@@ -1095,7 +1159,12 @@ const file_kontor_contacts_v1_events_proto_rawDesc = "" +
 	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadR\x04lead\x12$\n" +
 	"\x0efrom_status_id\x18\x02 \x01(\tR\ffromStatusId\x12 \n" +
 	"\fto_status_id\x18\x03 \x01(\tR\n" +
-	"toStatusId\"\xaa\x01\n" +
+	"toStatusId\"\x85\x01\n" +
+	"\x0eLeadHandedOver\x12,\n" +
+	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadR\x04lead\x12 \n" +
+	"\ffrom_user_id\x18\x02 \x01(\tR\n" +
+	"fromUserId\x12#\n" +
+	"\rdepartment_id\x18\x03 \x01(\tR\fdepartmentId\"\xaa\x01\n" +
 	"\rLeadConverted\x12,\n" +
 	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadR\x04lead\x12$\n" +
 	"\x0efrom_status_id\x18\x02 \x01(\tR\ffromStatusId\x12\x1b\n" +
@@ -1149,7 +1218,7 @@ func file_kontor_contacts_v1_events_proto_rawDescGZIP() []byte {
 	return file_kontor_contacts_v1_events_proto_rawDescData
 }
 
-var file_kontor_contacts_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_kontor_contacts_v1_events_proto_msgTypes = make([]protoimpl.MessageInfo, 21)
 var file_kontor_contacts_v1_events_proto_goTypes = []any{
 	(*LeadCreated)(nil),           // 0: kontor.contacts.v1.LeadCreated
 	(*LeadUpdated)(nil),           // 1: kontor.contacts.v1.LeadUpdated
@@ -1157,62 +1226,64 @@ var file_kontor_contacts_v1_events_proto_goTypes = []any{
 	(*LeadUndeleted)(nil),         // 3: kontor.contacts.v1.LeadUndeleted
 	(*LeadPurged)(nil),            // 4: kontor.contacts.v1.LeadPurged
 	(*LeadMoved)(nil),             // 5: kontor.contacts.v1.LeadMoved
-	(*LeadConverted)(nil),         // 6: kontor.contacts.v1.LeadConverted
-	(*LeadDealSettled)(nil),       // 7: kontor.contacts.v1.LeadDealSettled
-	(*LeadOverdue)(nil),           // 8: kontor.contacts.v1.LeadOverdue
-	(*LeadSettingsChanged)(nil),   // 9: kontor.contacts.v1.LeadSettingsChanged
-	(*ContactCreated)(nil),        // 10: kontor.contacts.v1.ContactCreated
-	(*ContactUpdated)(nil),        // 11: kontor.contacts.v1.ContactUpdated
-	(*ContactDeleted)(nil),        // 12: kontor.contacts.v1.ContactDeleted
-	(*ContactUndeleted)(nil),      // 13: kontor.contacts.v1.ContactUndeleted
-	(*ContactPurged)(nil),         // 14: kontor.contacts.v1.ContactPurged
-	(*CompanyCreated)(nil),        // 15: kontor.contacts.v1.CompanyCreated
-	(*CompanyUpdated)(nil),        // 16: kontor.contacts.v1.CompanyUpdated
-	(*CompanyDeleted)(nil),        // 17: kontor.contacts.v1.CompanyDeleted
-	(*CompanyUndeleted)(nil),      // 18: kontor.contacts.v1.CompanyUndeleted
-	(*CompanyPurged)(nil),         // 19: kontor.contacts.v1.CompanyPurged
-	(*Lead)(nil),                  // 20: kontor.contacts.v1.Lead
-	(*fieldmaskpb.FieldMask)(nil), // 21: google.protobuf.FieldMask
-	(*timestamppb.Timestamp)(nil), // 22: google.protobuf.Timestamp
-	(*LeadSettings)(nil),          // 23: kontor.contacts.v1.LeadSettings
-	(*LeadStatus)(nil),            // 24: kontor.contacts.v1.LeadStatus
-	(*Contact)(nil),               // 25: kontor.contacts.v1.Contact
-	(*Company)(nil),               // 26: kontor.contacts.v1.Company
+	(*LeadHandedOver)(nil),        // 6: kontor.contacts.v1.LeadHandedOver
+	(*LeadConverted)(nil),         // 7: kontor.contacts.v1.LeadConverted
+	(*LeadDealSettled)(nil),       // 8: kontor.contacts.v1.LeadDealSettled
+	(*LeadOverdue)(nil),           // 9: kontor.contacts.v1.LeadOverdue
+	(*LeadSettingsChanged)(nil),   // 10: kontor.contacts.v1.LeadSettingsChanged
+	(*ContactCreated)(nil),        // 11: kontor.contacts.v1.ContactCreated
+	(*ContactUpdated)(nil),        // 12: kontor.contacts.v1.ContactUpdated
+	(*ContactDeleted)(nil),        // 13: kontor.contacts.v1.ContactDeleted
+	(*ContactUndeleted)(nil),      // 14: kontor.contacts.v1.ContactUndeleted
+	(*ContactPurged)(nil),         // 15: kontor.contacts.v1.ContactPurged
+	(*CompanyCreated)(nil),        // 16: kontor.contacts.v1.CompanyCreated
+	(*CompanyUpdated)(nil),        // 17: kontor.contacts.v1.CompanyUpdated
+	(*CompanyDeleted)(nil),        // 18: kontor.contacts.v1.CompanyDeleted
+	(*CompanyUndeleted)(nil),      // 19: kontor.contacts.v1.CompanyUndeleted
+	(*CompanyPurged)(nil),         // 20: kontor.contacts.v1.CompanyPurged
+	(*Lead)(nil),                  // 21: kontor.contacts.v1.Lead
+	(*fieldmaskpb.FieldMask)(nil), // 22: google.protobuf.FieldMask
+	(*timestamppb.Timestamp)(nil), // 23: google.protobuf.Timestamp
+	(*LeadSettings)(nil),          // 24: kontor.contacts.v1.LeadSettings
+	(*LeadStatus)(nil),            // 25: kontor.contacts.v1.LeadStatus
+	(*Contact)(nil),               // 26: kontor.contacts.v1.Contact
+	(*Company)(nil),               // 27: kontor.contacts.v1.Company
 }
 var file_kontor_contacts_v1_events_proto_depIdxs = []int32{
-	20, // 0: kontor.contacts.v1.LeadCreated.lead:type_name -> kontor.contacts.v1.Lead
-	20, // 1: kontor.contacts.v1.LeadUpdated.lead:type_name -> kontor.contacts.v1.Lead
-	20, // 2: kontor.contacts.v1.LeadUpdated.previous:type_name -> kontor.contacts.v1.Lead
-	21, // 3: kontor.contacts.v1.LeadUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	20, // 4: kontor.contacts.v1.LeadDeleted.lead:type_name -> kontor.contacts.v1.Lead
-	20, // 5: kontor.contacts.v1.LeadUndeleted.lead:type_name -> kontor.contacts.v1.Lead
-	20, // 6: kontor.contacts.v1.LeadPurged.lead:type_name -> kontor.contacts.v1.Lead
-	20, // 7: kontor.contacts.v1.LeadMoved.lead:type_name -> kontor.contacts.v1.Lead
-	20, // 8: kontor.contacts.v1.LeadConverted.lead:type_name -> kontor.contacts.v1.Lead
-	20, // 9: kontor.contacts.v1.LeadDealSettled.lead:type_name -> kontor.contacts.v1.Lead
-	20, // 10: kontor.contacts.v1.LeadOverdue.lead:type_name -> kontor.contacts.v1.Lead
-	22, // 11: kontor.contacts.v1.LeadOverdue.overdue_since:type_name -> google.protobuf.Timestamp
-	23, // 12: kontor.contacts.v1.LeadSettingsChanged.lead_settings:type_name -> kontor.contacts.v1.LeadSettings
-	24, // 13: kontor.contacts.v1.LeadSettingsChanged.lead_statuses:type_name -> kontor.contacts.v1.LeadStatus
-	25, // 14: kontor.contacts.v1.ContactCreated.contact:type_name -> kontor.contacts.v1.Contact
-	25, // 15: kontor.contacts.v1.ContactUpdated.contact:type_name -> kontor.contacts.v1.Contact
-	25, // 16: kontor.contacts.v1.ContactUpdated.previous:type_name -> kontor.contacts.v1.Contact
-	21, // 17: kontor.contacts.v1.ContactUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	25, // 18: kontor.contacts.v1.ContactDeleted.contact:type_name -> kontor.contacts.v1.Contact
-	25, // 19: kontor.contacts.v1.ContactUndeleted.contact:type_name -> kontor.contacts.v1.Contact
-	25, // 20: kontor.contacts.v1.ContactPurged.contact:type_name -> kontor.contacts.v1.Contact
-	26, // 21: kontor.contacts.v1.CompanyCreated.company:type_name -> kontor.contacts.v1.Company
-	26, // 22: kontor.contacts.v1.CompanyUpdated.company:type_name -> kontor.contacts.v1.Company
-	26, // 23: kontor.contacts.v1.CompanyUpdated.previous:type_name -> kontor.contacts.v1.Company
-	21, // 24: kontor.contacts.v1.CompanyUpdated.update_mask:type_name -> google.protobuf.FieldMask
-	26, // 25: kontor.contacts.v1.CompanyDeleted.company:type_name -> kontor.contacts.v1.Company
-	26, // 26: kontor.contacts.v1.CompanyUndeleted.company:type_name -> kontor.contacts.v1.Company
-	26, // 27: kontor.contacts.v1.CompanyPurged.company:type_name -> kontor.contacts.v1.Company
-	28, // [28:28] is the sub-list for method output_type
-	28, // [28:28] is the sub-list for method input_type
-	28, // [28:28] is the sub-list for extension type_name
-	28, // [28:28] is the sub-list for extension extendee
-	0,  // [0:28] is the sub-list for field type_name
+	21, // 0: kontor.contacts.v1.LeadCreated.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 1: kontor.contacts.v1.LeadUpdated.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 2: kontor.contacts.v1.LeadUpdated.previous:type_name -> kontor.contacts.v1.Lead
+	22, // 3: kontor.contacts.v1.LeadUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	21, // 4: kontor.contacts.v1.LeadDeleted.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 5: kontor.contacts.v1.LeadUndeleted.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 6: kontor.contacts.v1.LeadPurged.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 7: kontor.contacts.v1.LeadMoved.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 8: kontor.contacts.v1.LeadHandedOver.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 9: kontor.contacts.v1.LeadConverted.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 10: kontor.contacts.v1.LeadDealSettled.lead:type_name -> kontor.contacts.v1.Lead
+	21, // 11: kontor.contacts.v1.LeadOverdue.lead:type_name -> kontor.contacts.v1.Lead
+	23, // 12: kontor.contacts.v1.LeadOverdue.overdue_since:type_name -> google.protobuf.Timestamp
+	24, // 13: kontor.contacts.v1.LeadSettingsChanged.lead_settings:type_name -> kontor.contacts.v1.LeadSettings
+	25, // 14: kontor.contacts.v1.LeadSettingsChanged.lead_statuses:type_name -> kontor.contacts.v1.LeadStatus
+	26, // 15: kontor.contacts.v1.ContactCreated.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 16: kontor.contacts.v1.ContactUpdated.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 17: kontor.contacts.v1.ContactUpdated.previous:type_name -> kontor.contacts.v1.Contact
+	22, // 18: kontor.contacts.v1.ContactUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	26, // 19: kontor.contacts.v1.ContactDeleted.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 20: kontor.contacts.v1.ContactUndeleted.contact:type_name -> kontor.contacts.v1.Contact
+	26, // 21: kontor.contacts.v1.ContactPurged.contact:type_name -> kontor.contacts.v1.Contact
+	27, // 22: kontor.contacts.v1.CompanyCreated.company:type_name -> kontor.contacts.v1.Company
+	27, // 23: kontor.contacts.v1.CompanyUpdated.company:type_name -> kontor.contacts.v1.Company
+	27, // 24: kontor.contacts.v1.CompanyUpdated.previous:type_name -> kontor.contacts.v1.Company
+	22, // 25: kontor.contacts.v1.CompanyUpdated.update_mask:type_name -> google.protobuf.FieldMask
+	27, // 26: kontor.contacts.v1.CompanyDeleted.company:type_name -> kontor.contacts.v1.Company
+	27, // 27: kontor.contacts.v1.CompanyUndeleted.company:type_name -> kontor.contacts.v1.Company
+	27, // 28: kontor.contacts.v1.CompanyPurged.company:type_name -> kontor.contacts.v1.Company
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_kontor_contacts_v1_events_proto_init() }
@@ -1229,7 +1300,7 @@ func file_kontor_contacts_v1_events_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_kontor_contacts_v1_events_proto_rawDesc), len(file_kontor_contacts_v1_events_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   21,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -1223,7 +1223,9 @@ type MoveLeadRequest struct {
 	// The version to move; any if empty.
 	Etag string `protobuf:"bytes,3,opt,name=etag,proto3" json:"etag,omitempty"`
 	// The caller's idempotency key.
-	RequestId     string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	RequestId string `protobuf:"bytes,4,opt,name=request_id,json=requestId,proto3" json:"request_id,omitempty"`
+	// Why the lead is not worth working on, for a status of kind JUNK.
+	Reason        string `protobuf:"bytes,5,opt,name=reason,proto3" json:"reason,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1282,6 +1284,13 @@ func (x *MoveLeadRequest) GetEtag() string {
 func (x *MoveLeadRequest) GetRequestId() string {
 	if x != nil {
 		return x.RequestId
+	}
+	return ""
+}
+
+func (x *MoveLeadRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
 	}
 	return ""
 }
@@ -1938,13 +1947,14 @@ const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\n" +
 	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"S\n" +
 	"\x13ImportLeadsResponse\x12<\n" +
-	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\x98\x01\n" +
+	"\toperation\x18\x01 \x01(\v2\x1e.kontor.operation.v1.OperationR\toperation\"\xba\x01\n" +
 	"\x0fMoveLeadRequest\x12\x18\n" +
 	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12%\n" +
 	"\tstatus_id\x18\x02 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\bstatusId\x12\x1b\n" +
 	"\x04etag\x18\x03 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12'\n" +
 	"\n" +
-	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"@\n" +
+	"request_id\x18\x04 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\x12 \n" +
+	"\x06reason\x18\x05 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x06reason\"@\n" +
 	"\x10MoveLeadResponse\x12,\n" +
 	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadR\x04lead\"\x1c\n" +
 	"\x1aCountUntouchedLeadsRequest\"U\n" +

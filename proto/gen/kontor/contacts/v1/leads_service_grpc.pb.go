@@ -88,7 +88,9 @@ type LeadsServiceClient interface {
 	//
 	// Errors: FILE_NOT_FOUND, MAPPING_INVALID.
 	ImportLeads(ctx context.Context, in *ImportLeadsRequest, opts ...grpc.CallOption) (*ImportLeadsResponse, error)
-	// MoveLead puts a lead into another status.
+	// MoveLead puts a lead into another status. Where the organization's settings say so, a lead that is taken into work, from
+	// a status of kind NEW to one of kind OPEN, is converted instead and answers with its conversion; a contact or a company that
+	// alone has the lead's number or address is attached rather than made once more. Repeating the call makes nothing more.
 	//
 	// Errors: LEAD_NOT_FOUND, LEAD_ETAG_MISMATCH, LEAD_DELETED, LEAD_CONVERTED, LEAD_STATUS_NOT_FOUND,
 	// LEAD_STATUS_RETIRED, LEAD_STATUS_NOT_FREE for a status of kind CONVERTED.
@@ -311,7 +313,9 @@ type LeadsServiceServer interface {
 	//
 	// Errors: FILE_NOT_FOUND, MAPPING_INVALID.
 	ImportLeads(context.Context, *ImportLeadsRequest) (*ImportLeadsResponse, error)
-	// MoveLead puts a lead into another status.
+	// MoveLead puts a lead into another status. Where the organization's settings say so, a lead that is taken into work, from
+	// a status of kind NEW to one of kind OPEN, is converted instead and answers with its conversion; a contact or a company that
+	// alone has the lead's number or address is attached rather than made once more. Repeating the call makes nothing more.
 	//
 	// Errors: LEAD_NOT_FOUND, LEAD_ETAG_MISMATCH, LEAD_DELETED, LEAD_CONVERTED, LEAD_STATUS_NOT_FOUND,
 	// LEAD_STATUS_RETIRED, LEAD_STATUS_NOT_FREE for a status of kind CONVERTED.

@@ -51,7 +51,7 @@ type SettingsServiceClient interface {
 	ReorderLeadStatuses(ctx context.Context, in *ReorderLeadStatusesRequest, opts ...grpc.CallOption) (*ReorderLeadStatusesResponse, error)
 	// GetLeadSettings returns the organisation's settings for leads.
 	GetLeadSettings(ctx context.Context, in *GetLeadSettingsRequest, opts ...grpc.CallOption) (*GetLeadSettingsResponse, error)
-	// UpdateLeadSettings changes the fields named in update_mask: untouched_limit.
+	// UpdateLeadSettings changes the fields named in update_mask: untouched_limit, auto_conversion.
 	//
 	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK.
 	UpdateLeadSettings(ctx context.Context, in *UpdateLeadSettingsRequest, opts ...grpc.CallOption) (*UpdateLeadSettingsResponse, error)
@@ -149,7 +149,7 @@ type SettingsServiceServer interface {
 	ReorderLeadStatuses(context.Context, *ReorderLeadStatusesRequest) (*ReorderLeadStatusesResponse, error)
 	// GetLeadSettings returns the organisation's settings for leads.
 	GetLeadSettings(context.Context, *GetLeadSettingsRequest) (*GetLeadSettingsResponse, error)
-	// UpdateLeadSettings changes the fields named in update_mask: untouched_limit.
+	// UpdateLeadSettings changes the fields named in update_mask: untouched_limit, auto_conversion.
 	//
 	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK.
 	UpdateLeadSettings(context.Context, *UpdateLeadSettingsRequest) (*UpdateLeadSettingsResponse, error)

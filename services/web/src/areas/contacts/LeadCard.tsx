@@ -14,6 +14,7 @@ import { AddressField } from "../../parts/fields/AddressField";
 import {
   ChoiceField,
   MoneyField,
+  NumberField,
   PlainField,
   SwitchField,
   TextBlockField,
@@ -218,6 +219,15 @@ function LeadBody({ lead }: { lead: Lead }) {
                 readOnly={ro}
                 onSave={(v) => save("availableToEveryone", v, t("field.everyone"))}
               />
+              <NumberField
+                label={t("lead.importance")}
+                name="importance"
+                value={lead.importance}
+                max={5}
+                readOnly={ro}
+                onSave={(v) => save("importance", v, t("lead.importance"))}
+              />
+              {lead.junkReason && <PlainField label={t("screening.reason")}>{lead.junkReason}</PlainField>}
               <TagsField
                 kind="lead"
                 value={lead.tags}

@@ -133,6 +133,16 @@ function columnsWith(statuses: Map<string, LeadStatus>): () => Column<Lead>[] {
       cell: (l) => sourceLabel(l.source),
     },
     {
+      id: "importance",
+      title: t("lead.importance"),
+      min: 70,
+      grow: 0,
+      optional: true,
+      right: true,
+      sort: "importance",
+      cell: (l) => l.importance || "",
+    },
+    {
       id: "amount",
       title: t("lead.amount"),
       min: 90,
@@ -168,6 +178,7 @@ export function LeadsPage() {
   const [adding, setAdding] = useState(false);
   const { search, set } = useListState();
   const mayCreate = useCan("lead", "create");
+  const mayScreen = useCan("lead", "update");
   const statusList = useQuery(leadStatusesOptions).data;
   const statuses = useMemo(() => new Map((statusList ?? []).map((s) => [s.id, s])), [statusList]);
   const columns = useMemo(() => columnsWith(statuses), [statuses]);
@@ -223,6 +234,13 @@ export function LeadsPage() {
               { value: "all", label: t("lead.viewAll") },
             ]}
           />
+        }
+        actions={
+          mayScreen && (
+            <Button component={Link} to="/screening" size="compact-sm" variant="default">
+              {t("screening.open")}
+            </Button>
+          )
         }
         newLabel={t("lead.new")}
         onNew={mayCreate ? () => setAdding(true) : undefined}

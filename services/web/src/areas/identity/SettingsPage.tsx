@@ -17,6 +17,7 @@ const ENTRIES: Entry[] = [
   { to: "/settings/roles", label: "settings.roles", kind: "role" },
   { to: "/settings/organization", label: "settings.organization", kind: "settings" },
   { to: "/settings/pipelines", label: "settings.pipelines", kind: "deal" },
+  { to: "/settings/leads", label: "settings.leads", kind: "lead" },
   { to: "/settings/fields", label: "settings.customFields" },
   { to: "/settings/currencies", label: "settings.currencies", kind: "product" },
   { to: "/settings/import", label: "settings.import" },

@@ -86,7 +86,7 @@ function verb(item: HistoryItem, name: (id: string) => string | undefined): Reac
     return from ? `${from} → ${to}` : to;
   }
   const action =
-    /(Created|Updated|Deleted|Undeleted|Converted|Won|Lost|Moved|Reopened|Touched|Overdue)/.exec(
+    /(Created|Updated|Deleted|Undeleted|Converted|Won|Lost|Moved|Reopened|Touched|Overdue|HandedOver)/.exec(
       item.type,
     )?.[1] ?? item.type;
   const changes = told(item);
