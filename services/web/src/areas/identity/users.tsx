@@ -23,6 +23,7 @@ import { IconDots, IconPlus } from "../../parts/icons";
 import { ErrorNote, messageOf, SkeletonRows } from "../../parts/notes";
 import { SettingsSection, SettingsTable } from "../../parts/SettingsSection";
 import { toast } from "../../parts/toasts";
+import { AccessDialog } from "./access";
 import { InvitationItems, InvitationLink, InvitationState } from "./invitations";
 import { Handovers, LeaverDialog } from "./leaver";
 import { rolesOptions } from "./queries";
@@ -42,6 +43,7 @@ export function UsersPage() {
   const [editing, setEditing] = useState<User | "new">();
   const [password, setPassword] = useState<User>();
   const [leaving, setLeaving] = useState<User>();
+  const [asked, setAsked] = useState<User>();
   const [link, setLink] = useState("");
   const mayDelete = useCan("user", "delete");
   const departmentNames = new Map(departments.map((d) => [d.id, d.name]));
@@ -124,6 +126,7 @@ export function UsersPage() {
                     onPassword={() => setPassword(user)}
                     onLeave={() => setLeaving(user)}
                     onLink={setLink}
+                    onAccess={() => setAsked(user)}
                   />
                 )}
               </td>
@@ -136,6 +139,7 @@ export function UsersPage() {
       )}
       {password && <PasswordDialog user={password} onClose={() => setPassword(undefined)} />}
       {link && <InvitationLink link={link} onClose={() => setLink("")} />}
+      {asked && <AccessDialog user={asked} onClose={() => setAsked(undefined)} />}
       {leaving && <LeaverDialog user={leaving} onClose={() => setLeaving(undefined)} />}
       {mayDelete && <Handovers />}
     </SettingsSection>
@@ -148,9 +152,11 @@ interface UserMenuProps {
   onPassword: () => void;
   onLeave: () => void;
   onLink: (link: string) => void;
+  onAccess: () => void;
 }
 
-function UserMenu({ user, onEdit, onPassword, onLeave, onLink }: UserMenuProps) {
+function UserMenu({ user, onEdit, onPassword, onLeave, onLink, onAccess }: UserMenuProps) {
+  const maySeeRoles = useCan("role", "view");
   const me = useMe();
   const client = useQueryClient();
   const activate = useMutation({
@@ -179,6 +185,7 @@ function UserMenu({ user, onEdit, onPassword, onLeave, onLink }: UserMenuProps) 
         <Menu.Item onClick={onEdit}>{t("users.edit")}</Menu.Item>
         <Menu.Item onClick={onPassword}>{t("users.setPassword")}</Menu.Item>
         <InvitationItems user={user} onLink={onLink} />
+        {maySeeRoles && <Menu.Item onClick={onAccess}>{t("access.why")}</Menu.Item>}
         {user.secondFactor && user.id !== me.user.id && (
           <Menu.Item onClick={() => reset.mutate()}>{t("factor.reset")}</Menu.Item>
         )}
