@@ -22,7 +22,7 @@ func main() {
 	flag.IntVar(&o.Deals, "deals", 50_000, "deals to load")
 	flag.IntVar(&o.Seconds, "seconds", 15, "length of each load")
 	flag.StringVar(&o.Profiles, "profiles", "", "folder for CPU profiles of the suite under each load")
-	flag.Func("only", "parts to measure, of sales,restart,list,board,freshness,get,create; all if empty", func(s string) error {
+	flag.Func("only", "parts to measure, of sales,contacts,deals,restart,list,board,freshness,get,create,base; all but base if empty", func(s string) error {
 		o.Only = strings.Split(s, ",")
 		return nil
 	})

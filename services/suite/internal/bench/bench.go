@@ -40,8 +40,7 @@ type Options struct {
 	Contacts, Deals int
 	// Seconds is how long each load lasts.
 	Seconds int
-	// Only names the parts to measure, of those in steps; all if it is empty. Contacts and deals are loaded all the same,
-	// for the parts stand on them.
+	// Only names the parts to measure, of those in steps; if it is empty, all but base. What they stand on is loaded before.
 	Only []string
 	// Profiles is a folder for a CPU profile of the suite under each load; none are taken if it is empty.
 	Profiles string
@@ -71,17 +70,30 @@ type run struct {
 // Run measures everything and writes a table.
 func Run(ctx context.Context, o Options) (err error) {
 	r := &run{Options: o}
-	if r.pg, err = embedded.StartPostgres(ctx, embedded.PostgresOptions{Dir: filepath.Join(o.Dir, "postgres")}); err != nil {
+	settings := map[string]string{}
+	if o.Profiles != "" { // costs a little, as profiles do
+		settings["shared_preload_libraries"] = "pg_stat_statements"
+	}
+	if r.pg, err = embedded.StartPostgres(ctx, embedded.PostgresOptions{Dir: filepath.Join(o.Dir, "postgres"), Settings: settings}); err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, r.stop(), r.pg.Close()) }()
+	if o.Profiles != "" {
+		err := r.withDatabase(ctx, "postgres", func(conn *pgx.Conn) error {
+			_, err := conn.Exec(ctx, "CREATE EXTENSION pg_stat_statements")
+			return err
+		})
+		if err != nil {
+			return err
+		}
+	}
 	if _, err = r.start(ctx); err != nil {
 		return err
 	}
 	r.row("what", "figure", "reference", "ratio")
 	r.row("---", "---", "---", "---")
 	for _, s := range r.steps() {
-		if len(o.Only) > 0 && !s.always && !slices.Contains(o.Only, s.name) {
+		if !r.wanted(s) {
 			continue
 		}
 		if err := s.run(ctx); err != nil {
@@ -92,23 +104,34 @@ func Run(ctx context.Context, o Options) (err error) {
 }
 
 type step struct {
-	name   string
-	always bool // what it loads is measured with by others
-	run    func(context.Context) error
+	name string
+	// loads is what a step that only loads is needed for.
+	loads []string
+	// apart is a step that is measured only if it is named: it has data of its own.
+	apart bool
+	run   func(context.Context) error
 }
 
 func (r *run) steps() []step {
 	return []step{
 		{name: "sales", run: r.importSales},
-		{name: "contacts", always: true, run: r.importContacts},
-		{name: "deals", always: true, run: r.importDeals},
+		{name: "contacts", loads: []string{"restart", "list", "get", "create"}, run: r.importContacts},
+		{name: "deals", loads: []string{"restart", "board", "freshness"}, run: r.importDeals},
 		{name: "restart", run: r.restart},
 		{name: "list", run: r.lists},
 		{name: "board", run: r.board},
 		{name: "freshness", run: r.freshness},
 		{name: "get", run: r.gets},
 		{name: "create", run: r.creates},
+		{name: "base", apart: true, run: r.base},
 	}
+}
+
+func (r *run) wanted(s step) bool {
+	if len(r.Only) == 0 {
+		return !s.apart
+	}
+	return slices.ContainsFunc(r.Only, func(name string) bool { return name == s.name || slices.Contains(s.loads, name) })
 }
 
 func (r *run) row(cells ...string) { fmt.Fprintln(r.Out, "| "+strings.Join(cells, " | ")+" |") }
@@ -207,23 +230,63 @@ func (r *run) restart(ctx context.Context) error {
 	return nil
 }
 
-// importFile imports CSV that write makes, and returns how long it took.
-func (r *run) importFile(ctx context.Context, kind, mapping string, write func(*csv.Writer) error) (remote.Operation, time.Duration, error) {
+// imported is what an import took.
+type imported struct {
+	rows int
+	took time.Duration
+	// cpu is of the import itself with what went on beside it, all of the import with what it leads to: events told,
+	// consumers caught up.
+	cpu, all usage
+	// memory is the most that the suite held, in bytes.
+	memory int64
+}
+
+func (i imported) perSecond() string {
+	return fmt.Sprintf("%.0f rows/s (%s)", float64(i.rows)/i.took.Seconds(), seconds(i.took))
+}
+
+func (i imported) cpuPerRow() string {
+	each := func(d time.Duration) float64 { return float64(d.Microseconds()) / float64(max(1, i.rows)) }
+	return fmt.Sprintf("%.0f µs (suite %.0f, PostgreSQL %.0f) until the last row is in; %.0f µs (%.0f, %.0f) with all that follows",
+		each(i.cpu.suite+i.cpu.postgres), each(i.cpu.suite), each(i.cpu.postgres),
+		each(i.all.suite+i.all.postgres), each(i.all.suite), each(i.all.postgres))
+}
+
+// importFile imports rows of CSV that write makes, and waits until all has settled.
+func (r *run) importFile(ctx context.Context, kind, mapping string, rows int, write func(*csv.Writer) error) (imported, error) {
 	path := filepath.Join(r.Dir, kind+".csv")
 	f, err := os.Create(path)
 	if err != nil {
-		return remote.Operation{}, 0, err
+		return imported{}, err
 	}
 	w := csv.NewWriter(f)
 	err = write(w)
 	w.Flush()
 	if err := errors.Join(err, w.Error(), f.Close()); err != nil {
-		return remote.Operation{}, 0, err
+		return imported{}, err
 	}
-	began := time.Now()
+	profiled := r.profile(ctx, "import-"+kind, max(time.Second, time.Duration(rows)*100*time.Microsecond))
+	out := imported{rows: rows}
+	before, began := r.cpu(), time.Now()
 	op, err := r.client.Import(ctx, kind, mapping, kind+".csv", false,
-		func() (io.ReadCloser, error) { return os.Open(path) }, func(remote.Operation) {})
-	return op, time.Since(began), err
+		func() (io.ReadCloser, error) { return os.Open(path) }, func(remote.Operation) {
+			out.memory = max(out.memory, rss(r.suite.Process.Pid))
+		})
+	out.took, out.cpu = time.Since(began), r.cpu().minus(before)
+	switch {
+	case err != nil:
+		return out, err
+	case op.Rejected > 0:
+		return out, fmt.Errorf("import of kind %s: %d rows rejected", kind, op.Rejected)
+	}
+	if err := r.settle(ctx); err != nil {
+		return out, err
+	}
+	out.all = r.cpu().minus(before)
+	if err := r.statements(ctx, "import-"+kind); err != nil {
+		return out, err
+	}
+	return out, errors.Join(profiled(), r.vacuum(ctx))
 }
 
 func (r *run) importSales(ctx context.Context) error {
@@ -254,7 +317,7 @@ fields:
   phones: {column: phone}
   position: {column: position}
 `
-	op, took, err := r.importFile(ctx, "contact", mapping, func(w *csv.Writer) error {
+	took, err := r.importFile(ctx, "contact", mapping, r.Contacts, func(w *csv.Writer) error {
 		if err := w.Write([]string{"id", "first", "last", "email", "phone", "position"}); err != nil {
 			return err
 		}
@@ -272,11 +335,8 @@ fields:
 	if err != nil {
 		return err
 	}
-	if op.Rejected > 0 {
-		return fmt.Errorf("import of contacts: %d rows rejected", op.Rejected)
-	}
-	r.row(fmt.Sprintf("import of %d contacts with phone and e-mail", r.Contacts),
-		fmt.Sprintf("%.0f rows/s (%s)", float64(r.Contacts)/took.Seconds(), seconds(took)), "10,000 rows/s", "")
+	r.row(fmt.Sprintf("import of %d contacts with phone and e-mail", r.Contacts), took.perSecond(), "10,000 rows/s", "")
+	r.row("import of contacts: CPU per row, services and database", took.cpuPerRow(), "", "")
 	return nil
 }
 
@@ -294,7 +354,7 @@ fields:
   amount: {column: amount}
 `
 	stages := []string{"New", "Information", "Proposal", "Negotiation"}
-	op, took, err := r.importFile(ctx, "deal", mapping, func(w *csv.Writer) error {
+	took, err := r.importFile(ctx, "deal", mapping, r.Deals, func(w *csv.Writer) error {
 		if err := w.Write([]string{"id", "name", "stage", "amount"}); err != nil {
 			return err
 		}
@@ -308,11 +368,9 @@ fields:
 	if err != nil {
 		return err
 	}
-	if op.Rejected > 0 {
-		return fmt.Errorf("import of deals: %d rows rejected", op.Rejected)
-	}
-	r.row(fmt.Sprintf("import of %d open deals", r.Deals), fmt.Sprintf("%.0f rows/s (%s)", float64(r.Deals)/took.Seconds(), seconds(took)), "", "")
-	return r.settle(ctx)
+	r.row(fmt.Sprintf("import of %d open deals", r.Deals), took.perSecond(), "", "")
+	r.row("import of deals: CPU per row, services and database", took.cpuPerRow(), "", "")
+	return nil
 }
 
 // settle waits until events have been told and facts have caught up, so that nothing of the load runs in the measurement.
@@ -327,11 +385,31 @@ func (r *run) settle(ctx context.Context) error {
 		if err := r.client.Get(ctx, "/v1/reports:freshness", nil, &f); err != nil {
 			return err
 		}
-		if quiet++; f.LagSeconds > 0 {
+		waiting := 0
+		for _, db := range written {
+			err := r.withDatabase(ctx, db, func(conn *pgx.Conn) error {
+				var n int
+				err := conn.QueryRow(ctx, "SELECT count(*) FROM (SELECT FROM outbox LIMIT 1) AS o").Scan(&n)
+				waiting += n
+				return err
+			})
+			if err != nil {
+				return err
+			}
+		}
+		if quiet++; f.LagSeconds > 0 || waiting > 0 {
 			quiet = 0
 		}
 	}
-	for _, db := range []string{"contacts", "deals", "reporting"} {
+	return nil
+}
+
+// written are the databases that are loaded.
+var written = []string{"contacts", "deals"} //nolint:gochecknoglobals // A list.
+
+// vacuum does at once what would be done in the background some time.
+func (r *run) vacuum(ctx context.Context) error {
+	for _, db := range append([]string{"reporting"}, written...) {
 		err := r.withDatabase(ctx, db, func(conn *pgx.Conn) error {
 			_, err := conn.Exec(ctx, "VACUUM ANALYZE")
 			return err
@@ -341,6 +419,36 @@ func (r *run) settle(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// statements writes what PostgreSQL spent on which statement since the last time beside the profiles, if there are any.
+func (r *run) statements(ctx context.Context, name string) error {
+	if r.Profiles == "" {
+		return nil
+	}
+	return r.withDatabase(ctx, "postgres", func(conn *pgx.Conn) error {
+		rows, err := conn.Query(ctx, `
+			SELECT round(total_exec_time::numeric, 1)::text, calls::text, rows::text, datname, regexp_replace(left(query, 300), '\s+', ' ', 'g')
+			FROM pg_stat_statements s JOIN pg_database d ON d.oid = s.dbid
+			ORDER BY total_exec_time DESC LIMIT 60`)
+		if err != nil {
+			return err
+		}
+		var out strings.Builder
+		out.WriteString("ms\tcalls\trows\tdatabase\tstatement\n")
+		var took, calls, n, db, sql string
+		if _, err := pgx.ForEachRow(rows, []any{&took, &calls, &n, &db, &sql}, func() error {
+			out.WriteString(strings.Join([]string{took, calls, n, db, sql}, "\t") + "\n")
+			return nil
+		}); err != nil {
+			return err
+		}
+		if err := os.WriteFile(filepath.Join(r.Profiles, name+".statements"), []byte(out.String()), 0o600); err != nil {
+			return err
+		}
+		_, err = conn.Exec(ctx, "SELECT pg_stat_statements_reset()")
+		return err
+	})
 }
 
 func (r *run) withDatabase(ctx context.Context, name string, fn func(*pgx.Conn) error) error {

@@ -2,6 +2,7 @@ package bench
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/url"
 	"strconv"
@@ -190,10 +191,7 @@ func (r *run) creates(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("create: %w", err)
 	}
-	if err := r.settle(ctx); err != nil {
-		return err
-	}
-	if err := r.stop(); err != nil {
+	if err := errors.Join(r.settle(ctx), r.vacuum(ctx), r.stop()); err != nil {
 		return err
 	}
 	bare, err := r.bareCreates(ctx)
