@@ -127,7 +127,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 	files := &upload.Files{Client: filesv1.NewFilesServiceClient(services.Files), MaxBytes: cfg.MaxUpload}
 	lists := &export.Handler{
 		Contacts: contactsv1.NewExportServiceClient(services.Contacts), Deals: dealsv1.NewExportServiceClient(services.Deals),
-		Catalog: catalogv1.NewExportServiceClient(services.Catalog),
+		Catalog: catalogv1.NewExportServiceClient(services.Catalog), Audit: identityv1.NewAuditServiceClient(services.Identity),
 	}
 	watch := &stream.Handler{Hub: a.hub, Directory: d.Directory, Life: streamLife}
 	if err := errors.Join(
@@ -137,6 +137,7 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 		mux.HandlePath(http.MethodGet, "/v1/contacts:export", lists.ServeContacts),
 		mux.HandlePath(http.MethodGet, "/v1/companies:export", lists.ServeCompanies),
 		mux.HandlePath(http.MethodGet, "/v1/leads:export", lists.ServeLeads),
+		mux.HandlePath(http.MethodGet, "/v1/audit-entries:export", lists.ServeAudit),
 		mux.HandlePath(http.MethodGet, "/v1/deals:export", lists.ServeDeals),
 		mux.HandlePath(http.MethodGet, "/v1/products:export", lists.ServeProducts),
 	); err != nil {

@@ -101,6 +101,7 @@ type App struct {
 	founding *founding.Service
 	jobs     *jobs.Client
 	relay    *outbox.Relay
+	audit    *store.Audit
 }
 
 // New wires the service. Nothing runs yet and nothing outside is called.
@@ -163,6 +164,9 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 	workers := river.NewWorkers()
 	river.AddWorker(workers, &handover.Worker{Store: handovers, Books: books, As: a.as, Log: d.Log})
 	river.AddWorker(workers, &link.Worker{Links: links, Mail: mail})
+	if a.audit, err = a.newAudit(cfg, st, workers); err != nil {
+		return nil, err
+	}
 	runs, err := a.imports(d, ops, workers)
 	if err != nil {
 		return nil, err
@@ -174,6 +178,7 @@ func New(_ context.Context, cfg Config, d Deps) (*App, error) {
 		Providers: providers, External: external, LocalProviders: !cfg.Production,
 		Services: authn.NewServiceSecret(d.ServiceSecret),
 	}
+	a.core.Audit = a.audit
 	a.relay = &outbox.Relay{
 		DB: d.System, Brokers: d.Brokers, Log: d.Log, Metrics: d.Metrics,
 		Topics: []broker.Topic{{Name: publish.Topic}, {Name: broker.DirectoryTopic, Compacted: true}},
@@ -294,6 +299,7 @@ func (a *App) Components() []runner.Component {
 		{Name: "identity signing keys", Run: a.keys.Run},
 		{Name: "identity relay", Run: a.relay.Run},
 		{Name: "identity jobs", Run: a.jobs.Run},
+		{Name: "identity audit log", Run: auditConsumer(a.deps, a.audit).Run},
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 	catalogv1 "kontor.internal/proto/gen/kontor/catalog/v1"
 	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
+	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 	"kontor.internal/services/gateway/internal/rest"
 )
@@ -24,6 +25,7 @@ import (
 // Handler passes exports on, part by part. When the client goes away the service stops reading the list.
 type Handler struct {
 	Contacts contactsv1.ExportServiceClient
+	Audit    identityv1.AuditServiceClient
 	Deals    dealsv1.ExportServiceClient
 	Catalog  catalogv1.ExportServiceClient
 }
@@ -65,6 +67,14 @@ func (h *Handler) ServeProducts(w http.ResponseWriter, r *http.Request, _ map[st
 	serve(w, r, func(list *typev1.ExportList) (func() (*typev1.ExportPart, error), error) {
 		s, err := h.Catalog.ExportProducts(authn.Outgoing(r.Context()), &catalogv1.ExportProductsRequest{List: list})
 		return parts(s, (*catalogv1.ExportProductsResponse).GetPart), err
+	})
+}
+
+// ServeAudit answers GET /v1/audit-entries:export.
+func (h *Handler) ServeAudit(w http.ResponseWriter, r *http.Request, _ map[string]string) {
+	serve(w, r, func(list *typev1.ExportList) (func() (*typev1.ExportPart, error), error) {
+		s, err := h.Audit.ExportAuditEntries(authn.Outgoing(r.Context()), &identityv1.ExportAuditEntriesRequest{List: list})
+		return parts(s, (*identityv1.ExportAuditEntriesResponse).GetPart), err
 	})
 }
 

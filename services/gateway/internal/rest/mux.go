@@ -77,6 +77,7 @@ func register(ctx context.Context, mux *runtime.ServeMux, s Services) error {
 		identityv1.RegisterViewsServiceHandlerClient(ctx, mux, identityv1.NewViewsServiceClient(s.Identity)),
 		identityv1.RegisterInvitationsServiceHandlerClient(ctx, mux, identityv1.NewInvitationsServiceClient(s.Identity)),
 		identityv1.RegisterLinksServiceHandlerClient(ctx, mux, identityv1.NewLinksServiceClient(s.Identity)),
+		identityv1.RegisterAuditServiceHandlerClient(ctx, mux, identityv1.NewAuditServiceClient(s.Identity)),
 		identityv1.RegisterOidcProvidersServiceHandlerClient(ctx, mux, identityv1.NewOidcProvidersServiceClient(s.Identity)),
 		identityv1.RegisterExternalSignInsServiceHandlerClient(ctx, mux, identityv1.NewExternalSignInsServiceClient(s.Identity)),
 		filesv1.RegisterFilesServiceHandlerClient(ctx, mux, filesv1.NewFilesServiceClient(s.Files)),

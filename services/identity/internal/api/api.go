@@ -49,6 +49,8 @@ type Core struct {
 	// Books are where other contexts' records are that have a responsible user.
 	Books []handover.Book
 	Mail  *smtp.Sender
+	// Audit is the audit log.
+	Audit *store.Audit
 	// Providers keeps OpenID Connect providers, and External signs people in with them.
 	Providers *store.Providers
 	External  *provider.Service
@@ -80,6 +82,7 @@ func (c *Core) Register(to grpc.ServiceRegistrar) {
 	identityv1.RegisterViewsServiceServer(to, &views{Core: c})
 	identityv1.RegisterInvitationsServiceServer(to, &invitations{Core: c})
 	identityv1.RegisterLinksServiceServer(to, &links{Core: c})
+	identityv1.RegisterAuditServiceServer(to, &auditLog{Core: c})
 	identityv1.RegisterOidcProvidersServiceServer(to, &providers{Core: c})
 	identityv1.RegisterExternalSignInsServiceServer(to, &externalSignIns{Core: c})
 }
@@ -116,6 +119,9 @@ func (c *Core) client(ctx context.Context) session.Client {
 	from := session.Client{UserAgent: whole(md.Get("grpcgateway-user-agent"))}
 	if _, err := c.Services.Check(md); err == nil {
 		from.Address = last(md.Get("x-forwarded-for"))
+	}
+	if from.Address == "" {
+		from.Address = authn.Address(ctx)
 	}
 	if from.Address == "" {
 		if p, ok := peer.FromContext(ctx); ok {

@@ -112,7 +112,7 @@ func (s *apiKeys) ExchangeApiKey(ctx context.Context, req *identityv1.ExchangeAp
 	s.Limiter.Forgive(ctx, attempt)
 	now := s.Clock.Now()
 	if now.Sub(k.LastUsedAt) >= time.Minute || k.LastUsedAddress != req.GetAddress() {
-		if err := s.Store.TouchKey(ctx, org, k.ID, clip(req.GetAddress(), 64), now); err != nil {
+		if err := s.Store.TouchKey(ctx, org, k, clip(req.GetAddress(), 64), now); err != nil {
 			// That the use is not seen is no reason to refuse it.
 			s.Log.WarnContext(ctx, "use of API key not noted", "error", err)
 		}

@@ -23,11 +23,17 @@ type sessions struct {
 
 // CreateSession signs in.
 func (s *sessions) CreateSession(ctx context.Context, req *identityv1.CreateSessionRequest) (*identityv1.CreateSessionResponse, error) {
-	t, err := s.Sessions.SignIn(ctx, session.SignIn{
+	in := session.SignIn{
 		Email: req.GetEmail(), Password: req.GetPassword(), OrganizationID: req.GetOrganizationId(),
 		NewPassword: req.GetNewPassword(), Code: req.GetCode(), Client: s.client(ctx),
-	})
+	}
+	t, err := s.Sessions.SignIn(ctx, in)
 	if err != nil {
+		if refused, told := session.RefusalOf(in, err, s.Clock.Now()); told {
+			if terr := s.Audit.Refuse(ctx, refused); terr != nil {
+				s.Log.ErrorContext(ctx, "refused sign-in not told", "error", terr)
+			}
+		}
 		return nil, err
 	}
 	res := &identityv1.CreateSessionResponse{}

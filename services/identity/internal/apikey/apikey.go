@@ -64,8 +64,8 @@ type Store interface {
 	FindKey(ctx context.Context, id string) (hash []byte, org string, err error)
 	// UsableKey returns a key of an active service account, or ErrNotFound.
 	UsableKey(ctx context.Context, org, id string) (*Key, error)
-	// TouchKey notes when and from where the key was used.
-	TouchKey(ctx context.Context, org, id, address string, now time.Time) error
+	// TouchKey notes when and from where the key was used, and tells of it if that is news.
+	TouchKey(ctx context.Context, org string, k *Key, address string, now time.Time) error
 }
 
 // NewSecret returns a new secret for the key with the ID, and its hash.
@@ -91,6 +91,14 @@ func Parse(secret string) (keyID string, hash []byte, err error) {
 
 // Same compares hashes in a time that does not depend on them.
 func Same(a, b []byte) bool { return subtle.ConstantTimeCompare(a, b) == 1 }
+
+// useTold is for how long a use from the same address is no news.
+const useTold = time.Hour
+
+// News reports whether a use is told: the first, one after a while, and one from another address.
+func (k *Key) News(address string, now time.Time) bool {
+	return k.LastUsedAddress != address || now.Sub(k.LastUsedAt) >= useTold
+}
 
 // Usable returns ErrRefused unless the key may be used at that time from that address.
 func (k *Key) Usable(now time.Time, address string) error {

@@ -11,6 +11,7 @@ import (
 
 	"kontor.internal/libs/aip"
 	"kontor.internal/libs/event"
+	"kontor.internal/libs/id"
 	"kontor.internal/libs/pg"
 	"kontor.internal/services/identity/internal/apikey"
 	"kontor.internal/services/identity/internal/publish"
@@ -161,15 +162,19 @@ func (s *Store) FindKey(ctx context.Context, id string) (hash []byte, org string
 	return hash, org, nil
 }
 
-// TouchKey see [apikey.Store.TouchKey]. It is no change of the key, so there is no event of it.
-func (s *Store) TouchKey(ctx context.Context, org, id, address string, now time.Time) error {
+// TouchKey see [apikey.Store.TouchKey]. It is no change of the key, so its event is of a record of its own.
+func (s *Store) TouchKey(ctx context.Context, org string, k *apikey.Key, address string, now time.Time) error {
+	var evs []event.Event
+	if k.News(address, now) {
+		evs = append(evs, publish.KeyUsed(k, id.New(), address))
+	}
 	b := &pgx.Batch{}
 	b.Queue(`
 		UPDATE api_keys
 		SET last_used_at = $3, last_used_address = $4
 		WHERE organization_id = $1 AND id = $2 AND (last_used_at IS NULL OR last_used_at < $3)`,
-		org, id, now.UTC().Truncate(time.Minute), address)
-	if err := s.DB.WriteBatch(ctx, org, b); err != nil {
+		org, k.ID, now.UTC().Truncate(time.Minute), address)
+	if err := s.DB.WriteBatch(ctx, org, b, evs...); err != nil {
 		return fmt.Errorf("note use of API key: %w", err)
 	}
 	return nil

@@ -45,6 +45,7 @@ func Commands() []Command {
 		replayCommand(),
 		parkedCommand(),
 		unparkCommand(),
+		auditVerifyCommand(),
 		orgCreateCommand(),
 		versionCommand(),
 	}

@@ -23,6 +23,19 @@ func (c *Config) serviceSecret(installation string) string {
 	return derive(installation, "services")
 }
 
+// IdentitySecret is the secret that identity works with, by which seals of its audit log are checked: the configured one,
+// or the one that the installation in the data folder has made. Of separate services it may be unknown.
+func IdentitySecret(cfg Config, separate bool) (string, error) {
+	if cfg.Parts.Identity.Secret != "" || separate {
+		return cfg.Parts.Identity.Secret, nil
+	}
+	secret, err := keptSecret(cfg.DataDir, rand.Text)
+	if err != nil {
+		return "", err
+	}
+	return derive(secret, "identity"), nil
+}
+
 // Dial connects to the services of the running suite with the right to call what is for services only. Close the
 // connection.
 func Dial(cfg Config) (*grpc.ClientConn, error) {
