@@ -521,10 +521,18 @@ func TestFormulasTakeWholeNumbers(t *testing.T) {
 	w.define("contact", field("Area", customfieldsv1.Type_TYPE_NUMBER))
 	want := map[string]string{}
 	for i, c := range []struct{ formula, value string }{
-		{"custom_fields.area * 2", "6"}, {"2 * custom_fields.area", "6"}, {"2 * 3 + custom_fields.area", "9"},
-		{"1 / 2 * custom_fields.area", "1.5"}, {"(custom_fields.area + 1) * 10 - 4", "36"}, {"custom_fields.area > 2 ? 1 : custom_fields.area", "1"},
-		{"custom_fields.area * (2 + 3)", "15"}, {"custom_fields.area\n\t* 2 + 1", "7"}, {"size(first_name) + 2", "5"}, {"-1 + custom_fields.area", "2"},
-		{"custom_fields.area < 2 ? custom_fields.area : 7", "7"}, {"custom_fields.area * 2.5 + 1", "8.5"},
+		{"custom_fields.area * 2", "6"},
+		{"2 * custom_fields.area", "6"},
+		{"2 * 3 + custom_fields.area", "9"},
+		{"1 / 2 * custom_fields.area", "1.5"},
+		{"(custom_fields.area + 1) * 10 - 4", "36"},
+		{"custom_fields.area > 2 ? 1 : custom_fields.area", "1"},
+		{"custom_fields.area * (2 + 3)", "15"},
+		{"custom_fields.area\n\t* 2 + 1", "7"},
+		{"size(first_name) + 2", "5"},
+		{"-1 + custom_fields.area", "2"},
+		{"custom_fields.area < 2 ? custom_fields.area : 7", "7"},
+		{"custom_fields.area * 2.5 + 1", "8.5"},
 	} {
 		f := w.define("contact", &customfieldsv1.CustomField{Label: "f" + strconv.Itoa(i), Type: customfieldsv1.Type_TYPE_FORMULA, Formula: c.formula})
 		require.Equal(t, c.formula, f.GetFormula(), "it stays as it was written")

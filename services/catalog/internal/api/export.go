@@ -50,7 +50,8 @@ func (s *Export) ExportProducts(req *catalogv1.ExportProductsRequest, to grpc.Se
 	}
 	var names map[string]string
 	return exports.Send(exports.Request{
-		Kind: publish.KindProduct, Like: &catalogv1.Product{}, Custom: custom.Fields.ExportColumns(s.userName(org)), Zone: zone, List: list, Fields: fieldrules.From(ctx), Time: s.Products.Products.Clock.Now().In(zone),
+		Kind: publish.KindProduct, Like: &catalogv1.Product{}, Custom: custom.Fields.ExportColumns(s.userName(org)),
+		Zone: zone, List: list, Fields: fieldrules.From(ctx), Time: s.Products.Products.Clock.Now().In(zone),
 		Names: func(_, id string) string {
 			if name := names[id]; name != "" {
 				return name
