@@ -3,7 +3,7 @@ package imports_test
 import (
 	"context"
 	"errors"
-	"fmt"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -17,7 +17,10 @@ import (
 )
 
 // applying makes a world's batches go through fn, which is told the line of a batch's first row.
-func (w *world) applying(keys func(imports.Row) []string, fn func(ctx context.Context, tx pgx.Tx, b imports.Batch, first int64) ([]imports.Result, []event.Event, error)) {
+func (w *world) applying(
+	keys func(imports.Row) []string,
+	fn func(ctx context.Context, tx pgx.Tx, b imports.Batch, first int64) ([]imports.Result, []event.Event, error),
+) {
 	t := w.runner.Targets["thing"]
 	t.Keys = keys
 	t.Apply = func(ctx context.Context, tx pgx.Tx, b imports.Batch) ([]imports.Result, []event.Event, error) {
@@ -143,7 +146,7 @@ func TestImportBatchesThatWaitForEachOther(t *testing.T) {
 		for i, r := range b.Rows { // what the record is known by is not in the file's own ID
 			if _, err := tx.Exec(ctx, `
 				INSERT INTO things (organization_id, id, name, size, external_id) VALUES ($1, gen_random_uuid(), $2, $3, $4)`,
-				b.Organization, r.Text("name"), r.Integer("size"), fmt.Sprint("size ", r.Integer("size"))); err != nil {
+				b.Organization, r.Text("name"), r.Integer("size"), "size "+strconv.FormatInt(r.Integer("size"), 10)); err != nil {
 				return nil, nil, err
 			}
 			if first == 5 && i == 0 {
