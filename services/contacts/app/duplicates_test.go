@@ -93,3 +93,32 @@ func TestDuplicatesOfCompaniesAndLeads(t *testing.T) {
 	require.Equal(t, l.GetId(), leads.GetDuplicates()[0].GetRecord().GetId())
 	require.Equal(t, "Desks", leads.GetDuplicates()[0].GetName())
 }
+
+// CON-15: whoever sees few of the many that share a number or a name sees these: what others may see takes nobody's place.
+func TestDuplicatesAmongManyOfOthers(t *testing.T) {
+	t.Parallel()
+	w := newWorld(t)
+	me := w.organization()
+	agent := w.member(me.org, "", own("contact")...)
+	switchboard := []*typev1.PhoneNumber{{Number: "030 900100"}}
+	mine := w.contact(agent, &contactsv1.Contact{FirstName: "Anna", LastName: "Petersen", Phones: switchboard})
+	namesake := w.contact(agent, &contactsv1.Contact{FirstName: "Anna", LastName: "Petersenn"})
+	for i := range 130 {
+		w.contact(me, &contactsv1.Contact{FirstName: "Anna", LastName: "Peterse" + string(rune('a'+i%26)), Phones: switchboard})
+	}
+	draft := &contactsv1.Contact{FirstName: "Anna", LastName: "Petersen", Phones: switchboard}
+	found, err := w.duplicates.FindContactDuplicates(agent.ctx, &contactsv1.FindContactDuplicatesRequest{Contact: draft})
+	require.NoError(t, err)
+	require.Len(t, found.GetDuplicates(), 2)
+	require.Equal(t, mine.GetId(), found.GetDuplicates()[0].GetRecord().GetId())
+	require.Equal(t, namesake.GetId(), found.GetDuplicates()[1].GetRecord().GetId())
+	// Whoever sees all sees the surest first, however many share the number.
+	found, err = w.duplicates.FindContactDuplicates(me.ctx, &contactsv1.FindContactDuplicatesRequest{Contact: draft})
+	require.NoError(t, err)
+	require.Len(t, found.GetDuplicates(), 20)
+	ids := make([]string, 20)
+	for i, d := range found.GetDuplicates() {
+		ids[i] = d.GetRecord().GetId()
+	}
+	require.Contains(t, ids, mine.GetId())
+}
