@@ -126,8 +126,9 @@ func (c checker) value(kind string, f planField) error {
 		}
 		return c.may(kind, f.name)
 	}
+	// A value that tells fields uses them; it changes none.
 	for _, name := range f.tells {
-		if err := c.may(kind, name); err != nil {
+		if err := c.rules.MayRead(kind, name); err != nil {
 			return err
 		}
 	}

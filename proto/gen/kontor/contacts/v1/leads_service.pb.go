@@ -1876,7 +1876,7 @@ var File_kontor_contacts_v1_leads_service_proto protoreflect.FileDescriptor
 
 const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\n" +
-	"&kontor/contacts/v1/leads_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"r\n" +
+	"&kontor/contacts/v1/leads_service.proto\x12\x12kontor.contacts.v1\x1a\x1bbuf/validate/validate.proto\x1a\x1cgoogle/api/annotations.proto\x1a google/protobuf/field_mask.proto\x1a kontor/contacts/v1/company.proto\x1a kontor/contacts/v1/contact.proto\x1a\x1dkontor/contacts/v1/lead.proto\x1a#kontor/operation/v1/operation.proto\x1a\"kontor/options/v1/permission.proto\x1a\x1ekontor/options/v1/record.proto\x1a\x1ckontor/type/v1/history.proto\x1a\x1bkontor/type/v1/import.proto\x1a\x18kontor/type/v1/ref.proto\"r\n" +
 	"\x11CreateLeadRequest\x124\n" +
 	"\x04lead\x18\x01 \x01(\v2\x18.kontor.contacts.v1.LeadB\x06\xbaH\x03\xc8\x01\x01R\x04lead\x12'\n" +
 	"\n" +
@@ -1962,13 +1962,40 @@ const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\tuntouched\x18\x01 \x01(\x05R\tuntouched\x12\x18\n" +
 	"\aoverdue\x18\x02 \x01(\x05R\aoverdue\"4\n" +
 	"\x18PreviewConversionRequest\x12\x18\n" +
-	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"\xd1\x01\n" +
-	"\x19PreviewConversionResponse\x125\n" +
-	"\acontact\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.ContactR\acontact\x125\n" +
-	"\acompany\x18\x02 \x01(\v2\x1b.kontor.contacts.v1.CompanyR\acompany\x12F\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\"\xb2\x04\n" +
+	"\x19PreviewConversionResponse\x12\x99\x01\n" +
+	"\acontact\x18\x01 \x01(\v2\x1b.kontor.contacts.v1.ContactBb\xda\xf3\x18^\n" +
+	"\vlead/phones\n" +
+	"\vlead/emails\n" +
 	"\n" +
-	"candidates\x18\x03 \x03(\v2&.kontor.contacts.v1.DuplicateCandidateR\n" +
-	"candidates\"\x90\x01\n" +
+	"lead/links\n" +
+	"\flead/address\n" +
+	"\rlead/position\n" +
+	"\vlead/source\n" +
+	"\flead/commentR\acontact\x12\xac\x01\n" +
+	"\acompany\x18\x02 \x01(\v2\x1b.kontor.contacts.v1.CompanyBu\xda\xf3\x18q\n" +
+	"\x11lead/company_name\n" +
+	"\vlead/phones\n" +
+	"\vlead/emails\n" +
+	"\n" +
+	"lead/links\n" +
+	"\flead/address\n" +
+	"\rlead/position\n" +
+	"\vlead/source\n" +
+	"\flead/commentR\acompany\x12\xbd\x01\n" +
+	"\n" +
+	"candidates\x18\x03 \x03(\v2&.kontor.contacts.v1.DuplicateCandidateBu\xda\xf3\x18q\n" +
+	"\x11lead/company_name\n" +
+	"\vlead/phones\n" +
+	"\vlead/emails\n" +
+	"\n" +
+	"lead/links\n" +
+	"\flead/address\n" +
+	"\rlead/position\n" +
+	"\vlead/source\n" +
+	"\flead/commentR\n" +
+	"candidates:\n" +
+	"\xd2\xf3\x18\x06\x12\x04lead\"\x90\x01\n" +
 	"\x12DuplicateCandidate\x12+\n" +
 	"\x06record\x18\x01 \x01(\v2\x13.kontor.type.v1.RefR\x06record\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x129\n" +
@@ -1980,12 +2007,31 @@ const file_kontor_contacts_v1_leads_service_proto_rawDesc = "" +
 	"\tattach_id\x18\x01 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\battachId\x12\x1c\n" +
 	"\x04name\x18\x02 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x04R\x04name\x12,\n" +
 	"\vpipeline_id\x18\x03 \x01(\tB\v\xbaH\b\xd8\x01\x01r\x03\xb0\x01\x01R\n" +
-	"pipelineId\"\xa8\x02\n" +
+	"pipelineId\"\xa7\x04\n" +
 	"\x12ConvertLeadRequest\x12\x18\n" +
-	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12>\n" +
-	"\acontact\x18\x02 \x01(\v2$.kontor.contacts.v1.ConversionTargetR\acontact\x12>\n" +
-	"\acompany\x18\x03 \x01(\v2$.kontor.contacts.v1.ConversionTargetR\acompany\x122\n" +
-	"\x04deal\x18\x04 \x01(\v2\x1e.kontor.contacts.v1.DealTargetR\x04deal\x12\x1b\n" +
+	"\x02id\x18\x01 \x01(\tB\b\xbaH\x05r\x03\xb0\x01\x01R\x02id\x12\xa2\x01\n" +
+	"\acontact\x18\x02 \x01(\v2$.kontor.contacts.v1.ConversionTargetBb\xda\xf3\x18^\n" +
+	"\vlead/phones\n" +
+	"\vlead/emails\n" +
+	"\n" +
+	"lead/links\n" +
+	"\flead/address\n" +
+	"\rlead/position\n" +
+	"\vlead/source\n" +
+	"\flead/commentR\acontact\x12\xb5\x01\n" +
+	"\acompany\x18\x03 \x01(\v2$.kontor.contacts.v1.ConversionTargetBu\xda\xf3\x18q\n" +
+	"\x11lead/company_name\n" +
+	"\vlead/phones\n" +
+	"\vlead/emails\n" +
+	"\n" +
+	"lead/links\n" +
+	"\flead/address\n" +
+	"\rlead/position\n" +
+	"\vlead/source\n" +
+	"\flead/commentR\acompany\x12T\n" +
+	"\x04deal\x18\x04 \x01(\v2\x1e.kontor.contacts.v1.DealTargetB \xda\xf3\x18\x1c\n" +
+	"\vlead/amount\n" +
+	"\rlead/productsR\x04deal\x12\x1b\n" +
 	"\x04etag\x18\x05 \x01(\tB\a\xbaH\x04r\x02\x18 R\x04etag\x12'\n" +
 	"\n" +
 	"request_id\x18\x06 \x01(\tB\b\xbaH\x05r\x03\x18\x80\x01R\trequestId\"\xb1\x01\n" +
