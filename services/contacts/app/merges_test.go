@@ -214,6 +214,9 @@ func TestMergeOfCompanies(t *testing.T) {
 	// A reference by the old ID is one to the company that stayed.
 	cid := w.contact(me, &contactsv1.Contact{FirstName: "Cid", Employments: []*contactsv1.Employment{{CompanyId: b.GetId()}}})
 	require.Equal(t, a.GetId(), cid.GetEmployments()[0].GetCompanyId())
+	staff, err := w.contacts.ListContacts(me.ctx, &contactsv1.ListContactsRequest{Filter: `company_id = "` + b.GetId() + `"`})
+	require.NoError(t, err)
+	require.Len(t, staff.GetContacts(), 3, "and so it is in a filter")
 
 	// Merged on, the first merge waits for the second; then both can be undone.
 	second, err := w.merges.MergeRecords(me.ctx, &contactsv1.MergeRecordsRequest{

@@ -118,11 +118,11 @@ func employers(c *contact.Contact) []pair {
 	return out
 }
 
-// employedAt finds the contacts of a company.
+// employedAt finds the contacts of a company, which may be named by an ID from before a merge.
 func employedAt(c aip.Comparison, bind func(any) string) (string, error) {
 	if c.Op != "=" && c.Op != ":" || !id.Valid(c.Value) {
 		return "", errors.New(`use company_id = "…" with the ID of a company`)
 	}
-	return "id = ANY(ARRAY(SELECT contact_id FROM employments WHERE organization_id = $1 AND company_id = " + bind(c.Value) +
-		"::uuid))", nil
+	return "id = ANY(ARRAY(SELECT contact_id FROM employments WHERE organization_id = $1 AND company_id = kontor_current($1, 'company', " +
+		bind(c.Value) + "::uuid)))", nil
 }
