@@ -52,9 +52,9 @@ func TestEveryListHasBulkWorkAndExport(t *testing.T) {
 		update           object
 		changed          string // a filter
 	}{
-		"contact": {"contacts", "firstName", object{"comment": "seen"}, `comment = "seen"`},
-		"company": {"companies", "name", object{"comment": "seen"}, `comment = "seen"`},
-		"lead":    {"leads", "title", object{"comment": "seen"}, `comment = "seen"`},
+		"contact": {"contacts", "firstName", object{"source": "seen"}, `source = "seen"`},
+		"company": {"companies", "name", object{"source": "seen"}, `source = "seen"`},
+		"lead":    {"leads", "title", object{"source": "seen"}, `source = "seen"`},
 		"deal":    {"deals", "name", object{"source": "seen"}, `source = "seen"`},
 		"product": {"products", "name", object{"unit": "seen"}, `unit = "seen"`},
 	} {
