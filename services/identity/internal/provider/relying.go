@@ -214,7 +214,7 @@ func described(p *Provider, subject string, claims map[string]any) (*Person, err
 	}
 	address, _ := claims["email"].(string)
 	email, err := account.NormalizeEmail(address)
-	if err != nil || !(claims["email_verified"] == true || claims["email_verified"] == "true") {
+	if v := claims["email_verified"]; err != nil || v != true && v != "true" {
 		return nil, ErrNotVerified
 	}
 	if !p.Admits(email) {

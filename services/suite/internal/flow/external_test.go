@@ -6,7 +6,6 @@ import (
 	"encoding/base32"
 	"encoding/binary"
 	"fmt"
-	"io"
 	"net/http"
 	"net/url"
 	"testing"
@@ -18,14 +17,6 @@ import (
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/testkit"
 )
-
-func readAll(t *testing.T, res *http.Response) []byte {
-	t.Helper()
-	body, err := io.ReadAll(res.Body)
-	require.NoError(t, err)
-	require.NoError(t, res.Body.Close())
-	return body
-}
 
 // house is an organisation with a provider of its own.
 type house struct {

@@ -5,6 +5,7 @@ import (
 	"context"
 	"crypto/rand"
 	"crypto/rsa"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/cookiejar"
@@ -222,22 +223,35 @@ func (b *browser) begin(providerID string) string {
 	return text(b.t, a.object(), "authorizationUri")
 }
 
+// load loads a page, or sends a form.
+func (b *browser) load(method, address string, form url.Values) (*http.Response, []byte) {
+	b.t.Helper()
+	req, err := http.NewRequestWithContext(b.t.Context(), method, address, strings.NewReader(form.Encode()))
+	require.NoError(b.t, err)
+	if form != nil {
+		req.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	}
+	res, err := b.http.Do(req)
+	require.NoError(b.t, err)
+	defer func() { require.NoError(b.t, res.Body.Close()) }()
+	page, err := io.ReadAll(res.Body)
+	require.NoError(b.t, err)
+	return res, page
+}
+
 var loginID = regexp.MustCompile(`name="id" value="([^"]+)"`)
 
 // atProvider signs in at the provider's page and returns what the browser comes back with.
 func (b *browser) atProvider(address, subject string) object {
 	b.t.Helper()
-	res, err := b.http.Get(address) //nolint:noctx // a browser has none
-	require.NoError(b.t, err)
-	page := &answer{t: b.t}
-	page.body = readAll(b.t, res)
-	require.Equal(b.t, http.StatusOK, res.StatusCode, "%s", page.body)
-	found := loginID.FindSubmatch(page.body)
-	require.NotNil(b.t, found, "%s", page.body)
-	res, err = b.http.PostForm(res.Request.URL.Scheme+"://"+res.Request.URL.Host+"/login/username", //nolint:noctx // as above
-		url.Values{"username": {subject}, "password": {opPassword}, "id": {string(found[1])}})
-	require.NoError(b.t, err)
-	body := readAll(b.t, res)
+	res, page := b.load(http.MethodGet, address, nil)
+	require.Equal(b.t, http.StatusOK, res.StatusCode, "%s", page)
+	found := loginID.FindSubmatch(page)
+	require.NotNil(b.t, found, "%s", page)
+	to := res.Request.URL.ResolveReference(&url.URL{Path: "/login/username"})
+	res, body := b.load(http.MethodPost, to.String(), url.Values{
+		"username": {subject}, "password": {opPassword}, "id": {string(found[1])},
+	})
 	back, err := res.Location()
 	require.NoError(b.t, err, "%s", body)
 	q := back.Query()
