@@ -33,21 +33,21 @@ func TestAWriteStoresEventAndOutboxWithTheRows(t *testing.T) {
 	span := trace.NewSpanContext(trace.SpanContextConfig{TraceID: trace.TraceID{1}, SpanID: trace.SpanID{2}, TraceFlags: trace.FlagsSampled})
 	ctx := trace.ContextWithSpanContext(authn.WithAddress(as(t, org, user), "203.0.113.7"), span)
 
-	for name, write := range map[string]func(evs ...event.Event) error{
-		"read-modify-write": func(evs ...event.Event) error {
+	for name, write := range map[string]func(ctx context.Context, evs ...event.Event) error{
+		"read-modify-write": func(ctx context.Context, evs ...event.Event) error {
 			return app.Write(ctx, org, func(context.Context, pgx.Tx) ([]event.Event, error) { return evs, nil })
 		},
-		"blind": func(evs ...event.Event) error { return app.WriteBatch(ctx, org, &pgx.Batch{}, evs...) },
+		"blind": func(ctx context.Context, evs ...event.Event) error { return app.WriteBatch(ctx, org, &pgx.Batch{}, evs...) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			ctx = idem.With(ctx, idem.Request{Method: name, ID: "key-1", Hash: []byte{1}})
+			ctx := idem.With(ctx, idem.Request{Method: name, ID: "key-1", Hash: []byte{1}})
 			thing, others := newID(), []event.Event{}
 			full := created(thing, 3, event.Effective(&effective), event.Responsible(responsible, user), event.Cause("import"))
 			for range 3 {
 				others = append(others, created(newID(), 1))
 			}
-			require.NoError(t, write(full)) // one event has a statement of its own
-			require.NoError(t, write(append([]event.Event{created(thing, 4)}, others...)...))
+			require.NoError(t, write(ctx, full)) // one event has a statement of its own
+			require.NoError(t, write(ctx, append([]event.Event{created(thing, 4)}, others...)...))
 
 			got, err := app.EventAt(ctx, org, "thing", thing, 3)
 			require.NoError(t, err)
