@@ -53,10 +53,33 @@ func (d *Deal) Return(before, after Clientele, now time.Time) []Event {
 	one(before.CompanyID, after.CompanyID, &next.CompanyID)
 	one(before.ContactID, after.ContactID, &next.ContactID)
 	one(before.LeadID, after.LeadID, &next.LeadID)
-	if slices.Equal(next.Parties, after.Parties) {
-		next.Parties = slices.Clone(before.Parties)
-	}
+	next.Parties = unfollow(next.Parties, before.Parties, after.Parties)
 	return d.refer(next, now)
+}
+
+// unfollow puts the parties of before back in the place of those that a merge had made of them, wherever other merges that were
+// followed or taken back meanwhile have left these. If one of them is not there any more nothing is put back.
+func unfollow(now, before, after []Party) []Party {
+	if slices.Equal(now, after) {
+		return slices.Clone(before)
+	}
+	next := slices.Clone(now)
+	for _, p := range after {
+		if slices.Contains(before, p) {
+			continue
+		}
+		at := slices.Index(next, p)
+		if at < 0 {
+			return now
+		}
+		next = slices.Delete(next, at, at+1)
+	}
+	for i, p := range before {
+		if !slices.Contains(after, p) {
+			next = slices.Insert(next, min(i, len(next)), p)
+		}
+	}
+	return next
 }
 
 func (d *Deal) refer(next Clientele, now time.Time) []Event {
