@@ -37,7 +37,9 @@ func TestAWriteStoresEventAndOutboxWithTheRows(t *testing.T) {
 		"read-modify-write": func(ctx context.Context, evs ...event.Event) error {
 			return app.Write(ctx, org, func(context.Context, pgx.Tx) ([]event.Event, error) { return evs, nil })
 		},
-		"blind": func(ctx context.Context, evs ...event.Event) error { return app.WriteBatch(ctx, org, &pgx.Batch{}, evs...) },
+		"blind": func(ctx context.Context, evs ...event.Event) error {
+			return app.WriteBatch(ctx, org, &pgx.Batch{}, evs...)
+		},
 	} {
 		t.Run(name, func(t *testing.T) {
 			ctx := idem.With(ctx, idem.Request{Method: name, ID: "key-1", Hash: []byte{1}})
