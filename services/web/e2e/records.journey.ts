@@ -131,6 +131,7 @@ describe("records (WEB-4)", () => {
     ["rates", "/settings/currencies"],
     ["keys", "/settings/api-keys"],
     ["providers", "/settings/providers"],
+    ["audit log", "/settings/audit"],
     ["sessions", "/settings/sessions"],
   ])("axe finds nothing on %s (WEB-5)", async (name, path) => {
     await go(page, path);

@@ -8,6 +8,7 @@ const PATHS: Record<string, string> = {
   lead: "/v1/leads:export",
   deal: "/v1/deals:export",
   product: "/v1/products:export",
+  audit: "/v1/audit-entries:export",
 };
 
 /** Whether lists of a kind can be exported. */

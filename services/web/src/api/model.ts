@@ -74,6 +74,7 @@ export type Link = Sent<Schemas["kontor.type.v1.Link"]>;
 export type Operation = Sent<Schemas["kontor.operation.v1.Operation"]>;
 export type User = Sent<Schemas["kontor.identity.v1.User"]>;
 export type Department = Sent<Schemas["kontor.identity.v1.Department"]>;
+export type AuditEntry = Sent<Schemas["kontor.identity.v1.AuditEntry"]>;
 export type Role = Sent<Schemas["kontor.identity.v1.Role"]>;
 export type Settings = Sent<Schemas["kontor.identity.v1.Settings"]>;
 export type UserSession = Sent<Schemas["kontor.identity.v1.Session"]>;

@@ -93,6 +93,7 @@ export function makeRouter(client: QueryClient) {
       setting("currencies", lazyRouteComponent(catalog, "CurrenciesPage")),
       setting("providers", lazyRouteComponent(identity, "ProvidersPage")),
       setting("api-keys", lazyRouteComponent(identity, "ApiKeysPage")),
+      setting("audit", lazyRouteComponent(identity, "AuditPage")),
       setting("sessions", lazyRouteComponent(identity, "SessionsPage")),
       setting(
         "import",

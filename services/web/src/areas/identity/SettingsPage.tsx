@@ -24,6 +24,7 @@ const ENTRIES: Entry[] = [
   { to: "/settings/duplicates", label: "settings.duplicates" },
   { to: "/settings/providers", label: "settings.providers", kind: "settings" },
   { to: "/settings/api-keys", label: "settings.apiKeys", kind: "settings" },
+  { to: "/settings/audit", label: "settings.audit", kind: "audit" },
   { to: "/settings/sessions", label: "settings.sessions" },
 ];
 

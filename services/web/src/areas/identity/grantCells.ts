@@ -19,6 +19,7 @@ export const KINDS = [
   "department",
   "role",
   "settings",
+  "audit",
 ] as const;
 
 /** What can be granted. */

@@ -1,5 +1,6 @@
 // The screens of this area, as the router loads them.
 export { ApiKeysPage } from "./apiKeys";
+export { AuditPage } from "./audit";
 export { DepartmentsPage } from "./departments";
 export { OrganizationPage } from "./organization";
 export { ProvidersPage } from "./providers";
