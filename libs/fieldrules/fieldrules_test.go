@@ -90,8 +90,11 @@ func TestClear(t *testing.T) {
 		return v
 	}
 	history := &dealsv1.GetDealHistoryResponse{Entries: []*typev1.HistoryEntry{{Changes: []*typev1.FieldChange{
-		{Field: "amount", NewValue: value}, {Field: "base_amount", NewValue: value}, {Field: "name", NewValue: value},
-		{Field: "custom_fields", OldValue: own(), NewValue: own()}, {Field: "custom_fields.margin", NewValue: value},
+		{Field: "amount", NewValue: value},
+		{Field: "base_amount", NewValue: value},
+		{Field: "name", NewValue: value},
+		{Field: "custom_fields", OldValue: own(), NewValue: own()},
+		{Field: "custom_fields.margin", NewValue: value},
 	}}}}
 	r.Clear(history, "deal")
 	changes := history.GetEntries()[0].GetChanges()

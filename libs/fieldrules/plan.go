@@ -30,9 +30,9 @@ type planField struct {
 func (p *plan) shows() bool { return p.kind != "" || p.kindField != nil }
 
 // plans by full name; a plan never changes once it is here.
-var plans sync.Map
+var plans sync.Map //nolint:gochecknoglobals // Made of descriptors, which are global and never change.
 
-var planning sync.Mutex
+var planning sync.Mutex //nolint:gochecknoglobals // As plans.
 
 func planOf(m protoreflect.MessageDescriptor) *plan {
 	if p, ok := plans.Load(m.FullName()); ok {

@@ -37,6 +37,8 @@ type schema struct {
 }
 
 // schemas are found once: all messages are registered before anything is called.
+//
+//nolint:gochecknoglobals // Made of descriptors, which are global and never change.
 var schemas = sync.OnceValue(func() map[string]*schema {
 	out := make(map[string]*schema)
 	protoregistry.GlobalFiles.RangeFiles(func(f protoreflect.FileDescriptor) bool {
@@ -56,10 +58,10 @@ func schemaOf(m protoreflect.MessageDescriptor) *schema {
 	for i := range m.Fields().Len() {
 		f := m.Fields().Get(i)
 		name, o := string(f.Name()), field(f)
-		switch {
-		case name == "id" || name == "etag":
+		switch name {
+		case "id", "etag":
 			continue
-		case name == customFields:
+		case customFields:
 			s.custom = true
 			continue
 		}
