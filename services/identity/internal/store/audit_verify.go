@@ -9,11 +9,10 @@ import (
 
 	"kontor.internal/libs/event"
 	"kontor.internal/libs/id"
-	"kontor.internal/services/identity/internal/audit"
-	"kontor.internal/services/identity/internal/publish"
-
 	identityv1 "kontor.internal/proto/gen/kontor/identity/v1"
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
+	"kontor.internal/services/identity/internal/audit"
+	"kontor.internal/services/identity/internal/publish"
 )
 
 // verifyPage is how many entries are read at a time.
