@@ -20,6 +20,7 @@ import (
 	"google.golang.org/grpc/codes"
 	"google.golang.org/grpc/metadata"
 	"google.golang.org/grpc/status"
+	"google.golang.org/protobuf/types/known/timestamppb"
 
 	"kontor.internal/libs/apperr"
 	"kontor.internal/libs/authn"
@@ -92,6 +93,7 @@ func newWorld(t *testing.T, brokers ...string) *world {
 	neighbours := grpc.NewServer()
 	filesv1.RegisterFilesServiceServer(neighbours, w.files)
 	dealsv1.RegisterDealsServiceServer(neighbours, w.deals)
+	dealsv1.RegisterPipelinesServiceServer(neighbours, playedPipelines{})
 	catalogv1.RegisterProductsServiceServer(neighbours, playedCatalog{})
 	identityv1.RegisterInternalServiceServer(neighbours, playedIdentity{})
 	identityv1.RegisterUsersServiceServer(neighbours, &playedUsers{dir: w.dir})
@@ -245,6 +247,29 @@ func (u *playedUsers) LookupUsers(ctx context.Context, req *identityv1.LookupUse
 		res.Matches = append(res.Matches, m)
 	}
 	return res, nil
+}
+
+// The pipelines that playedPipelines knows.
+const (
+	usualPipeline  = "01a20000-0000-7000-8000-00000000000a"
+	binnedPipeline = "01a20000-0000-7000-8000-00000000000b"
+)
+
+// playedPipelines has one pipeline in use and one in the bin.
+type playedPipelines struct {
+	dealsv1.UnimplementedPipelinesServiceServer
+}
+
+func (playedPipelines) GetPipeline(_ context.Context, req *dealsv1.GetPipelineRequest) (*dealsv1.GetPipelineResponse, error) {
+	p := &dealsv1.Pipeline{Id: req.GetId()}
+	switch req.GetId() {
+	case usualPipeline:
+	case binnedPipeline:
+		p.DeleteTime = timestamppb.Now()
+	default:
+		return nil, apperr.ToStatus(apperr.NotFound("PIPELINE_NOT_FOUND", "pipeline not found")).Err()
+	}
+	return &dealsv1.GetPipelineResponse{Pipeline: p}, nil
 }
 
 // playedDeals makes deals, unless it is down or has something against them.

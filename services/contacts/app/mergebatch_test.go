@@ -1,6 +1,7 @@
 package app_test
 
 import (
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -19,11 +20,6 @@ import (
 	typev1 "kontor.internal/proto/gen/kontor/type/v1"
 )
 
-// logs are the tables that tell what took place: they grow by a merge and by its undo.
-var logs = []string{ //nolint:gochecknoglobals // A table.
-	"merges", "merge_changes", "merge_batches", "merge_batch_groups", "merge_batch_undos", "operations", "idempotency_keys",
-}
-
 // tables are the rows of every table of the service, those that tell what took place and River's aside, each as text and
 // without its version and the time of its last change.
 func (w *world) tables() map[string][]string {
@@ -35,6 +31,10 @@ func (w *world) tables() map[string][]string {
 	require.NoError(w.t, err)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	require.NoError(w.t, err)
+	// They tell what took place, and grow by a merge and by its undo.
+	logs := []string{
+		"merges", "merge_changes", "merge_batches", "merge_batch_groups", "merge_batch_undos", "operations", "idempotency_keys",
+	}
 	out := map[string][]string{}
 	for _, name := range names {
 		if slices.Contains(logs, name) || strings.HasPrefix(name, "event") || strings.HasPrefix(name, "outbox") {
@@ -217,7 +217,7 @@ func TestMergeOfManyIsKilledAndContended(t *testing.T) {
 	testkit.Eventually(t, func() error {
 		got, err := w.operations.GetOperation(me.ctx, &operationv1.GetOperationRequest{Id: started.GetOperation().GetId()})
 		if err == nil && got.GetOperation().GetDone() == 0 {
-			err = fmt.Errorf("not begun")
+			err = errors.New("not begun")
 		}
 		return err
 	})

@@ -129,10 +129,19 @@ func TestAutomaticConversion(t *testing.T) {
 	}
 	require.Nil(t, take(boss, ask(boss, "1st"), "").GetConversion())
 
-	set, err := w.settings.UpdateLeadSettings(boss.ctx, &contactsv1.UpdateLeadSettingsRequest{
-		LeadSettings: &contactsv1.LeadSettings{AutoConversion: &contactsv1.AutoConversion{Contact: true, Company: true, Deal: true}},
-		UpdateMask:   &fieldmaskpb.FieldMask{Paths: []string{"auto_conversion"}},
-	})
+	settle := func(pipeline string) (*contactsv1.UpdateLeadSettingsResponse, error) {
+		return w.settings.UpdateLeadSettings(boss.ctx, &contactsv1.UpdateLeadSettingsRequest{
+			LeadSettings: &contactsv1.LeadSettings{AutoConversion: &contactsv1.AutoConversion{
+				Contact: true, Company: true, Deal: true, PipelineId: pipeline,
+			}},
+			UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"auto_conversion"}},
+		})
+	}
+	for _, none := range []string{id.New(), binnedPipeline} {
+		_, err := settle(none)
+		require.Equal(t, "LEAD_PIPELINE_NOT_FOUND", reason(err))
+	}
+	set, err := settle(usualPipeline)
 	require.NoError(t, err)
 	require.True(t, set.GetLeadSettings().GetAutoConversion().GetDeal())
 	require.Equal(t, 4*time.Hour, set.GetLeadSettings().GetUntouchedLimit().AsDuration(), "not named, not changed")

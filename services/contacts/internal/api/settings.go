@@ -97,13 +97,19 @@ func (s *settingsServer) UpdateLeadSettings(
 	if err != nil {
 		return nil, err
 	}
+	auto := wire.AutoFrom(in.GetAutoConversion())
+	if mask.Has("auto_conversion") && auto.PipelineID != "" {
+		if err := s.Leads.Deals.HasPipeline(ctx, auto.PipelineID); err != nil {
+			return nil, err
+		}
+	}
 	org := authn.MustFrom(ctx).OrganizationID
 	cfg, err := s.Leads.SetSettings(ctx, org, version, func(cfg *lead.Config) {
 		if mask.Has("untouched_limit") {
 			cfg.UntouchedLimit = in.GetUntouchedLimit().AsDuration()
 		}
 		if mask.Has("auto_conversion") {
-			cfg.Auto = wire.AutoFrom(in.GetAutoConversion())
+			cfg.Auto = auto
 		}
 	})
 	if err != nil {

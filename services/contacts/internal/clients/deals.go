@@ -19,7 +19,8 @@ import (
 
 // Deals asks the deals service; see [lead.Deals].
 type Deals struct {
-	client dealsv1.DealsServiceClient
+	client    dealsv1.DealsServiceClient
+	pipelines dealsv1.PipelinesServiceClient
 }
 
 // NewDeals returns a client of the deals service.
@@ -28,7 +29,7 @@ func NewDeals(dial Dial) (*Deals, error) {
 	if err != nil {
 		return nil, fmt.Errorf("dial deals: %w", err)
 	}
-	return &Deals{client: dealsv1.NewDealsServiceClient(conn)}, nil
+	return &Deals{client: dealsv1.NewDealsServiceClient(conn), pipelines: dealsv1.NewPipelinesServiceClient(conn)}, nil
 }
 
 // Visible see [lead.Deals].
@@ -37,6 +38,16 @@ func (d *Deals) Visible(ctx context.Context, dealID string) error {
 	var e *apperr.Error
 	if errors.As(err, &e) && e.Code == codes.NotFound {
 		return lead.ErrDealNotFound
+	}
+	return err
+}
+
+// HasPipeline see [lead.Deals].
+func (d *Deals) HasPipeline(ctx context.Context, pipelineID string) error {
+	res, err := d.pipelines.GetPipeline(ctx, &dealsv1.GetPipelineRequest{Id: pipelineID})
+	var e *apperr.Error
+	if errors.As(err, &e) && e.Code == codes.NotFound || err == nil && res.GetPipeline().GetDeleteTime() != nil {
+		return lead.ErrPipelineNotFound
 	}
 	return err
 }

@@ -19,6 +19,9 @@ import (
 var (
 	ErrConversionEmpty = apperr.Invalid("CONVERSION_EMPTY", "say what to make of the lead: a contact, a company, a deal")
 	ErrDealNotFound    = apperr.NotFound("DEAL_NOT_FOUND", "deal not found")
+	// ErrPipelineNotFound is of settings, which name the pipeline for deals of leads that are taken into work.
+	ErrPipelineNotFound = apperr.Invalid("LEAD_PIPELINE_NOT_FOUND", "there is no such pipeline; name one of GET /v1/pipelines, or none for the usual one").
+				WithField("auto_conversion.pipeline_id", "there is no such pipeline")
 )
 
 // Conversion tells what was made from a lead. IDs are empty for what was not.
@@ -127,6 +130,9 @@ const (
 type Deals interface {
 	// Visible returns nil if the context's caller can see the deal, ErrDealNotFound if not.
 	Visible(ctx context.Context, dealID string) error
+	// HasPipeline returns nil if the caller's organisation has this pipeline and not in the bin, ErrPipelineNotFound if
+	// not.
+	HasPipeline(ctx context.Context, pipelineID string) error
 }
 
 // Preview shows what a conversion would make. Contact and Company are nil if the lead names no person or company.

@@ -178,27 +178,27 @@ func (r *Runner) drive(
 	if err != nil {
 		return err
 	}
-	as := ctx
-	for n, s := 0, (state{more: true}); s.more; n++ {
-		if ctx.Err() != nil {
-			return ctx.Err()
+	s := state{more: true}
+	for s.more {
+		as, err := r.As(ctx, org, userID)
+		var gone *apperr.Error
+		switch {
+		case errors.As(err, &gone) && gone.Code == codes.NotFound: // the user has left
+			as, s.failure = authn.With(ctx, authn.Principal{OrganizationID: org, Service: "contacts"}), gone.Reason+": "+gone.Msg
+		case err != nil:
+			return fmt.Errorf("act for the user: %w", err)
 		}
-		if n%stepsPerToken == 0 {
-			as, err = r.As(ctx, org, userID)
-			var gone *apperr.Error
-			switch {
-			case errors.As(err, &gone) && gone.Code == codes.NotFound: // the user has left
-				as, s.failure = authn.With(ctx, authn.Principal{OrganizationID: org, Service: "contacts"}), gone.Reason+": "+gone.Msg
-			case err != nil:
-				return fmt.Errorf("act for the user: %w", err)
+		for n := 0; s.more && n < stepsPerToken; n++ {
+			if err := ctx.Err(); err != nil {
+				return err
 			}
-		}
-		err := step(as, org, opID, &s)
-		if errors.Is(err, operation.ErrEnded) { // cut off after its end
-			return nil
-		}
-		if err != nil {
-			return err
+			err := step(as, org, opID, &s)
+			if errors.Is(err, operation.ErrEnded) { // cut off after its end
+				return nil
+			}
+			if err != nil {
+				return err
+			}
 		}
 	}
 	return nil

@@ -66,7 +66,8 @@ func collectConfig(rows pgx.Rows) (lead.Config, error) {
 	var st lead.Status
 	var kind int16
 	_, err := pgx.ForEachRow(rows, []any{
-		&cfg.Version, &seconds, &cfg.Auto.Contact, &cfg.Auto.Company, &cfg.Auto.Deal, uuidRef{&cfg.Auto.PipelineID},
+		&cfg.Version, &seconds, &cfg.Auto.Contact, &cfg.Auto.Company, &cfg.Auto.Deal,
+		uuidRef{&cfg.Auto.PipelineID},
 		idRef{&st.ID},
 		&st.Version, &st.Name, &kind, &st.Color, &st.Retired,
 		timeRef{&st.CreatedAt},

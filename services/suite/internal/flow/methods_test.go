@@ -217,6 +217,9 @@ func (f filler) value(fd protoreflect.FieldDescriptor, rules *validate.FieldRule
 	case protoreflect.Int32Kind:
 		n := rules.GetInt32().GetGte()
 		return protoreflect.ValueOfInt32(n), n > 0
+	case protoreflect.DoubleKind:
+		x := rules.GetDouble().GetGte()
+		return protoreflect.ValueOfFloat64(x), x > 0
 	case protoreflect.EnumKind:
 		if f.sparse && rules == nil {
 			return v, false

@@ -2014,7 +2014,7 @@ export interface paths {
         head?: never;
         /**
          * UpdateLeadSettings changes the fields named in update_mask: untouched_limit, auto_conversion.
-         * @description Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK.
+         * @description Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK, LEAD_PIPELINE_NOT_FOUND.
          */
         patch: operations["kontor.contacts.v1.SettingsService.UpdateLeadSettings"];
         trace?: never;

@@ -53,7 +53,7 @@ type SettingsServiceClient interface {
 	GetLeadSettings(ctx context.Context, in *GetLeadSettingsRequest, opts ...grpc.CallOption) (*GetLeadSettingsResponse, error)
 	// UpdateLeadSettings changes the fields named in update_mask: untouched_limit, auto_conversion.
 	//
-	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK.
+	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK, LEAD_PIPELINE_NOT_FOUND.
 	UpdateLeadSettings(ctx context.Context, in *UpdateLeadSettingsRequest, opts ...grpc.CallOption) (*UpdateLeadSettingsResponse, error)
 }
 
@@ -151,7 +151,7 @@ type SettingsServiceServer interface {
 	GetLeadSettings(context.Context, *GetLeadSettingsRequest) (*GetLeadSettingsResponse, error)
 	// UpdateLeadSettings changes the fields named in update_mask: untouched_limit, auto_conversion.
 	//
-	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK.
+	// Errors: LEAD_SETTINGS_ETAG_MISMATCH, INVALID_UPDATE_MASK, LEAD_PIPELINE_NOT_FOUND.
 	UpdateLeadSettings(context.Context, *UpdateLeadSettingsRequest) (*UpdateLeadSettingsResponse, error)
 	mustEmbedUnimplementedSettingsServiceServer()
 }
