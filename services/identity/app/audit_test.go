@@ -251,7 +251,8 @@ func TestAuditTamperingIsFound(t *testing.T) {
 	}{
 		"altered": {`UPDATE audit_entries SET actor = 'service:nobody' WHERE sequence = 3`, 3, "altered"},
 		"altered and hashed": {
-			`UPDATE audit_entries SET actor = 'service:nobody', hash = sha256(hash) WHERE sequence = 3`, 3, "altered"},
+			`UPDATE audit_entries SET actor = 'service:nobody', hash = sha256(hash) WHERE sequence = 3`, 3, "altered",
+		},
 		"values altered": {`UPDATE audit_entries SET payload = payload || '\x0800' WHERE sequence = 4`, 4, "values"},
 		"values gone":    {`UPDATE audit_entries SET payload = NULL, salt = NULL WHERE sequence = 4`, 4, "erased"},
 		"removed":        {`DELETE FROM audit_entries WHERE sequence IN (5, 6)`, 5, "entries 5 to 6 are missing"},

@@ -39,8 +39,10 @@ func TestCustomRoles(t *testing.T) {
 	require.Equal(t, "Assistant", made.GetName())
 	require.Empty(t, made.GetCode(), "nothing passes itself off as ready-made")
 	ann := s.user(t, admin, "Ann Lee", annEmail, "manager", annPassword)
-	_, err = users.UpdateUser(admin, &identityv1.UpdateUserRequest{Id: ann.GetId(), User: &identityv1.User{RoleIds: []string{made.GetId()}},
-		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"role_ids"}}})
+	_, err = users.UpdateUser(admin, &identityv1.UpdateUserRequest{
+		Id: ann.GetId(), User: &identityv1.User{RoleIds: []string{made.GetId()}},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"role_ids"}},
+	})
 	require.NoError(t, err)
 	reach := func(kind string) accessv1.Scope {
 		ctx, _ := s.signIn(t, annEmail, annPassword)
@@ -134,8 +136,10 @@ func TestCustomRolesRefused(t *testing.T) {
 	require.Equal(t, "ROLE_NOT_YOURS", reason(err))
 	_, err = c.UpdateRole(ctx, &identityv1.UpdateRoleRequest{Id: own.GetRole().GetId(), Role: &identityv1.Role{Grants: more}})
 	require.Equal(t, "ROLE_NOT_YOURS", reason(err))
-	_, err = c.UpdateRole(ctx, &identityv1.UpdateRoleRequest{Id: wide.GetRole().GetId(), Role: &identityv1.Role{Description: "Taken down"},
-		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"description"}}})
+	_, err = c.UpdateRole(ctx, &identityv1.UpdateRoleRequest{
+		Id: wide.GetRole().GetId(), Role: &identityv1.Role{Description: "Taken down"},
+		UpdateMask: &fieldmaskpb.FieldMask{Paths: []string{"description"}},
+	})
 	require.Equal(t, "ROLE_NOT_YOURS", reason(err), "nor takes from others what is not theirs")
 	_, err = c.DeleteRole(ctx, &identityv1.DeleteRoleRequest{Id: wide.GetRole().GetId()})
 	require.Equal(t, "ROLE_NOT_YOURS", reason(err))

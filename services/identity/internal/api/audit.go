@@ -58,7 +58,7 @@ func (s *auditLog) CountAuditEntries(ctx context.Context, req *identityv1.CountA
 		return nil, err
 	}
 	n, more, err := s.Audit.Count(ctx, org, authz.ScopeFrom(ctx), l)
-	return &identityv1.CountAuditEntriesResponse{Count: int32(n), More: more}, err //nolint:gosec // bounded
+	return &identityv1.CountAuditEntriesResponse{Count: int32(n), More: more}, err
 }
 
 // GetAuditEntry returns an entry with what it changed.
@@ -102,7 +102,7 @@ func (s *auditLog) VerifyAuditLog(ctx context.Context, req *identityv1.VerifyAud
 	}
 	if p := v.Problem; p != nil {
 		res.Problem = &identityv1.AuditProblem{
-			Sequence: p.Sequence, Reason: identityv1.AuditProblemReason(p.Reason), Text: p.Text, //nolint:gosec // the same numbers
+			Sequence: p.Sequence, Reason: identityv1.AuditProblemReason(p.Reason), Text: p.Text,
 		}
 	}
 	return res, nil

@@ -54,7 +54,7 @@ func (s *me) GetMe(ctx context.Context, _ *identityv1.GetMeRequest) (*identityv1
 	}
 	res.Permissions = permissions(grants)
 	for _, f := range role.Withheld(own) {
-		if p := res.Permissions[f.Kind]; p != nil {
+		if p := res.GetPermissions()[f.Kind]; p != nil {
 			if p.Fields == nil {
 				p.Fields = make(map[string]accessv1.FieldAccess)
 			}

@@ -24,6 +24,6 @@ func KeyUsed(k *apikey.Key, useID, address string) event.Event {
 func SignInRefused(userID string, r *session.Refused) event.Event {
 	return event.New(Topic, KindSignIn, r.ID, 1, &identityv1.SignInRefused{SignInAttempt: &identityv1.SignInAttempt{
 		Id: r.ID, UserId: userID, Address: r.Address, UserAgent: r.UserAgent, CreateTime: Time(r.At),
-		Refusal: identityv1.SignInRefusal(r.Why), //nolint:gosec // the same numbers
+		Refusal: identityv1.SignInRefusal(r.Why),
 	}}, event.Actor(userID), event.Address(r.Address), event.Happened(r.At))
 }

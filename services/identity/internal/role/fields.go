@@ -8,11 +8,6 @@ import (
 
 	"kontor.internal/libs/apperr"
 	"kontor.internal/libs/fieldrules"
-
-	// What fields records have is in their descriptors.
-	_ "kontor.internal/proto/gen/kontor/catalog/v1"
-	_ "kontor.internal/proto/gen/kontor/contacts/v1"
-	_ "kontor.internal/proto/gen/kontor/deals/v1"
 )
 
 // MaxFields is how many rules for fields a role may have.
@@ -22,7 +17,8 @@ const MaxFields = 500
 // and a rule for none withholds nothing.
 var customField = regexp.MustCompile(`^custom\.[a-z][a-z0-9_]{0,63}$`)
 
-// validFields adds what is wrong with the rules to err.
+// validFields adds what is wrong with the rules to err. What fields records have is told by their descriptors, which the
+// process has for the audit log (internal/audit).
 func validFields(err *apperr.Error, rules []FieldRule) *apperr.Error {
 	if len(rules) > MaxFields {
 		err = err.WithField("fields", "at most "+strconv.Itoa(MaxFields))
