@@ -1,7 +1,7 @@
 -- +goose Up
 
 -- What duplicates are recognised by beside numbers and e-mail addresses (CON-15), as package alike makes it: keys of names and
--- addresses, tax numbers. Records made before get their rows with the first scan for duplicates.
+-- addresses, tax numbers. Records made before get their rows when they are changed next.
 ALTER TABLE contact_points DROP CONSTRAINT contact_points_kind_known;
 ALTER TABLE contact_points ADD CONSTRAINT contact_points_kind_known
     CHECK (kind IN ('phone', 'email', 'tax', 'name', 'address')) NOT VALID;
