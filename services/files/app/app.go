@@ -15,11 +15,13 @@ import (
 	"kontor.internal/libs/blob"
 	"kontor.internal/libs/broker"
 	"kontor.internal/libs/clock"
+	"kontor.internal/libs/inbox"
 	"kontor.internal/libs/outbox"
 	"kontor.internal/libs/pg"
 	"kontor.internal/libs/runner"
 	"kontor.internal/services/files/internal/api"
 	"kontor.internal/services/files/internal/clients"
+	"kontor.internal/services/files/internal/consume"
 	"kontor.internal/services/files/internal/publish"
 	"kontor.internal/services/files/internal/rights"
 	"kontor.internal/services/files/internal/store"
@@ -57,11 +59,12 @@ type Deps struct {
 
 // App is the service.
 type App struct {
-	deps  Deps
-	blobs *blob.Store
-	api   *api.Server
-	relay *outbox.Relay
-	sweep *sweep.Sweeper
+	deps   Deps
+	blobs  *blob.Store
+	api    *api.Server
+	relay  *outbox.Relay
+	merges *inbox.Consumer
+	sweep  *sweep.Sweeper
 }
 
 const (
@@ -97,8 +100,13 @@ func New(ctx context.Context, cfg Config, d Deps) (*App, error) {
 	a.relay = &outbox.Relay{
 		DB: d.System, Brokers: d.Brokers, Log: d.Log, Metrics: d.Metrics, Topics: []broker.Topic{{Name: publish.Topic}},
 	}
+	a.merges = &inbox.Consumer{
+		Name: consume.Name, Topics: consume.Topics(), Brokers: d.Brokers, DB: d.System, Log: d.Log, Metrics: d.Metrics,
+		Handlers: consume.Handlers(&store.Merges{System: d.System, Clock: d.Clock}), Apart: true,
+	}
 	a.sweep = &sweep.Sweeper{DB: d.DB, System: d.System, Blobs: blobs, Clock: d.Clock, Log: d.Log}
 	d.DB.OnWrite(a.relay.Wake)
+	d.System.OnWrite(a.relay.Wake)
 	return a, nil
 }
 
@@ -122,6 +130,7 @@ func (a *App) Components() []runner.Component {
 		{Name: "files blobs", Run: a.holdBlobs},
 		{Name: "files maintenance", Run: maintenance.Run},
 		{Name: "files sweeper", Run: a.sweep.Run},
+		{Name: "files consumer", Run: a.merges.Run},
 		{Name: "files relay", Run: a.relay.Run},
 	}
 }

@@ -26,6 +26,7 @@ import (
 	"kontor.internal/libs/id"
 	"kontor.internal/libs/testkit"
 	accessv1 "kontor.internal/proto/gen/kontor/access/v1"
+	contactsv1 "kontor.internal/proto/gen/kontor/contacts/v1"
 	dealsv1 "kontor.internal/proto/gen/kontor/deals/v1"
 	filesv1 "kontor.internal/proto/gen/kontor/files/v1"
 	optionsv1 "kontor.internal/proto/gen/kontor/options/v1"
@@ -43,6 +44,8 @@ type suite struct {
 	dir    string
 	issuer *authntest.Issuer
 	clock  *steppedClock
+	app    *app.App
+	people *contacts
 
 	org, other           string
 	ann, bob, dan, eve   string // eve works in the other organisation; dan sees all deals of his
@@ -81,18 +84,48 @@ func (d *deals) GetDeal(ctx context.Context, req *dealsv1.GetDealRequest) (*deal
 	return &dealsv1.GetDealResponse{Deal: &dealsv1.Deal{Id: req.GetId(), ResponsibleId: who}}, nil
 }
 
+// contacts is a service with some contacts; the ID of one that is part of another leads to that.
+type contacts struct {
+	contactsv1.UnimplementedContactsServiceServer
+	mu                sync.Mutex
+	responsible, into map[string]string
+}
+
+func (c *contacts) GetContact(ctx context.Context, req *contactsv1.GetContactRequest) (*contactsv1.GetContactResponse, error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	at := req.GetId()
+	for c.into[at] != "" {
+		at = c.into[at]
+	}
+	who, ok := c.responsible[at]
+	if !ok || !authz.ScopeFrom(ctx).Allows(who) {
+		return nil, apperr.NotFound("CONTACT_NOT_FOUND", "there is no such contact")
+	}
+	return &contactsv1.GetContactResponse{Contact: &contactsv1.Contact{Id: at, ResponsibleId: who}}, nil
+}
+
+func (c *contacts) merge(id, into string) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.into[id] = into
+}
+
 func start(t *testing.T) *suite {
 	t.Helper()
 	s := &suite{
 		db: testkit.Postgres(t, app.Name, app.Migrations()), dir: t.TempDir(), issuer: authntest.NewIssuer(t), clock: &steppedClock{},
-		org: id.New(), other: id.New(), ann: id.New(), bob: id.New(), eve: id.New(), annsDeal: id.New(), othersDeal: id.New(),
+		people: &contacts{responsible: map[string]string{}, into: map[string]string{}},
+		org:    id.New(), other: id.New(), ann: id.New(), bob: id.New(), eve: id.New(), annsDeal: id.New(), othersDeal: id.New(),
 		annsSecond: id.New(), dan: id.New(),
 	}
 	now := clock.Clock(s.clock.now)
 	directory := authz.NewDirectory()
 	for _, org := range []string{s.org, s.other} {
 		directory.Apply(&accessv1.DirectoryEntry{OrganizationId: org, Version: 1, Entry: &accessv1.DirectoryEntry_Role{
-			Role: &accessv1.DirectoryRole{Id: s.role(org), Grants: []*accessv1.DirectoryGrant{{Kind: "deal", Scope: accessv1.Scope_SCOPE_OWN}}},
+			Role: &accessv1.DirectoryRole{Id: s.role(org), Grants: []*accessv1.DirectoryGrant{
+				{Kind: "deal", Scope: accessv1.Scope_SCOPE_OWN}, {Kind: "contact", Scope: accessv1.Scope_SCOPE_OWN},
+			}},
 		}})
 	}
 	for user, org := range map[string]string{s.ann: s.org, s.bob: s.org, s.eve: s.other} {
@@ -122,8 +155,10 @@ func start(t *testing.T) *suite {
 			Dial: func(string) (grpc.ClientConnInterface, error) { return forwarding{&conn}, nil },
 		})
 	require.NoError(t, err)
+	s.app = a
 	conn = testkit.GRPC(t, srv.Server, func(r grpc.ServiceRegistrar) {
 		a.Register(r)
+		contactsv1.RegisterContactsServiceServer(r, s.people)
 		dealsv1.RegisterDealsServiceServer(r, &deals{responsible: map[string]string{s.annsDeal: s.ann, s.annsSecond: s.ann, s.othersDeal: id.New()}})
 	})
 	s.client = filesv1.NewFilesServiceClient(conn)

@@ -38,11 +38,13 @@ type Server struct {
 // Register puts the service on a server.
 func (s *Server) Register(to grpc.ServiceRegistrar) { filesv1.RegisterFilesServiceServer(to, s) }
 
-func record(r *typev1.Ref) file.Record {
+// record is the one that a reference names or, if that was merged into another, the one that it is part of now. Rights
+// are those of this one.
+func (s *Server) record(ctx context.Context, r *typev1.Ref) (file.Record, error) {
 	if r.GetKind() == "" && r.GetId() == "" {
-		return file.Record{}
+		return file.Record{}, nil
 	}
-	return file.Record{Kind: r.GetKind(), ID: strings.ToLower(r.GetId())}
+	return s.Store.Current(ctx, authn.MustFrom(ctx).OrganizationID, file.Record{Kind: r.GetKind(), ID: strings.ToLower(r.GetId())})
 }
 
 // seen returns a file that the caller sees.
@@ -65,7 +67,11 @@ func (s *Server) GetFile(ctx context.Context, req *filesv1.GetFileRequest) (*fil
 
 // of says which files a list is of, having checked that the caller sees the record.
 func (s *Server) of(ctx context.Context, r *typev1.Ref, deleted bool) (store.Of, error) {
-	of := store.Of{Record: record(r), Uploader: authn.MustFrom(ctx).UserID, Deleted: deleted}
+	rec, err := s.record(ctx, r)
+	if err != nil {
+		return store.Of{}, err
+	}
+	of := store.Of{Record: rec, Uploader: authn.MustFrom(ctx).UserID, Deleted: deleted}
 	if of.Record.None() {
 		return of, nil
 	}
@@ -176,7 +182,10 @@ func (s *Server) UpdateFile(ctx context.Context, req *filesv1.UpdateFileRequest)
 	if err != nil {
 		return nil, err
 	}
-	to := record(in.GetRecord())
+	to, err := s.record(ctx, in.GetRecord())
+	if err != nil {
+		return nil, err
+	}
 	if mask.Has("record") && !to.None() {
 		if err := s.Rights.ChangeRecord(ctx, to); err != nil {
 			return nil, err

@@ -17,7 +17,14 @@ const maxCopies = 500
 // CopyFiles gives a record copies of the files of another.
 func (s *Server) CopyFiles(ctx context.Context, req *filesv1.CopyFilesRequest) (*filesv1.CopyFilesResponse, error) {
 	org := authn.MustFrom(ctx).OrganizationID
-	from, to := record(req.GetFrom()), record(req.GetTo())
+	from, err := s.record(ctx, req.GetFrom())
+	if err != nil {
+		return nil, err
+	}
+	to, err := s.record(ctx, req.GetTo())
+	if err != nil {
+		return nil, err
+	}
 	if from == to {
 		return nil, file.ErrSame
 	}

@@ -48,7 +48,10 @@ func (s *Server) UploadFile(stream grpc.ClientStreamingServer[filesv1.UploadFile
 // receive checks first what can be checked first, so that nobody uploads a gigabyte to learn that they may not.
 func (s *Server) receive(ctx context.Context, head *filesv1.Upload, in io.Reader) (*filesv1.File, error) {
 	who := authn.MustFrom(ctx)
-	rec := record(head.GetRecord())
+	rec, err := s.record(ctx, head.GetRecord())
+	if err != nil {
+		return nil, err
+	}
 	name, err := file.CleanName(head.GetName())
 	if err != nil && head.GetFileId() == "" {
 		return nil, err

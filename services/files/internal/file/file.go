@@ -43,6 +43,9 @@ type Record struct{ Kind, ID string }
 // None reports whether it is no record.
 func (r Record) None() bool { return r == Record{} }
 
+// Merges reports whether it is of a kind whose records can become part of one another.
+func (r Record) Merges() bool { return r.Kind == "contact" || r.Kind == "company" || r.Kind == "lead" }
+
 // Content is what a file holds: where it is kept, and what it is.
 type Content struct {
 	// Key in the blob store.
@@ -100,16 +103,17 @@ type Event any
 // Store keeps files. Every method is scoped to one organisation; an ID of another organisation behaves exactly like an
 // ID that does not exist.
 type Store interface {
-	// Create stores a file with its first content. Contents that no file refers to are not kept for ever: it returns
-	// ErrUnavailable if the content has been cleared away meanwhile.
+	// Create stores a file with its first content, on the record that the one named is part of now. Contents that no file
+	// refers to are not kept for ever: it returns ErrUnavailable if the content has been cleared away meanwhile.
 	Create(ctx context.Context, org string, f *File) (*File, error)
 
 	// Get returns ErrNotFound if there is no such file; one in the bin is returned.
 	Get(ctx context.Context, org, id string) (*File, error)
 
 	// Update loads the file, lets fn change it and saves it with the event fn returns, atomically; without an event
-	// nothing is saved. fn may run more than once. A Replaced event adds the file's content to its versions. It returns
-	// ErrNotFound, ErrStale if etag is not zero and not the stored version, fn's error, or ErrUnavailable as Create does.
+	// nothing is saved. If fn hangs it on another record it is hung on the one that this is part of now. fn may run more
+	// than once. A Replaced event adds the file's content to its versions. It returns ErrNotFound, ErrStale if etag is not
+	// zero and not the stored version, fn's error, or ErrUnavailable as Create does.
 	Update(ctx context.Context, org, id string, etag int64, fn func(*File) (Event, error)) (*File, error)
 
 	// Copy gives record to a copy of each file of record from that it has not been given one of before. Files in the
@@ -182,6 +186,13 @@ func (f *File) Change(fn func(*File)) (Event, error) {
 		return nil, nil // No event: nothing to save.
 	}
 	return Updated{File: *f, Previous: before, Fields: fields}, nil
+}
+
+// Follow hangs the file, even in the bin, on the record that the one it was put on is part of now, or back on that.
+func (f *File) Follow(to Record, now time.Time) Event {
+	before := *f
+	f.Record, f.Version, f.UpdatedAt = to, f.Version+1, now.Truncate(time.Microsecond)
+	return Updated{File: *f, Previous: before, Fields: []string{"record"}}
 }
 
 // Replace gives the file new content.

@@ -42,15 +42,15 @@ func Time(t time.Time) *timestamppb.Timestamp {
 	return timestamppb.New(t)
 }
 
-// Event turns a domain event into an event.
-func Event(ev file.Event) event.Event {
+// Event turns a domain event into an event. Options are for updates, which may have another cause than a request.
+func Event(ev file.Event, opts ...event.Option) event.Event {
 	switch e := ev.(type) {
 	case file.Created:
 		return made(&e.File, &filesv1.FileCreated{File: File(&e.File)})
 	case file.Updated:
 		return made(&e.File, &filesv1.FileUpdated{
 			File: File(&e.File), Previous: File(&e.Previous), UpdateMask: &fieldmaskpb.FieldMask{Paths: e.Fields},
-		})
+		}, opts...)
 	case file.Replaced:
 		return made(&e.File, &filesv1.FileContentReplaced{File: File(&e.File), Previous: File(&e.Previous)})
 	case file.Deleted:

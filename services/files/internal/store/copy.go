@@ -15,6 +15,14 @@ import (
 // Copy see [file.Store.Copy].
 func (s *Store) Copy(ctx context.Context, org string, from, to file.Record) error {
 	return s.DB.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
+		from, err := settle(ctx, tx, org, from)
+		if err != nil {
+			return nil, err
+		}
+		to, err := settle(ctx, tx, org, to)
+		if err != nil || from == to {
+			return nil, err
+		}
 		// Shared locks: a source that is purged meanwhile would take its content with it.
 		rows, err := tx.Query(ctx, `
 			SELECT `+columns+`
@@ -47,7 +55,8 @@ func (s *Store) Copy(ctx context.Context, org string, from, to file.Record) erro
 	})
 }
 
-// claim notes which sources are copied to the record, and returns copies of those that were not before.
+// claim notes which sources are copied to the record, and returns copies of those that were not before, be it to a record
+// that is part of it now.
 func (s *Store) claim(ctx context.Context, tx pgx.Tx, org string, sources []*file.File, to file.Record) ([]*file.File, error) {
 	of, ids := make([]string, len(sources)), make([]string, len(sources))
 	for i, f := range sources {
@@ -55,8 +64,11 @@ func (s *Store) claim(ctx context.Context, tx pgx.Tx, org string, sources []*fil
 	}
 	rows, err := tx.Query(ctx, `
 		INSERT INTO file_copies (organization_id, file_id, record_kind, record_id, copy_id)
-		SELECT $1, n.file_id, $2, $3, n.copy_id
+		SELECT $1, n.file_id, $2, $3::uuid, n.copy_id
 		FROM unnest($4::uuid[], $5::uuid[]) AS n (file_id, copy_id)
+		WHERE NOT EXISTS (
+			SELECT FROM file_copies c
+			WHERE c.organization_id = $1 AND c.file_id = n.file_id AND c.record_kind = $2 AND c.record_id IN (`+partsOfRecord+`))
 		ON CONFLICT ON CONSTRAINT file_copies_pkey DO NOTHING
 		RETURNING copy_id::text`, org, to.Kind, to.ID, of, ids)
 	if err != nil {
@@ -85,11 +97,11 @@ func (s *Store) Copies(ctx context.Context, org string, from, to file.Record, li
 	rows, err := s.DB.Query(ctx, org, `
 		SELECT `+columns+`
 		FROM files source
-		JOIN file_copies c ON c.organization_id = $1 AND c.file_id = source.id AND c.record_kind = $4 AND c.record_id = $5
-		JOIN files f ON f.organization_id = $1 AND f.id = c.copy_id AND f.record_kind = $4 AND f.record_id = $5
-		WHERE source.organization_id = $1 AND source.record_kind = $2 AND source.record_id = $3 AND f.deleted_at IS NULL
+		JOIN file_copies c ON c.organization_id = $1 AND c.file_id = source.id AND c.record_kind = $2 AND c.record_id IN (`+partsOfRecord+`)
+		JOIN files f ON f.organization_id = $1 AND f.id = c.copy_id AND f.record_kind = $2 AND f.record_id = $3
+		WHERE source.organization_id = $1 AND source.record_kind = $4 AND source.record_id = $5 AND f.deleted_at IS NULL
 		ORDER BY f.created_at, f.id
-		LIMIT $6`, org, from.Kind, from.ID, to.Kind, to.ID, limit)
+		LIMIT $6`, org, to.Kind, to.ID, from.Kind, from.ID, limit)
 	if err != nil {
 		return nil, fmt.Errorf("list copies: %w", err)
 	}

@@ -82,6 +82,10 @@ func (s *Store) Create(ctx context.Context, org string, f *file.File) (*file.Fil
 	err := s.DB.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
 		now := s.now()
 		out = *f
+		var err error
+		if out.Record, err = settle(ctx, tx, org, out.Record); err != nil {
+			return nil, err
+		}
 		out.ContentVersion, out.Version, out.CreatedAt, out.UpdatedAt = 1, 1, now, now
 		if err := need(ctx, tx, org, out.Content); err != nil {
 			return nil, err
@@ -157,6 +161,9 @@ func (s *Store) Update(ctx context.Context, org, id string, etag int64, fn func(
 	var replaced bool
 	err := s.DB.Write(ctx, org, func(ctx context.Context, tx pgx.Tx) ([]event.Event, error) {
 		replaced = false
+		if _, err := tx.Exec(ctx, shareMerges, org); err != nil {
+			return nil, fmt.Errorf("share merges: %w", err)
+		}
 		rows, err := tx.Query(ctx, `
 			SELECT `+columns+` FROM files f WHERE f.organization_id = $1 AND f.id = $2 FOR UPDATE OF f`, org, id)
 		if err != nil {
@@ -170,14 +177,20 @@ func (s *Store) Update(ctx context.Context, org, id string, etag int64, fn func(
 			return nil, file.ErrStale
 		}
 		out = f
-		version := f.Version
+		version, was := f.Version, f.Record
 		ev, err := fn(f)
 		if ev == nil || err != nil {
 			return nil, err
 		}
+		moved := f.Record != was
+		if moved {
+			if f.Record, err = settle(ctx, tx, org, f.Record); err != nil {
+				return nil, err
+			}
+		}
 		f.Version, f.UpdatedAt, f.DeletedAt = version+1, s.now(), f.DeletedAt.Truncate(time.Microsecond)
 		_, replaced = ev.(file.Replaced)
-		if err := s.save(ctx, tx, org, f, replaced); err != nil {
+		if err := s.save(ctx, tx, org, f, replaced, moved); err != nil {
 			return nil, err
 		}
 		return []event.Event{publish.Event(with(ev, *f))}, nil
@@ -191,13 +204,16 @@ func (s *Store) Update(ctx context.Context, org, id string, etag int64, fn func(
 	return out, nil
 }
 
-func (s *Store) save(ctx context.Context, tx pgx.Tx, org string, f *file.File, replaced bool) error {
+func (s *Store) save(ctx context.Context, tx pgx.Tx, org string, f *file.File, replaced, moved bool) error {
 	b := &pgx.Batch{}
 	if replaced {
 		if err := need(ctx, tx, org, f.Content); err != nil {
 			return err
 		}
 		queueVersion(b, org, f, pg.Actor(ctx), f.UpdatedAt)
+	}
+	if moved {
+		queueHome(b, org, f.ID, f.Record, f.Record)
 	}
 	b.Queue(`
 		UPDATE files

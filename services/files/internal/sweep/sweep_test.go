@@ -41,7 +41,7 @@ func setUp(t *testing.T) *fixture {
 	now := clock.Clock(func() time.Time { return f.now })
 	f.store = &store.Store{DB: db.App, Exists: f.blobs.Exists, Clock: now}
 	f.sweeper = &sweep.Sweeper{DB: db.App, System: db.System, Blobs: f.blobs, Clock: now, Log: slog.New(slog.DiscardHandler)}
-	testkit.AssertTenantKeys(t, db, "outbox") // decisions 26
+	testkit.AssertTenantKeys(t, db, "outbox", "inbox_positions", "inbox_parked") // decisions 26
 	return f
 }
 
