@@ -19,6 +19,7 @@ import (
 	"kontor.internal/libs/authz"
 	"kontor.internal/libs/broker"
 	"kontor.internal/libs/clock"
+	"kontor.internal/libs/embedded"
 	"kontor.internal/libs/grpcserver"
 	"kontor.internal/libs/jobs"
 	"kontor.internal/libs/pg"
@@ -67,6 +68,16 @@ func (c *steppedClock) step(d time.Duration) {
 
 type option func(*app.Config, *app.Deps)
 
+// ownBroker is a broker of this test alone: the audit log takes in whatever any context tells, and a shared one carries
+// the events of all tests.
+func ownBroker(t *testing.T) []string {
+	t.Helper()
+	k, err := embedded.StartKafka(t.Context(), embedded.KafkaOptions{})
+	require.NoError(t, err)
+	t.Cleanup(func() { require.NoError(t, k.Close()) })
+	return []string{k.Addr()}
+}
+
 func start(t *testing.T, opts ...option) *suite {
 	t.Helper()
 	s := &suite{clock: &steppedClock{}, directory: authz.NewDirectory(), files: &folder{}}
@@ -90,7 +101,7 @@ func start(t *testing.T, opts ...option) *suite {
 
 	cfg := app.Config{Secret: "the secret that these tests encrypt with"}
 	deps := app.Deps{
-		Log: log, Clock: now, Brokers: testkit.Kafka(t), DB: s.db.App, System: s.db.System,
+		Log: log, Clock: now, Brokers: ownBroker(t), DB: s.db.App, System: s.db.System,
 		Accounts: s.db.Open(t, pg.RoleAccounts), Redis: s.redis, Directory: s.directory, Verifier: verifier,
 		ServiceSecret: serviceSecret,
 		Dial: func(string) (grpc.ClientConnInterface, error) {
